@@ -1,0 +1,101 @@
+import type { ObjectType } from './define.ts'
+import { failure } from './errors.ts'
+import { newCallId, objectId } from './ids.ts'
+import type { Call, CallContext, Transport } from './transport.ts'
+import type { IsValue, Value } from './value.ts'
+
+/** Shown in place of a method whose arguments or result cannot cross a process boundary. */
+export interface NotSendable<Why extends string> {
+  readonly notSendable: Why
+}
+
+// In brackets, so that a union is one result and not a union of promises.
+type Result<R> = [R] extends [AsyncIterable<infer Item>] ? AsyncIterable<Item> : Promise<Awaited<R>>
+type Payload<R> = [R] extends [AsyncIterable<infer Item>] ? Item : Awaited<R>
+
+type RemoteMethod<F> = F extends (self: never, ...args: infer Args) => infer R
+  ? false extends IsValue<Args>
+    ? NotSendable<'this method takes a value that cannot be sent'>
+    : [Payload<R>] extends [void]
+      ? (...args: Args) => Result<R>
+      : false extends IsValue<Payload<R>>
+        ? NotSendable<'this method returns a value that cannot be sent'>
+        : (...args: Args) => Result<R>
+  : never
+
+/** An object as its callers hold it, wherever it lives: each method without `self`, returning a promise or a stream. */
+export type Remote<T extends ObjectType> =
+  T extends ObjectType<string, infer _S, infer All> ? { readonly [K in keyof All]: RemoteMethod<All[K]> } : never
+
+/** Where a call should run: a role, or a site's name. */
+export type Place = 'local' | 'node' | 'cloud' | (string & {})
+
+/** Options of the calls made through one `Remote`. */
+export interface CallOptions {
+  /** Overrides the policy for movable methods. */
+  readonly place?: Place
+  /** The most time a call may take, in ms. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+  readonly idempotencyKey?: string
+  readonly expectedVersion?: number
+  readonly fencingToken?: number
+  readonly onReport?: NonNullable<CallContext['onReport']>
+}
+
+/** A transport for each set of options: how a stub is made again with others. */
+export type Route = (options: CallOptions) => Transport
+
+interface Recipe {
+  readonly type: ObjectType
+  readonly id: string
+  readonly route: Route
+  readonly options: CallOptions
+  readonly chain: readonly string[]
+}
+const recipes = new WeakMap<object, Recipe>()
+
+/** What a stub was made from. @throws `invalid-argument` for anything that is no stub. */
+export const recipeOf = (remote: object): Recipe => {
+  const recipe = recipes.get(remote)
+  if (recipe === undefined) throw failure('invalid-argument', 'this is no remote object: make one with client.object(type, id)')
+  return recipe
+}
+
+const contextOf = ({ options, chain }: Recipe): CallContext => ({
+  callId: newCallId(),
+  chain,
+  ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
+  ...(options.timeoutMs !== undefined && { budgetMs: options.timeoutMs }),
+  ...(options.expectedVersion !== undefined && { expectedVersion: options.expectedVersion }),
+  ...(options.fencingToken !== undefined && { fencingToken: options.fencingToken }),
+  ...(options.signal !== undefined && { signal: options.signal }),
+  ...(options.onReport !== undefined && { onReport: options.onReport }),
+})
+
+/** Makes the stub of an object: a plain frozen object, so that an unknown method is `undefined`. */
+export const remoteOf = <T extends ObjectType>(
+  type: T,
+  id: string,
+  route: Route,
+  options: CallOptions = {},
+  chain: readonly string[] = [],
+): Remote<T> => {
+  const recipe: Recipe = { type, id: objectId(id), route, options, chain }
+  const transport = route(options)
+  const stub: Record<string, (...args: Value[]) => unknown> = {}
+  for (const [method, entry] of type.entries) {
+    const callOf = (args: Value[]): Call => ({ type: type.name, object: objectId(id), method, args, context: contextOf(recipe) })
+    stub[method] = entry.stream ? (...args) => transport.stream(callOf(args)) : (...args) => transport.call(callOf(args))
+  }
+  recipes.set(stub, recipe)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the loop above builds exactly Remote<T>'s members
+  return Object.freeze(stub) as Remote<T>
+}
+
+/** The same object with other call options: `withCall(set, { place: 'local', timeoutMs: 50 }).embed(key)`. */
+export const withCall = <R extends object>(remote: R, options: CallOptions): R => {
+  const recipe = recipeOf(remote)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made from the same type, so it is the same Remote
+  return remoteOf(recipe.type, recipe.id, recipe.route, { ...recipe.options, ...options }, recipe.chain) as unknown as R
+}

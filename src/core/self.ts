@@ -1,0 +1,96 @@
+import type { ContentRef } from './content.ts'
+import type { CallId, ObjectId, SiteName, TypeName } from './ids.ts'
+import type { Remote } from './remote.ts'
+import type { ObjectType } from './define.ts'
+import type { Tensor } from './tensor.ts'
+import type { Value } from './value.ts'
+
+/** A model's files as the executing site finds them: the ONNX file first, then its external data. */
+export interface ModelSource {
+  /** Hash over all files: the model's identity. */
+  readonly hash: string
+  readonly file: ContentRef
+  readonly external: readonly { readonly location: string; readonly content: ContentRef }[]
+}
+
+/** Name, dtype and shape of a model's input or output; a symbolic side is its name. */
+export interface TensorSpec {
+  readonly name: string
+  readonly dtype: string
+  readonly shape: readonly (number | string)[]
+}
+export interface ModelShape {
+  readonly inputs: readonly TensorSpec[]
+  readonly outputs: readonly TensorSpec[]
+}
+
+/** Runs ONNX models in compute workers. */
+export interface Compute {
+  /** Loads the model once to learn its inputs and outputs. @throws `bad-model` */
+  inspect(model: ModelSource, signal: AbortSignal): Promise<ModelShape>
+  /** One `session.run`. @throws `tensor-mismatch`, `bad-model`, `worker-died` */
+  run(model: ModelSource, feeds: Readonly<Record<string, Tensor>>, signal: AbortSignal): Promise<Record<string, Tensor>>
+}
+
+/** Immutable bytes by hash, fetched from their home and kept when they are not here. */
+export interface Content {
+  /** @throws `missing-inputs` where the bytes are neither here nor at a known peer; `content-changed`. */
+  read(ref: ContentRef, signal: AbortSignal): Promise<Uint8Array>
+  /** Keeps the bytes durably here. */
+  put(bytes: Uint8Array): Promise<ContentRef>
+  /** Refers to a file where it lies, outside the store. @throws `permission-denied` outside the folders the operator allowed. */
+  adopt(path: string): Promise<ContentRef>
+  /** Throws one `missing-inputs` that names everything unreachable, before work begins. */
+  ensure(refs: readonly ContentRef[], signal: AbortSignal): Promise<void>
+}
+
+/** What a movable method sees: its arguments, immutable content and compute, and no state. */
+export interface MovableSelf {
+  /** Fires when the caller gives up or the deadline passes; long work must watch it. */
+  readonly signal: AbortSignal
+  /** The site that runs this call. */
+  readonly site: SiteName
+  readonly callId: CallId
+  readonly content: Pick<Content, 'read' | 'ensure'>
+  readonly compute: Compute
+  /** Runs one stage and reports its duration, from which the policy learns. `units` is the stage's measure of work. */
+  stage<T>(key: string, units: number, work: () => Promise<T>): Promise<T>
+}
+
+/** Ordered entries beside an object's state, read without loading all, committed with it. */
+export interface ReadonlyTable<T extends Value = Value> {
+  get(key: string): T | undefined
+  /** Entries in key order (by UTF-8 bytes), from after `after`, `limit` at the most (default 1,000). */
+  entries(range?: { after?: string; limit?: number }): readonly (readonly [string, T])[]
+}
+export interface Table<T extends Value = Value> extends ReadonlyTable<T> {
+  put(key: string, value: T): void
+  delete(key: string): void
+}
+
+/** What a readonly method sees: a consistent snapshot. */
+export interface ReadonlySelf<S> extends MovableSelf {
+  readonly id: ObjectId
+  readonly type: TypeName
+  /** Commits so far; 0 before the first. */
+  readonly version: number
+  readonly state: DeepReadonly<S>
+  table<T extends Value = Value>(name: string): ReadonlyTable<T>
+  /** Another object, called from within this call: deadline, cancellation and call chain travel along. */
+  object<T extends ObjectType>(type: T, id: string): Remote<T>
+}
+
+/** What a stateful method sees. Changes to `state` and tables are committed together when it returns, none when it throws. */
+export interface Self<S> extends Omit<ReadonlySelf<S>, 'state' | 'table' | 'content'> {
+  state: S
+  table<T extends Value = Value>(name: string): Table<T>
+  readonly content: Content
+}
+
+export type DeepReadonly<T> = T extends Tensor | ContentRef | Uint8Array | Date
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly DeepReadonly<Item>[]
+    : T extends object
+      ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+      : T

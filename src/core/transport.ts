@@ -1,0 +1,85 @@
+import type { CallId, ContentHash, ObjectId, SiteName, TypeName } from './ids.ts'
+import type { Value } from './value.ts'
+
+/** One call, as every transport takes it. */
+export interface Call {
+  readonly type: TypeName
+  readonly object: ObjectId
+  readonly method: string
+  readonly args: readonly Value[]
+  readonly context: CallContext
+}
+
+/** What travels beside the arguments. */
+export interface CallContext {
+  readonly callId: CallId
+  /** A repeated call with the same key returns the recorded result. */
+  readonly idempotencyKey?: string
+  /** The calls this one was made in, outermost first, as `type/object`. */
+  readonly chain: readonly string[]
+  /** Milliseconds left at the moment of the call; absent: none was set. */
+  readonly budgetMs?: number
+  /** The object's version that the caller expects. */
+  readonly expectedVersion?: number
+  readonly fencingToken?: number
+  readonly signal?: AbortSignal
+  /** Called once when the call has ended, well or badly, with what it cost. */
+  readonly onReport?: (report: CallReport) => void
+}
+
+/** A site's load when it answered. */
+export interface LoadReport {
+  /** Calls under way, this one included. */
+  readonly inFlight: number
+  /** Time that this call waited before it ran. */
+  readonly queueMs: number
+  /** Time that this call ran. */
+  readonly serviceMs: number
+}
+
+/** What one stage of the work took on its site. */
+export interface StageReport {
+  readonly key: string
+  readonly ms: number
+  readonly units: number
+}
+
+/** What a call cost, from where the caller stands. */
+export interface CallReport {
+  readonly site: SiteName
+  /** Bytes of values sent and received by the caller on the link; 0 in process. */
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  /** Bytes of content that the site fetched from other sites to do it. */
+  readonly bytesFetched: number
+  readonly fetchMs: number
+  readonly totalMs: number
+  readonly load?: LoadReport
+  readonly stages: readonly StageReport[]
+}
+
+/**
+ * A way to make calls. In process, over gRPC, choosing among others or retrying: all are this, and wrap each other.
+ */
+export interface Transport {
+  call(call: Call): Promise<Value>
+  stream(call: Call): AsyncIterable<Value>
+  close(): Promise<void>
+}
+
+/** What a site says of itself when a client connects. */
+export interface SiteDescription {
+  readonly name: SiteName
+  readonly tier: 'local' | 'edge' | 'fog' | 'cloud'
+  readonly version: string
+  /** What decides the bits of a result: builds of onnxruntime and sharp, and the processor's features. */
+  readonly fingerprint: string
+  readonly peers: readonly SiteName[]
+  readonly types: readonly string[]
+}
+
+/** Content as it crosses a link. */
+export interface ContentItem {
+  readonly hash: ContentHash
+  readonly bytes: Uint8Array
+}
