@@ -54,8 +54,8 @@ export interface Definition<Name extends string, S, M, R, V> {
   readonly movable?: V
 }
 
-// An object whose `then` is a function is taken for a promise by `await`; the others are inherited names.
-const FORBIDDEN = new Set(['then', 'constructor', 'prototype', '__proto__', 'toString', 'valueOf', 'hasOwnProperty'])
+// `await` takes an object with a `then` for a promise, JSON.stringify calls `toJSON`; the others are inherited names.
+const FORBIDDEN = new Set(['then', 'toJSON', 'prototype', ...Object.getOwnPropertyNames(Object.prototype)])
 const METHOD = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
 
 /**
@@ -77,6 +77,7 @@ export const defineObject = <
       if (!METHOD.test(name) || FORBIDDEN.has(name))
         throw failure('invalid-argument', `${definition.name}: "${name}" cannot be a method name`)
       if (entries.has(name)) throw failure('invalid-argument', `${definition.name}: method "${name}" stands in two sections`)
+      if (typeof run !== 'function') throw failure('invalid-argument', `${definition.name}: method "${name}" is not a function`)
       entries.set(name, { kind, run, stream: types.isAsyncFunction(run) && types.isGeneratorFunction(run) })
     }
   }

@@ -33,7 +33,8 @@ export const dtypes = {
   bool: { bits: 8, array: Uint8Array },
   /** Two elements a byte, the first in the low nibble. */
   uint4: { bits: 4, array: Uint8Array },
-  int4: { bits: 4, array: Int8Array },
+  /** Raw bytes as well: what onnxruntime takes for it at run time, whatever its types say. */
+  int4: { bits: 4, array: Uint8Array },
   string: { bits: 0, array: 'string[]' },
 } as const satisfies Record<string, DTypeEntry>
 

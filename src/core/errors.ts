@@ -266,7 +266,16 @@ export function isActiveStorageError(error: unknown, code?: Code): boolean {
 export const toFailure = (thrown: unknown, fallback: Plain = 'internal'): ActiveStorageError => {
   if (isActiveStorageError(thrown)) return thrown
   if (thrown instanceof Error) return failure(fallback, `${thrown.name}: ${thrown.message}`, thrown)
-  return failure(fallback, `a value that is no Error was thrown: ${String(thrown)}`, thrown)
+  return failure(fallback, `a value that is no Error was thrown: ${shown(thrown)}`, thrown)
+}
+
+// Not every value can become text: an object without a prototype throws there.
+const shown = (thrown: unknown): string => {
+  try {
+    return String(thrown)
+  } catch {
+    return typeof thrown
+  }
 }
 
 /** The error of a signal that has fired: its own reason where that is ours, otherwise `cancelled`. */

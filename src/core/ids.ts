@@ -15,6 +15,7 @@ export type ContentHash = Brand<'ContentHash'>
 export type CallId = Brand<'CallId'>
 
 /** The name of the site that is this process. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a constant that satisfies the rule for names below
 export const LOCAL = 'local' as SiteName
 
 // One alphabet for every name that reaches a key, a path or a metric: no separators that a store or a shell would read.
@@ -25,6 +26,7 @@ const CALL = /^[A-Za-z0-9-]{8,64}$/
 const checked =
   <Id>(kind: string, pattern: RegExp, rule: string) =>
   (text: unknown): Id => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one place where checked text gets its brand
     if (typeof text === 'string' && pattern.test(text)) return text as Id
     const shown = typeof text === 'string' ? JSON.stringify(text.slice(0, 80)) : typeof text
     throw failure('invalid-argument', `${shown} is not a valid ${kind}: use ${rule}`)
@@ -43,4 +45,5 @@ const prefix = Math.trunc(Math.random() * 2 ** 48)
   .padStart(10, '0')
 let calls = 0
 /** A new id for a call that begins here. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made of the very letters that `callId` accepts
 export const newCallId = (): CallId => `${prefix}-${(calls++).toString(36)}` as CallId

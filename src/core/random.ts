@@ -4,6 +4,8 @@
  * SC 2011; checked against the vectors published with it.
  */
 
+import { failure } from './errors.ts'
+
 const M0 = 0xd2511f53
 const M1 = 0xcd9e8d57
 const W0 = 0x9e3779b9
@@ -66,6 +68,8 @@ const drawsFrom = (key: readonly [number, number], block: (n: number) => Quad): 
   return {
     uniform: () => next() / 2 ** 32,
     below: (bound) => {
+      if (!(Number.isInteger(bound) && bound >= 1 && bound <= 2 ** 32))
+        throw failure('invalid-argument', `a draw below ${bound}: the bound is a whole number from 1 to 2^32`)
       // Rejection keeps it unbiased: what lies past the last whole multiple of the bound is drawn again.
       const limit = 2 ** 32 - (2 ** 32 % bound)
       let word = next()
@@ -75,21 +79,48 @@ const drawsFrom = (key: readonly [number, number], block: (n: number) => Quad): 
   }
 }
 
-const seedKey = (seed: number): readonly [number, number] => [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0]
+const whole = (what: string, value: number, below: number): number => {
+  if (Number.isInteger(value) && value >= 0 && value < below) return value
+  throw failure('invalid-argument', `${what} ${value} is not a whole number from 0 and below ${below}`)
+}
 
-// The top byte of the third counter word keeps apart the streams of the epoch order and of the ops.
+const seedKey = (seed: number): readonly [number, number] => {
+  if (!Number.isSafeInteger(seed)) throw failure('invalid-argument', `seed ${seed} is not a whole number that a double holds exactly`)
+  return [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0]
+}
+
+// The third counter word is the epoch below its top bit; the top bit keeps the epoch's order apart from the ops' draws.
 const ORDER = 0x80000000
+/** Epochs are below this. */
+export const EPOCHS = 2 ** 31
 
-/** The draws of one op on one sample: keyed by (seed, epoch, sample id, op index). `epoch` and `op` are below 2^16. */
+// The fourth counter word is the op's index in its high 10 bits and the number of the block of four draws in the low 22.
+const BLOCK_BITS = 22
+/** The ops of a pipeline that may draw are below this. */
+export const DRAWING_OPS = 2 ** (32 - BLOCK_BITS)
+/** Draws that one op may make on one sample. */
+export const DRAWS_PER_OP = 4 * 2 ** BLOCK_BITS
+
+/**
+ * The draws of one op on one sample: keyed by (seed, epoch, sample id, op index).
+ * @throws `invalid-argument` for an epoch or op out of bounds, and `too-large` after DRAWS_PER_OP draws: two ops would
+ * share their numbers without it.
+ */
 export const opDraws = (seed: number, epoch: number, sampleId: string, op: number): Draws => {
   const [low, high] = hashText(sampleId)
-  return drawsFrom(seedKey(seed), (n) => [low, high, (epoch & 0x7fffffff) >>> 0, ((op << 16) | n) >>> 0])
+  const third = whole('epoch', epoch, EPOCHS)
+  const fourth = whole('op', op, DRAWING_OPS) * 2 ** BLOCK_BITS
+  return drawsFrom(seedKey(seed), (n) => {
+    if (n >= 2 ** BLOCK_BITS) throw failure('too-large', `an op draws more than ${DRAWS_PER_OP} numbers for one sample`)
+    return [low, high, third, fourth + n]
+  })
 }
 
 /** A permutation of 0 .. count-1: a pure function of (seed, epoch, count). Fisher-Yates, from the last place down. */
 export const permutation = (seed: number, epoch: number, count: number): Uint32Array => {
-  const order = Uint32Array.from({ length: count }, (_, index) => index)
-  const draws = drawsFrom(seedKey(seed), (n) => [n >>> 0, 0, (ORDER | epoch) >>> 0, 0])
+  const third = ORDER + whole('epoch', epoch, EPOCHS)
+  const order = Uint32Array.from({ length: whole('count', count, 2 ** 32) }, (_, index) => index)
+  const draws = drawsFrom(seedKey(seed), (n) => [n, 0, third, 0])
   for (let last = count - 1; last > 0; last--) {
     const other = draws.below(last + 1)
     const kept = order[last] ?? 0

@@ -3,6 +3,7 @@ import type { CallId, ObjectId, SiteName, TypeName } from './ids.ts'
 import type { Remote } from './remote.ts'
 import type { ObjectType } from './define.ts'
 import type { Tensor } from './tensor.ts'
+import type { SiteDescription } from './transport.ts'
 import type { Value } from './value.ts'
 
 /** A model's files as the executing site finds them: the ONNX file first, then its external data. */
@@ -36,12 +37,45 @@ export interface Compute {
 export interface Content {
   /** @throws `missing-inputs` where the bytes are neither here nor at a known peer; `content-changed`. */
   read(ref: ContentRef, signal: AbortSignal): Promise<Uint8Array>
+  /** Keeps the bytes for a while, as if fetched; not durable. */
+  keep(bytes: Uint8Array): ContentRef
   /** Keeps the bytes durably here. */
   put(bytes: Uint8Array): Promise<ContentRef>
   /** Refers to a file where it lies, outside the store. @throws `permission-denied` outside the folders the operator allowed. */
   adopt(path: string): Promise<ContentRef>
   /** Throws one `missing-inputs` that names everything unreachable, before work begins. */
   ensure(refs: readonly ContentRef[], signal: AbortSignal): Promise<void>
+}
+
+/** An entry of a host's directory. */
+export interface ObjectEntry {
+  readonly type: string
+  readonly id: string
+  readonly version: number
+}
+
+/** What a host tells of itself. */
+export interface HostStats {
+  readonly site: string
+  readonly uptimeMs: number
+  readonly inFlight: number
+  readonly calls: number
+  readonly failures: number
+  readonly refused: number
+  readonly bytesFetched: number
+  readonly cacheBytes: number
+  readonly workers: number
+  readonly rssBytes: number
+}
+
+/** The host that runs the call, as the built-in `site` object shows it. */
+export interface HostView {
+  describe(): SiteDescription
+  stats(): HostStats
+  /** Objects in order of type and id, from after `after` (`type/id`), `limit` at the most. */
+  list(range: { type?: string; after?: string; limit?: number }): readonly ObjectEntry[]
+  /** Forgets fetched content and loaded model sessions. */
+  dropCaches(): Promise<void>
 }
 
 /** What a movable method sees: its arguments, immutable content and compute, and no state. */
@@ -51,7 +85,8 @@ export interface MovableSelf {
   /** The site that runs this call. */
   readonly site: SiteName
   readonly callId: CallId
-  readonly content: Pick<Content, 'read' | 'ensure'>
+  readonly content: Pick<Content, 'read' | 'ensure' | 'keep'>
+  readonly host: HostView
   readonly compute: Compute
   /** Runs one stage and reports its duration, from which the policy learns. `units` is the stage's measure of work. */
   stage<T>(key: string, units: number, work: () => Promise<T>): Promise<T>

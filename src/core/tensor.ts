@@ -1,4 +1,4 @@
-import { type DataOf, type DType, dtypes, byteLengthOf, type NumericDType } from './dtype.ts'
+import { type DataOf, type DType, dtypes, byteLengthOf, isDType, type NumericDType } from './dtype.ts'
 import { failure } from './errors.ts'
 
 /** No tensor has more dimensions than this: a bound on what a message may claim. */
@@ -31,6 +31,7 @@ export class Tensor<D extends DType = DType> {
    */
   constructor(dtype: D, data: DataOf<D>, shape: readonly number[]) {
     const size = sizeOf(shape)
+    if (!isDType(dtype)) throw failure('tensor-mismatch', `"${String(dtype)}" is not a dtype; there are ${Object.keys(dtypes).join(', ')}`)
     const entry = dtypes[dtype]
     const held: unknown = data
     if (entry.array === 'string[]' ? !Array.isArray(held) : !(held instanceof entry.array)) {
@@ -61,7 +62,9 @@ export class Tensor<D extends DType = DType> {
   }
 }
 
-const described = (held: unknown): string => (typeof held === 'object' && held !== null ? held.constructor.name : typeof held)
+// By its tag rather than its constructor, which an object need not have.
+const described = (held: unknown): string =>
+  typeof held === 'object' && held !== null ? Object.prototype.toString.call(held).slice(8, -1) : typeof held
 
 const stringBytes = (tensor: Tensor): number => {
   let total = 0

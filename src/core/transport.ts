@@ -1,4 +1,5 @@
-import type { CallId, ContentHash, ObjectId, SiteName, TypeName } from './ids.ts'
+import type { MethodKind } from './define.ts'
+import type { CallId, ObjectId, SiteName, TypeName } from './ids.ts'
 import type { Value } from './value.ts'
 
 /** One call, as every transport takes it. */
@@ -6,6 +7,8 @@ export interface Call {
   readonly type: TypeName
   readonly object: ObjectId
   readonly method: string
+  /** How the method may run: a movable or readonly call may be repeated after it may have begun. */
+  readonly kind: MethodKind
   readonly args: readonly Value[]
   readonly context: CallContext
 }
@@ -76,10 +79,4 @@ export interface SiteDescription {
   readonly fingerprint: string
   readonly peers: readonly SiteName[]
   readonly types: readonly string[]
-}
-
-/** Content as it crosses a link. */
-export interface ContentItem {
-  readonly hash: ContentHash
-  readonly bytes: Uint8Array
 }

@@ -1,0 +1,224 @@
+import { type ClientDuplexStream, credentials, type Metadata, type ServiceError, status, type StatusObject } from '@grpc/grpc-js'
+import { abortedBy, failure } from '../core/errors.ts'
+import type { SiteName } from '../core/ids.ts'
+import type { Call, CallReport, Transport } from '../core/transport.ts'
+import type { Value } from '../core/value.ts'
+import { failureOf } from '../wire/failure.ts'
+import { Incoming, type Outgoing, outgoing } from '../wire/frames.ts'
+import type { ClientFrameIn } from '../wire/gen/active_storage/v1/ClientFrame.ts'
+import type { ServerFrame } from '../wire/gen/active_storage/v1/ServerFrame.ts'
+import { limits } from '../wire/limits.ts'
+import { decodeLoad } from '../wire/load-report.ts'
+import { channelOptions, protocol, trailers } from '../wire/protocol.ts'
+
+type Duplex = ClientDuplexStream<ClientFrameIn, ServerFrame>
+
+/** A name that resolves elsewhere later must not be retried at the old place for two minutes, grpc-js' default. */
+const reconnect = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': 2000 } as const
+
+/** `host:port`, an IPv6 address in brackets. @throws `invalid-argument` */
+export const checkAddress = (address: string): string => {
+  const match = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(address)
+  if (match === null || Number(match[1]) > 65_535) throw failure('invalid-argument', `"${address}" is not an address: use host:port, such as edge-7:7070 or [::1]:7070`)
+  return address
+}
+
+interface Flight {
+  readonly duplex: Duplex
+  readonly outgoing: Outgoing
+  readonly began: number
+  received: number
+}
+
+/**
+ * Calls to one storage node over gRPC. Small calls and bulk use a connection each, so that a small call does not wait
+ * behind somebody's 64 MiB: a call goes by the bulk connection when its arguments are chunked, or when the same
+ * method's last result was.
+ */
+export const grpcTransport = (address: string, site: SiteName): Transport => {
+  checkAddress(address)
+  const open = (name: string) =>
+    // Without a pool of its own, grpc-js would give both clients the same connection.
+    new protocol.StorageNode(address, credentials.createInsecure(), { ...channelOptions, ...reconnect, 'grpc.use_local_subchannel_pool': 1, 'grpc.primary_user_agent': `active-storage-${name}` })
+  const control = open('control')
+  let bulk: typeof control | undefined
+  const largeResults = new Set<string>()
+  let closed = false
+
+  const begin = (call: Call): Flight => {
+    if (closed) throw failure('unavailable', `the link to ${site} (${address}) is closed`)
+    const { context } = call
+    if (context.signal?.aborted === true) throw abortedBy(context.signal)
+    const args = outgoing(call.args)
+    const large = args.bytes > limits.inlineBytes || largeResults.has(`${call.type}.${call.method}`)
+    const client = large ? (bulk ??= open('bulk')) : control
+    const duplex = client.Call(context.budgetMs === undefined ? {} : { deadline: Date.now() + context.budgetMs })
+    if (context.signal !== undefined) {
+      const cancel = () => duplex.cancel()
+      context.signal.addEventListener('abort', cancel, { once: true })
+      duplex.once('status', () => context.signal?.removeEventListener('abort', cancel))
+    }
+    duplex.write({
+      start: {
+        type: call.type,
+        object: call.object,
+        method: call.method,
+        arguments: args.head,
+        callId: context.callId,
+        idempotencyKey: context.idempotencyKey ?? '',
+        chain: [...context.chain],
+        ...(context.budgetMs !== undefined && { budgetMs: context.budgetMs }),
+        ...(context.expectedVersion !== undefined && { expectedVersion: context.expectedVersion }),
+        ...(context.fencingToken !== undefined && { fencingToken: context.fencingToken }),
+      },
+    })
+    if (args.bytes > limits.inlineBytes) void pump(duplex, args.chunks)
+    else duplex.end()
+    return { duplex, outgoing: args, began: performance.now(), received: 0 }
+  }
+
+  const noteSize = (call: Call, bytes: number) => {
+    const method = `${call.type}.${call.method}`
+    if (bytes > limits.inlineBytes) largeResults.add(method)
+    else largeResults.delete(method)
+  }
+
+  const report = (call: Call, flight: Flight, metadata: Metadata) => {
+    const { onReport } = call.context
+    if (onReport === undefined) return
+    onReport(reportOf(site, flight, metadata))
+  }
+
+  const errorOf = (call: Call, error: ServiceError) => {
+    const { signal } = call.context
+    const known = signal?.aborted === true ? abortedBy(signal) : failureOf(error)
+    return known.at({ object: `${call.type}/${call.object}`, method: call.method, site, callId: call.context.callId })
+  }
+
+  return {
+    call: (call) =>
+      new Promise<Value>((resolve, reject) => {
+        const flight = begin(call)
+        const { duplex } = flight
+        let incoming: Incoming | undefined
+        let problem: Error | undefined
+        const settle = (metadata: Metadata) => {
+          report(call, flight, metadata)
+          try {
+            if (problem !== undefined) throw problem
+            if (incoming === undefined) throw failure('malformed-message', 'the call ended well but brought no result')
+            noteSize(call, incoming.bytes)
+            resolve(incoming.value())
+          } catch (error) {
+            reject(error)
+          }
+        }
+        duplex.on('data', (frame: ServerFrame) => {
+          if (problem !== undefined) return
+          try {
+            if (frame.value) {
+              if (incoming !== undefined) throw failure('malformed-message', 'a second result')
+              incoming = new Incoming(frame.value)
+              flight.received += incoming.bytes
+            } else if (frame.chunk && incoming !== undefined) incoming.push(frame.chunk)
+            else throw failure('malformed-message', 'a chunk before its value')
+          } catch (error) {
+            problem = error instanceof Error ? error : new Error(String(error))
+            duplex.cancel()
+          }
+        })
+        let ended = false
+        let final: StatusObject | undefined
+        const done = () => {
+          if (ended && final?.code === status.OK) settle(final.metadata)
+        }
+        duplex.on('end', () => {
+          ended = true
+          done()
+        })
+        duplex.on('status', (arrived: StatusObject) => {
+          final = arrived
+          if (arrived.code === status.OK || problem !== undefined) return problem === undefined ? done() : settle(arrived.metadata)
+          report(call, flight, arrived.metadata)
+          reject(errorOf(call, Object.assign(new Error(arrived.details), arrived)))
+        })
+        // The status says the same and comes in every case; without a listener the event would end the process.
+        duplex.on('error', () => undefined)
+      }),
+
+    async *stream(call) {
+      const flight = begin(call)
+      const { duplex } = flight
+      let metadata: Metadata | undefined
+      duplex.on('status', (arrived: StatusObject) => (metadata = arrived.metadata))
+      let incoming: Incoming | undefined
+      let finished = false
+      try {
+        for await (const frame of duplex as AsyncIterable<ServerFrame>) {
+          if (frame.value) {
+            if (incoming !== undefined && !incoming.complete) throw failure('malformed-message', 'an item before the last was whole')
+            incoming = new Incoming(frame.value)
+            flight.received += incoming.bytes
+            noteSize(call, incoming.bytes)
+          } else if (frame.chunk && incoming !== undefined) incoming.push(frame.chunk)
+          else throw failure('malformed-message', 'a chunk before its value')
+          if (incoming.complete) {
+            const whole = incoming
+            incoming = undefined
+            yield whole.value()
+          }
+        }
+        finished = true
+      } catch (error) {
+        finished = true
+        throw isServiceError(error) ? errorOf(call, error) : error
+      } finally {
+        // A reader that stops early gives the call up.
+        if (!finished) duplex.cancel()
+        if (metadata !== undefined) report(call, flight, metadata)
+      }
+    },
+
+    async close() {
+      closed = true
+      control.close()
+      bulk?.close()
+      await Promise.resolve()
+    },
+  }
+}
+
+const isServiceError = (error: unknown): error is ServiceError => error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error
+
+/** Sends chunks no faster than the other end takes them. */
+const pump = async (duplex: Duplex, chunks: Iterable<Uint8Array>): Promise<void> => {
+  let ended = false
+  let wake = () => undefined as void
+  duplex.on('drain', () => wake())
+  duplex.on('status', () => {
+    ended = true
+    wake()
+  })
+  for (const chunk of chunks) {
+    if (ended) return
+    if (!duplex.write({ chunk })) await new Promise<void>((resolve) => (wake = resolve))
+  }
+  if (!ended) duplex.end()
+}
+
+const reportOf = (site: SiteName, { outgoing: sent, received, began }: Flight, metadata: Metadata): CallReport => {
+  const [loadBytes] = metadata.get(trailers.load)
+  const [accountingBytes] = metadata.get(trailers.accounting)
+  const load = loadBytes instanceof Buffer ? decodeLoad(loadBytes) : undefined
+  const accounting = accountingBytes instanceof Buffer ? protocol.Accounting.deserialize(accountingBytes) : undefined
+  return {
+    site,
+    bytesSent: sent.bytes,
+    bytesReceived: received,
+    bytesFetched: Number(accounting?.bytesFetched ?? 0),
+    fetchMs: accounting?.fetchMs ?? 0,
+    totalMs: performance.now() - began,
+    ...(load !== undefined && { load }),
+    stages: accounting?.stages.map(({ key, ms, units }) => ({ key, ms, units })) ?? [],
+  }
+}

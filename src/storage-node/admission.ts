@@ -1,0 +1,78 @@
+import { failureWith } from '../core/errors.ts'
+
+/** What a host takes on at once; beyond it a call is refused at the door with `overloaded`, never half done. */
+export interface AdmissionLimits {
+  /** Calls under way. Default 1,024. */
+  readonly calls: number
+  /** Streams under way. Default 256. */
+  readonly streams: number
+  /** Bytes of arguments held by calls under way. Default 2 GiB. */
+  readonly bytes: number
+}
+
+export const defaultAdmission: AdmissionLimits = Object.freeze({ calls: 1024, streams: 256, bytes: 2 * 1024 ** 3 })
+
+export interface Admission {
+  /** Takes a place. @returns gives it back @throws `overloaded` */
+  enter(stream: boolean): () => void
+  /** Takes room for bytes that are about to arrive. @returns gives it back @throws `overloaded` */
+  reserve(bytes: number): () => void
+  readonly inFlight: number
+  readonly refused: number
+  /** Resolves once nothing is under way. */
+  idle(): Promise<void>
+}
+
+export const createAdmission = (limits: AdmissionLimits): Admission => {
+  let calls = 0
+  let streams = 0
+  let bytes = 0
+  let refused = 0
+  // What a call has lately taken: a refused caller that waits this long finds about one place freed.
+  let typicalMs = 10
+  let waiting: (() => void)[] = []
+
+  const refuse = (what: string) => {
+    refused++
+    return failureWith('overloaded', what, { retryAfterMs: Math.ceil(Math.min(5000, Math.max(5, typicalMs))) })
+  }
+  const once = (giveBack: () => void) => {
+    let done = false
+    return () => {
+      if (!done) giveBack()
+      done = true
+    }
+  }
+
+  return {
+    enter(stream) {
+      if (calls >= limits.calls) throw refuse(`${calls} calls are under way, the most that are taken on`)
+      if (stream && streams >= limits.streams) throw refuse(`${streams} streams are under way, the most that are taken on`)
+      const began = performance.now()
+      calls++
+      if (stream) streams++
+      return once(() => {
+        calls--
+        if (stream) streams--
+        typicalMs += (performance.now() - began - typicalMs) / 16
+        if (calls === 0) {
+          for (const wake of waiting) wake()
+          waiting = []
+        }
+      })
+    },
+    reserve(count) {
+      // One call larger than the limit is let in when it is alone, or it could never run.
+      if (bytes > 0 && bytes + count > limits.bytes) throw refuse(`calls under way hold ${bytes} bytes of arguments; ${count} more are over the limit of ${limits.bytes}`)
+      bytes += count
+      return once(() => (bytes -= count))
+    },
+    get inFlight() {
+      return calls
+    },
+    get refused() {
+      return refused
+    },
+    idle: () => (calls === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+  }
+}

@@ -1,0 +1,66 @@
+import { abortedBy, failure } from '../core/errors.ts'
+import type { CallContext } from '../core/transport.ts'
+
+/**
+ * The life of one call: ends when it returns, when its caller gives up, or when its time is over. The signal is made
+ * only when somebody asks for it: most calls are over before anyone could.
+ */
+export class CallScope {
+  readonly #caller: AbortSignal | undefined
+  readonly #budgetMs: number | undefined
+  readonly #began = performance.now()
+  #controller: AbortController | undefined
+  #timer: NodeJS.Timeout | undefined
+  #release: (() => void) | undefined
+
+  constructor({ signal, budgetMs }: CallContext) {
+    this.#caller = signal
+    this.#budgetMs = budgetMs
+  }
+
+  get #expired(): boolean {
+    return this.#budgetMs !== undefined && performance.now() - this.#began >= this.#budgetMs
+  }
+
+  get aborted(): boolean {
+    return this.#caller?.aborted === true || this.#expired
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller !== undefined) return this.#controller.signal
+    const controller = (this.#controller = new AbortController())
+    const caller = this.#caller
+    const late = () => controller.abort(failure('deadline-exceeded', 'the time given to the call ran out'))
+    if (caller?.aborted === true) controller.abort(abortedBy(caller))
+    else if (this.#expired) late()
+    else {
+      if (caller !== undefined) {
+        const stop = () => controller.abort(abortedBy(caller))
+        caller.addEventListener('abort', stop, { once: true })
+        this.#release = () => caller.removeEventListener('abort', stop)
+      }
+      // Timers take at most 2^31 - 1 ms; a budget beyond that never runs out.
+      const left = (this.#budgetMs ?? Infinity) - (performance.now() - this.#began)
+      if (left < 2 ** 31) this.#timer = setTimeout(late, left)
+    }
+    return controller.signal
+  }
+
+  /** The work's result, or the scope's error as soon as it ends: a method that ignores its signal cannot hold up its caller. */
+  limit(work: unknown): Promise<unknown> {
+    if (!(work instanceof Promise)) return Promise.resolve(work)
+    if (this.#caller === undefined && this.#budgetMs === undefined) return work
+    const { signal } = this
+    return new Promise((resolve, reject) => {
+      const stop = () => reject(abortedBy(signal))
+      if (signal.aborted) stop()
+      else signal.addEventListener('abort', stop, { once: true })
+      work.then(resolve, reject)
+    })
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#release?.()
+  }
+}

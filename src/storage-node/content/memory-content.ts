@@ -1,0 +1,21 @@
+import { failure } from '../../core/errors.ts'
+import type { ContentHash } from '../../core/ids.ts'
+import type { ContentStore } from './content-store.ts'
+import { hashOf } from './hash.ts'
+
+/** Content that lasts as long as the process. */
+export const memoryContent = (): ContentStore => {
+  const kept = new Map<ContentHash, Uint8Array>()
+  return {
+    read: (hash) => Promise.resolve(kept.get(hash)),
+    has: (hash) => kept.has(hash),
+    file: () => undefined,
+    put: (bytes) => {
+      const hash = hashOf(bytes)
+      // A copy: the caller may write to its bytes later.
+      if (!kept.has(hash)) kept.set(hash, Uint8Array.from(bytes))
+      return Promise.resolve(hash)
+    },
+    adopt: () => Promise.reject(failure('unsupported', 'a host in memory adopts no folders: put the samples, or start a storage node')),
+  }
+}

@@ -1,0 +1,144 @@
+import { ContentRef } from '../../core/content.ts'
+import { abortedBy, failure, isActiveStorageError } from '../../core/errors.ts'
+import { type ContentHash, newCallId, objectId, type SiteName, typeName } from '../../core/ids.ts'
+import type { Content } from '../../core/self.ts'
+import type { Transport } from '../../core/transport.ts'
+import { content as contentObject, missingInputs } from '../../objects/content.ts'
+import type { ContentCache } from './content-cache.ts'
+import type { ContentStore } from './content-store.ts'
+import { hashOf } from './hash.ts'
+
+/** What one call fetched, for its accounting. */
+export interface Fetched {
+  bytes: number
+  ms: number
+}
+
+export interface ResolverOptions {
+  readonly site: SiteName
+  readonly store: ContentStore
+  readonly cache: ContentCache
+  /** Sites that this host may fetch from, by name: from its own configuration, never from a caller. */
+  readonly peers: ReadonlyMap<SiteName, Transport>
+}
+
+/** Hashes asked of a peer in one call: enough to fill a link of a long round trip, few enough to bound its memory. */
+const FETCH_TOGETHER = 64
+
+/** Finds content by hash: here, in the cache, or at its home when that is a peer; each is fetched once, however many ask. */
+export const createResolver = ({ site, store, cache, peers }: ResolverOptions) => {
+  const underWay = new Map<ContentHash, Promise<Uint8Array>>()
+
+  const local = async (hash: ContentHash): Promise<Uint8Array | undefined> => cache.get(hash) ?? (await store.read(hash))
+  const here = (hash: ContentHash) => cache.has(hash) || store.has(hash)
+
+  /** Starts fetching all of one home's refs in one stream; each ref's promise settles as its bytes arrive. */
+  const fetchFrom = (home: SiteName, refs: readonly ContentRef[], fetched: Fetched): void => {
+    const peer = peers.get(home)
+    if (peer === undefined) throw missingInputs(refs, site)
+    const waiting = refs.map((ref) => {
+      let settle = { resolve: (_: Uint8Array) => undefined as void, reject: (_: unknown) => undefined as void }
+      const promise = new Promise<Uint8Array>((resolve, reject) => (settle = { resolve, reject }))
+      // Whoever reads it sees the rejection; one that nobody reads any more must not end the process.
+      promise.catch(() => undefined)
+      underWay.set(ref.hash, promise)
+      return { ref, settle }
+    })
+    const run = async () => {
+      const began = performance.now()
+      let next = 0
+      try {
+        const stream = peer.stream({
+          type: typeName(contentObject.name),
+          object: objectId('main'),
+          method: 'fetch',
+          kind: 'movable',
+          args: [refs.map(({ hash }) => hash)],
+          // Not the caller's signal: others may wait for the same bytes, and what arrives is kept.
+          context: { callId: newCallId(), chain: [] },
+        })
+        for await (const bytes of stream) {
+          const entry = waiting[next++]
+          if (entry === undefined || !(bytes instanceof Uint8Array)) throw failure('malformed-message', `${home} sent content that was not asked for`)
+          if (hashOf(bytes) !== entry.ref.hash) throw failure('content-changed', `${home} sent other bytes for ${entry.ref.hash}`)
+          fetched.bytes += bytes.byteLength
+          cache.put(entry.ref.hash, bytes)
+          underWay.delete(entry.ref.hash)
+          entry.settle.resolve(bytes)
+        }
+        if (next < waiting.length) throw failure('unavailable', `${home} ended a transfer early`)
+      } catch (error) {
+        const rest = waiting.slice(next)
+        const lost = isActiveStorageError(error, 'unavailable') || isActiveStorageError(error, 'missing-inputs')
+        for (const { ref, settle } of waiting) {
+          if (underWay.get(ref.hash) !== undefined) underWay.delete(ref.hash)
+          settle.reject(lost ? missingInputs(rest.length > 0 ? rest.map((entry) => entry.ref) : [ref], site) : error)
+        }
+      } finally {
+        fetched.ms += performance.now() - began
+      }
+    }
+    void run()
+  }
+
+  const request = (refs: readonly ContentRef[], fetched: Fetched) => {
+    const byHome = new Map<SiteName, ContentRef[]>()
+    for (const ref of refs) byHome.set(ref.home, [...(byHome.get(ref.home) ?? []), ref])
+    const unreachable = refs.filter(({ home }) => home === site || !peers.has(home))
+    if (unreachable.length > 0) throw missingInputs(unreachable, site)
+    for (const [home, group] of byHome) {
+      for (let from = 0; from < group.length; from += FETCH_TOGETHER) fetchFrom(home, group.slice(from, from + FETCH_TOGETHER), fetched)
+    }
+  }
+
+  const patient = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const stop = () => reject(abortedBy(signal))
+      if (signal.aborted) return stop()
+      signal.addEventListener('abort', stop, { once: true })
+      promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+    })
+
+  return {
+    /** The view of one call, which counts what is fetched for it. */
+    scope: (fetched: Fetched): Content => {
+      const startMissing = (refs: readonly ContentRef[]) => {
+        const missing = new Map<ContentHash, ContentRef>()
+        for (const ref of refs) if (!here(ref.hash) && !underWay.has(ref.hash)) missing.set(ref.hash, ref)
+        if (missing.size > 0) request([...missing.values()], fetched)
+      }
+      const read = async (ref: ContentRef, signal: AbortSignal): Promise<Uint8Array> => {
+        const found = await local(ref.hash)
+        if (found !== undefined) return found
+        startMissing([ref])
+        const promise = underWay.get(ref.hash)
+        // Between the look-ups it may have arrived; otherwise the cache was too small to keep it and it is asked for again.
+        return promise === undefined ? ((await local(ref.hash)) ?? read(ref, signal)) : patient(promise, signal)
+      }
+      return {
+        read,
+        ensure: async (refs, signal) => {
+          if (signal.aborted) throw abortedBy(signal)
+          startMissing(refs)
+          await Promise.resolve()
+        },
+        keep: (bytes) => {
+          const hash = hashOf(bytes)
+          cache.put(hash, bytes)
+          return new ContentRef(hash, bytes.byteLength, site)
+        },
+        put: async (bytes) => new ContentRef(await store.put(bytes), bytes.byteLength, site),
+        adopt: async (path) => {
+          const { hash, bytes } = await store.adopt(path)
+          return new ContentRef(hash, bytes, site)
+        },
+      }
+    },
+    /** Forgets all that is kept and can be had again. */
+    clear: () => cache.clear(),
+    get cacheBytes() {
+      return cache.bytes
+    },
+  }
+}
+export type Resolver = ReturnType<typeof createResolver>

@@ -1,0 +1,37 @@
+import { closeSync, mkdirSync, openSync, readFileSync, writeSync, ftruncateSync } from 'node:fs'
+import { join } from 'node:path'
+import { failure } from '../core/errors.ts'
+
+const LOCK_EX = 2
+const LOCK_NB = 4
+
+/**
+ * Takes the data folder for this process: flock on `node.lock`, which the kernel releases when the process ends,
+ * however it ends. LMDB itself would let two processes write one folder.
+ * @returns releases the folder
+ * @throws ActiveStorageError `folder-in-use`, `storage-failed`
+ */
+export const lockFolder = async (folder: string): Promise<() => void> => {
+  const path = join(folder, 'node.lock')
+  const opened = () => {
+    try {
+      mkdirSync(folder, { recursive: true })
+      return openSync(path, 'a+')
+    } catch (error) {
+      throw failure('storage-failed', `the data folder ${folder} cannot be used: ${error instanceof Error ? error.message : String(error)}`, error)
+    }
+  }
+  const fd = opened()
+  // Node has no flock. Loaded here, since only a storage node needs it.
+  const { default: koffi } = await import('koffi')
+  const flock: unknown = koffi.load(process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6').func('int flock(int fd, int operation)')
+  if (typeof flock !== 'function') throw failure('internal', 'flock is not there')
+  if (flock(fd, LOCK_EX | LOCK_NB) !== 0) {
+    const holder = readFileSync(path, 'utf8').trim()
+    closeSync(fd)
+    throw failure('folder-in-use', `${folder} is in use by another storage node${/^\d+$/.test(holder) ? ` (process ${holder})` : ''}: stop it, or give this one another --data folder`)
+  }
+  ftruncateSync(fd, 0)
+  writeSync(fd, `${process.pid}\n`)
+  return () => closeSync(fd)
+}

@@ -1,0 +1,127 @@
+import { join } from 'node:path'
+import { Server, ServerCredentials } from '@grpc/grpc-js'
+import type { ObjectType } from '../core/define.ts'
+import { failure } from '../core/errors.ts'
+import { type SiteName, siteName } from '../core/ids.ts'
+import type { SiteDescription, Transport } from '../core/transport.ts'
+import { VERSION } from '../core/version.ts'
+import { createBreaker } from '../link/breaker.ts'
+import { checkAddress, grpcTransport } from '../link/grpc-transport.ts'
+import { resilient } from '../link/resilient.ts'
+import { channelOptions, protocol } from '../wire/protocol.ts'
+import { type AdmissionLimits, createAdmission, defaultAdmission } from './admission.ts'
+import { builtIn } from './built-in.ts'
+import { createCompute } from './compute/pool.ts'
+import { contentCache } from './content/content-cache.ts'
+import { folderContent } from './content/folder-content.ts'
+import { createResolver } from './content/resolver.ts'
+import { fingerprint } from './fingerprint.ts'
+import { lockFolder } from './folder-lock.ts'
+import { createHost, type Host } from './host.ts'
+import { modelOpener } from './open-model.ts'
+import { serviceOf } from './server.ts'
+import { lmdbStore } from './store/lmdb-store.ts'
+import { startPublic } from './well-known-services.ts'
+
+export interface StorageNodeOptions {
+  /** Folder for all that lasts; made where it is missing. */
+  readonly data: string
+  /** `host:port`; port 0 takes a free one. Default 127.0.0.1:7070. */
+  readonly listen?: string
+  /** The site's name, which references carry. Default `node`. */
+  readonly name?: string
+  /** Default `edge`. */
+  readonly tier?: 'edge' | 'fog' | 'cloud'
+  /** Compute workers. Default 2: more than the cores only adds memory. */
+  readonly threads?: number
+  /** Object types beside the built-in ones. */
+  readonly objects?: readonly ObjectType[]
+  /** Sites that inputs may be fetched from: address by name. */
+  readonly peers?: Readonly<Record<string, string>>
+  /** Folders whose files callers may adopt. Default none. */
+  readonly adopt?: readonly string[]
+  /** Listens beyond loopback without encryption. Default false. */
+  readonly insecure?: boolean
+  /** Bytes of fetched content to keep. Default 1 GiB. */
+  readonly cacheBytes?: number
+  readonly limits?: Partial<AdmissionLimits>
+}
+
+export interface StorageNode extends AsyncDisposable {
+  readonly name: SiteName
+  /** Where it listens, with the port that it got. */
+  readonly address: string
+  readonly host: Host
+  /** Stops taking calls, finishes those under way (at most `graceMs`, default 30,000), and closes the store. */
+  close(options?: { graceMs?: number }): Promise<void>
+}
+
+const isLoopback = (address: string) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+$/.test(address)
+
+const bind = (server: Server, listen: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.bindAsync(listen, ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) return resolve(port)
+      const taken = /EADDRINUSE/.test(error.message)
+      reject(taken ? failure('address-in-use', `${listen} is taken by another process: choose another port with --listen, or stop it`, error) : failure('invalid-argument', `cannot listen on ${listen}: ${error.message}`, error))
+    })
+  })
+
+/**
+ * Starts a storage node in this process.
+ * @throws ActiveStorageError `folder-in-use`, `address-in-use`, `permission-denied`, `invalid-argument`, `storage-failed`
+ */
+export const createStorageNode = async (options: StorageNodeOptions): Promise<StorageNode> => {
+  const { data, listen = '127.0.0.1:7070', tier = 'edge', threads = 2, objects = [], peers = {}, adopt = [], insecure = false, cacheBytes = 1024 ** 3 } = options
+  const name = siteName(options.name ?? 'node')
+  if (name === 'local') throw failure('invalid-argument', '"local" is the name of every client\'s own process: give the node another --name')
+  checkAddress(listen)
+  if (!isLoopback(listen) && !insecure) {
+    throw failure('permission-denied', `${listen} can be reached from other machines, and connections are not encrypted yet: listen on 127.0.0.1, or say --insecure on a network that you trust`)
+  }
+  const closers: (() => Promise<void> | void)[] = []
+  const closeAll = async () => {
+    for (const close of closers.reverse()) await close()
+  }
+  try {
+    closers.push(await lockFolder(data))
+    const store = await lmdbStore(join(data, 'store'))
+    closers.push(() => store.close())
+    const peerLinks = new Map<SiteName, Transport>()
+    for (const [peer, address] of Object.entries(peers)) {
+      const transport = resilient(grpcTransport(address, siteName(peer)), { breaker: createBreaker() })
+      peerLinks.set(siteName(peer), transport)
+      closers.push(() => transport.close())
+    }
+    const contentStore = folderContent(join(data, 'content'), store, adopt)
+    const resolver = createResolver({ site: name, store: contentStore, cache: contentCache(cacheBytes), peers: peerLinks })
+    const compute = createCompute({ threads, openModel: modelOpener(contentStore, resolver) })
+    closers.push(() => compute.close())
+    const types = [...builtIn, ...objects]
+    const description: SiteDescription = { name, tier, version: VERSION, fingerprint: fingerprint(), peers: [...peerLinks.keys()], types: types.map((type) => type.name) }
+    const admission = createAdmission({ ...defaultAdmission, ...options.limits })
+    const host = createHost({ description, types, store, resolver, compute, admission })
+
+    const server = new Server({ ...channelOptions, 'grpc.max_concurrent_streams': 4096 })
+    server.addService(protocol.StorageNode.service, serviceOf(host))
+    const health = startPublic(server)
+    const port = await bind(server, listen)
+    let closing: Promise<void> | undefined
+    const shutdown = async (graceMs: number) => {
+      health.stopping()
+      await new Promise<void>((resolve) => {
+        const force = setTimeout(() => server.forceShutdown(), graceMs)
+        server.tryShutdown(() => {
+          clearTimeout(force)
+          resolve()
+        })
+      })
+      await closeAll()
+    }
+    const close = ({ graceMs = 30_000 } = {}) => (closing ??= shutdown(graceMs))
+    return { name, host, address: listen.replace(/:\d+$/, `:${port}`), close, [Symbol.asyncDispose]: () => close() }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}

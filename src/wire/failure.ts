@@ -1,0 +1,66 @@
+import { Metadata, type ServiceError, status, type StatusObject } from '@grpc/grpc-js'
+import { type ActiveStorageError, type Code, codes, failure, failureWith, type StatusName, toFailure } from '../core/errors.ts'
+import { protocol, trailers } from './protocol.ts'
+
+/** The status number of each code's status; a status the table does not know does not compile. */
+const numbers = status satisfies Record<StatusName, number>
+
+const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
+
+/** Adds a failure to a call's trailers, and gives the status that ends it. */
+export const statusOf = (thrown: unknown, metadata: Metadata): Partial<StatusObject> => {
+  const error = toFailure(thrown)
+  const { object = '', method = '', site = '', callId = '' } = error.origin
+  const details: { retryAfterMs?: number; hashes?: readonly string[]; actual?: number } = error.details ?? {}
+  metadata.set(
+    trailers.failure,
+    protocol.Failure.serialize({
+      code: error.code,
+      message: error.text.slice(0, 8192),
+      object,
+      method,
+      site,
+      callId,
+      retryAfterMs: details.retryAfterMs ?? 0,
+      missing: [...(details.hashes ?? [])],
+      actualVersion: details.actual ?? 0,
+    }),
+  )
+  // Tools show only this text; HTTP/2 bounds header lists, so it is short.
+  return { code: numbers[codes[error.code].status], details: error.message.slice(0, 1024), metadata }
+}
+
+/** What a status without a failure of ours means: the other end, or the connection, broke before it could say more. */
+const plain = (error: ServiceError): ActiveStorageError => {
+  switch (error.code) {
+    case status.CANCELLED:
+      return failure('cancelled', 'the call was cancelled', error)
+    case status.DEADLINE_EXCEEDED:
+      return failure('deadline-exceeded', 'the time given to the call ran out', error)
+    case status.RESOURCE_EXHAUSTED:
+      return failure('too-large', `a message is over the limit of the other end: ${error.details}`, error)
+    case status.UNIMPLEMENTED:
+      return failure('unsupported', `the other end is no storage node of this protocol version: ${error.details}`, error)
+    default:
+      // A process that dies shows as UNAVAILABLE, or INTERNAL with an RST_STREAM, or UNKNOWN, as its timing falls.
+      return failure('unavailable', `${status[error.code] ?? 'no status'}: ${error.details}`, error)
+  }
+}
+
+/** The error of ours in a failed call. */
+export const failureOf = (error: ServiceError): ActiveStorageError => {
+  const [bytes] = error.metadata?.get(trailers.failure) ?? []
+  if (!(bytes instanceof Buffer)) return plain(error)
+  try {
+    const { code, message, object, method, site, callId, retryAfterMs, missing, actualVersion } = protocol.Failure.deserialize(bytes)
+    const origin = { ...(object && { object }), ...(method && { method }), ...(site && { site }), ...(callId && { callId }) }
+    if (!isCode(code)) return failure('internal', `${code}: ${message}`, error).at(origin)
+    if (code === 'overloaded') return failureWith(code, message, { retryAfterMs }).at(origin)
+    if (code === 'missing-inputs') return failureWith(code, message, { hashes: missing }).at(origin)
+    if (code === 'version-mismatch') return failureWith(code, message, { actual: Number(actualVersion) }).at(origin)
+    return failure(code, message).at(origin)
+  } catch {
+    return plain(error)
+  }
+}
+

@@ -1,0 +1,121 @@
+import { failure } from '../core/errors.ts'
+import type { Value } from '../core/value.ts'
+import { decode, encode, type Encoded } from './codec.ts'
+import type { Value as ValueMessage, ValueIn } from './gen/active_storage/v1/Value.ts'
+import { limits } from './limits.ts'
+import { checkHeads, type SegmentHead } from './segments.ts'
+
+/** A value as it is sent: the head message and, where it is large, the chunks that follow. */
+export interface Outgoing {
+  readonly head: ValueIn
+  readonly chunks: Iterable<Uint8Array>
+  /** Bytes of the body and segments. */
+  readonly bytes: number
+}
+
+/** Cuts parts into chunks: large parts as views, small ones gathered so that each chunk is worth its frame. */
+function* chunksOf(parts: readonly Uint8Array[]): Generator<Uint8Array> {
+  let gathered: Uint8Array[] = []
+  let size = 0
+  const flush = () => {
+    const chunk = Buffer.concat(gathered, size)
+    gathered = []
+    size = 0
+    return chunk
+  }
+  for (const part of parts) {
+    if (size + part.byteLength <= limits.chunkBytes) {
+      gathered.push(part)
+      size += part.byteLength
+      continue
+    }
+    if (size > 0) yield flush()
+    for (let from = 0; from < part.byteLength; from += limits.chunkBytes) yield part.subarray(from, from + limits.chunkBytes)
+  }
+  if (size > 0) yield flush()
+}
+
+const outgoingOf = ({ body, segments, segmentBytes }: Encoded): Outgoing => {
+  const parts = segments.map(({ bytes }) => bytes)
+  const inline = segmentBytes <= limits.inlineBytes
+  return {
+    head: {
+      body,
+      segments: segments.map(({ dtype, shape, byteLength }) => ({ dtype, shape: [...shape], byteLength })),
+      inline: inline && parts.length > 0 ? (parts.length === 1 ? parts[0]! : Buffer.concat(parts, segmentBytes)) : Buffer.alloc(0),
+    },
+    chunks: inline ? [] : chunksOf(parts),
+    bytes: body.byteLength + segmentBytes,
+  }
+}
+
+export const outgoing = (value: Value): Outgoing => outgoingOf(encode(value))
+
+const headsOf = (message: ValueMessage): SegmentHead[] =>
+  message.segments.map(({ dtype, shape, byteLength }) => ({ dtype, shape: shape.map(Number), byteLength: Number(byteLength) }))
+
+/** Gathers one value from its head message and chunks. Sizes are checked against each other before memory is taken. */
+export class Incoming {
+  readonly bytes: number
+  readonly #body: Uint8Array
+  readonly #heads: readonly SegmentHead[]
+  readonly #parts: Uint8Array[] = []
+  #part = 0
+  #filled = 0
+
+  /**
+   * @param reserve called with the value's whole size before memory is taken for it; may throw
+   * @throws ActiveStorageError `malformed-message`, `too-large`
+   */
+  constructor(message: ValueMessage, reserve: (bytes: number) => void = () => undefined) {
+    if (message.body.byteLength > limits.bodyBytes) throw failure('too-large', `plain data of ${message.body.byteLength} bytes; the most is ${limits.bodyBytes}`)
+    this.#body = message.body
+    this.#heads = headsOf(message)
+    const total = checkHeads(this.#heads)
+    this.bytes = total + message.body.byteLength
+    reserve(this.bytes)
+    if (message.inline.byteLength > 0 || total <= limits.inlineBytes) {
+      if (message.inline.byteLength !== total) {
+        throw failure('malformed-message', `the segments announce ${total} bytes, ${message.inline.byteLength} came with them`)
+      }
+      let from = 0
+      for (const { byteLength } of this.#heads) this.#parts.push(message.inline.subarray(from, (from += byteLength)))
+      this.#part = this.#heads.length
+    } else {
+      // Untouched pages cost nothing: the memory is really taken only as the bytes arrive.
+      for (const { byteLength } of this.#heads) this.#parts.push(Buffer.allocUnsafeSlow(byteLength))
+      this.#skipFull()
+    }
+  }
+
+  get complete(): boolean {
+    return this.#part >= this.#heads.length
+  }
+
+  #skipFull() {
+    while (this.#part < this.#parts.length && this.#filled === this.#parts[this.#part]!.byteLength) {
+      this.#part++
+      this.#filled = 0
+    }
+  }
+
+  /** @throws ActiveStorageError `malformed-message` where more comes than was announced. */
+  push(chunk: Uint8Array): void {
+    let from = 0
+    while (from < chunk.byteLength) {
+      const part = this.#parts[this.#part]
+      if (part === undefined || this.complete) throw failure('malformed-message', `${chunk.byteLength - from} bytes more than the segments announce`)
+      const count = Math.min(part.byteLength - this.#filled, chunk.byteLength - from)
+      part.set(chunk.subarray(from, from + count), this.#filled)
+      this.#filled += count
+      from += count
+      this.#skipFull()
+    }
+  }
+
+  /** @throws ActiveStorageError `malformed-message` */
+  value(): Value {
+    if (!this.complete) throw failure('malformed-message', 'the call ended before all announced bytes came')
+    return decode(this.#body, this.#heads, this.#parts)
+  }
+}

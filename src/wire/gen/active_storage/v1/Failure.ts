@@ -1,0 +1,57 @@
+// Original file: proto/active_storage/v1/active_storage.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * Why a call failed, in the trailer `active-storage-failure-bin`.
+ */
+export interface FailureIn {
+  /**
+   * One of the codes of docs/errors.md.
+   */
+  'code'?: (string);
+  'message'?: (string);
+  'object'?: (string);
+  'method'?: (string);
+  'site'?: (string);
+  'callId'?: (string);
+  /**
+   * With code "overloaded": when to try again.
+   */
+  'retryAfterMs'?: (number | string);
+  /**
+   * With code "missing-inputs": the hashes of what is missing.
+   */
+  'missing'?: (string)[];
+  /**
+   * With code "version-mismatch": the object's version.
+   */
+  'actualVersion'?: (number | string | Long);
+}
+
+/**
+ * Why a call failed, in the trailer `active-storage-failure-bin`.
+ */
+export interface Failure {
+  /**
+   * One of the codes of docs/errors.md.
+   */
+  'code': (string);
+  'message': (string);
+  'object': (string);
+  'method': (string);
+  'site': (string);
+  'callId': (string);
+  /**
+   * With code "overloaded": when to try again.
+   */
+  'retryAfterMs': (number);
+  /**
+   * With code "missing-inputs": the hashes of what is missing.
+   */
+  'missing': (string)[];
+  /**
+   * With code "version-mismatch": the object's version.
+   */
+  'actualVersion': (number);
+}

@@ -1,0 +1,32 @@
+import { fileURLToPath } from 'node:url'
+import { loadPackageDefinition } from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+import type { ProtoGrpcType } from './gen/active_storage.ts'
+
+/** Options of the proto loader; the type generator is run with the same (a test compares them). */
+export const loadOptions = { longs: Number, enums: String, defaults: true, oneofs: true } as const
+
+// The same depth from src/ and from dist/.
+export const protoFile = fileURLToPath(new URL('../../proto/active_storage/v1/active_storage.proto', import.meta.url))
+export const packageDefinition = loadSync(protoFile, loadOptions)
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- grpc-js cannot know the types that the generator wrote for this very file
+const loaded = loadPackageDefinition(packageDefinition) as unknown as ProtoGrpcType
+
+/** The service and messages of the wire contract, typed. */
+export const protocol = loaded.active_storage.v1
+
+/** Trailers of every call. */
+export const trailers = {
+  load: 'endpoint-load-metrics-bin',
+  failure: 'active-storage-failure-bin',
+  accounting: 'active-storage-accounting-bin',
+} as const
+
+/** What both ends of a connection set, so that a long stream is not throttled and no message is refused for its size. */
+export const channelOptions = {
+  // The default window of 64 KiB halves the throughput of a stream.
+  'grpc-node.flow_control_window': 8 * 1024 * 1024,
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
+  'grpc.max_send_message_length': 16 * 1024 * 1024,
+} as const
