@@ -1,13 +1,23 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { arch, cpus } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-const require = createRequire(import.meta.url)
-// Read from its package file: loading the library itself would cost every client its memory.
+/**
+ * Read from its package file, found by walking up as Node does: loading the library itself would cost every client its
+ * memory, and packages need not export that file.
+ */
 const versionOf = (name: string): string => {
-  const found: unknown = JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8'))
-  return typeof found === 'object' && found !== null && 'version' in found ? String(found.version) : 'unknown'
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    try {
+      const found: unknown = JSON.parse(readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8'))
+      if (typeof found === 'object' && found !== null && 'version' in found) return String(found.version)
+    } catch {
+      // Not here: one folder up.
+    }
+    if (folder === dirname(folder)) return 'unknown'
+  }
 }
 
 /** Features that decide which kernels run; their order in the file does not matter. */

@@ -195,6 +195,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     const running: Running = { call, entry, type, scope, content: resolver.scope(fetched), stages: [] }
     const finish = (): void => {
       scope.end()
+      const { inFlight } = admission
       leave()
       bytesFetched += fetched.bytes
       const { onReport } = call.context
@@ -207,7 +208,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
         bytesFetched: fetched.bytes,
         fetchMs: fetched.ms,
         totalMs,
-        load: { inFlight: admission.inFlight, queueMs: 0, serviceMs: totalMs },
+        load: { inFlight, queueMs: 0, serviceMs: totalMs },
         stages: running.stages,
       }
       onReport(report)

@@ -21,7 +21,6 @@ import { createHost, type Host } from './host.ts'
 import { modelOpener } from './open-model.ts'
 import { serviceOf } from './server.ts'
 import { lmdbStore } from './store/lmdb-store.ts'
-import { startPublic } from './well-known-services.ts'
 
 export interface StorageNodeOptions {
   /** Folder for all that lasts; made where it is missing. */
@@ -104,6 +103,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
 
     const server = new Server({ ...channelOptions, 'grpc.max_concurrent_streams': 4096 })
     server.addService(protocol.StorageNode.service, serviceOf(host))
+    const { startPublic } = await import('./well-known-services.ts')
     const health = startPublic(server)
     const port = await bind(server, listen)
     let closing: Promise<void> | undefined

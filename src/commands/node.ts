@@ -1,0 +1,99 @@
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type ObjectType } from '../core/define.ts'
+import { failure } from '../core/errors.ts'
+import type { Command } from './command.ts'
+import { print, toJson } from './output.ts'
+
+const tiers = ['edge', 'fog', 'cloud'] as const
+
+const isObjectType = (thing: unknown): thing is ObjectType => typeof thing === 'object' && thing !== null && 'entries' in thing && thing.entries instanceof Map && 'name' in thing
+
+/** Object types that a module exports. It is the operator's own, trusted code. */
+const typesFrom = async (module: string): Promise<ObjectType[]> => {
+  const load = async (): Promise<Record<string, unknown>> => {
+    try {
+      return (await import(pathToFileURL(resolve(module)).href)) as Record<string, unknown>
+    } catch (error) {
+      throw failure('invalid-argument', `--objects ${module} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, error)
+    }
+  }
+  const types = Object.values(await load()).filter(isObjectType)
+  if (types.length === 0) throw failure('invalid-argument', `--objects ${module} exports no object type: export what defineObject returns`)
+  return types
+}
+
+const whole = (name: string, text: string | undefined, most: number): number | undefined => {
+  if (text === undefined) return undefined
+  const number = Number(text)
+  if (!Number.isSafeInteger(number) || number < 1 || number > most) throw failure('invalid-argument', `--${name} ${text}: use a whole number from 1 to ${most}`)
+  return number
+}
+
+const peersFrom = (texts: readonly string[]): Record<string, string> =>
+  Object.fromEntries(
+    texts.map((text) => {
+      const cut = text.indexOf('=')
+      if (cut < 1) throw failure('invalid-argument', `--peer ${text}: use NAME=HOST:PORT`)
+      return [text.slice(0, cut), text.slice(cut + 1)]
+    }),
+  )
+
+export const node: Command = {
+  name: 'node',
+  summary: 'Runs a storage node: keeps objects, and runs their methods beside the data.',
+  usage: '--data DIR [options]',
+  options: {
+    data: { type: 'string', value: 'DIR', help: 'folder for everything that lasts (required)' },
+    listen: { type: 'string', value: 'HOST:PORT', help: 'address (default 127.0.0.1:7070; port 0 takes a free one)' },
+    name: { type: 'string', value: 'NAME', help: 'the site\'s name, which references carry (default node)' },
+    tier: { type: 'string', value: 'TIER', help: 'edge, fog or cloud (default edge)' },
+    threads: { type: 'string', value: 'K', help: 'compute workers (default 2)' },
+    objects: { type: 'string', multiple: true, value: 'MODULE', help: 'module that exports object types; trusted code; may be repeated' },
+    peer: { type: 'string', multiple: true, value: 'NAME=HOST:PORT', help: 'site that inputs may be fetched from; may be repeated' },
+    adopt: { type: 'string', multiple: true, value: 'FOLDER', help: 'folder whose files callers may adopt in place; may be repeated' },
+    'cache-mib': { type: 'string', value: 'MIB', help: 'fetched content to keep, in MiB (default 1024)' },
+    'max-calls': { type: 'string', value: 'N', help: 'calls under way before more are refused (default 1024)' },
+    insecure: { type: 'boolean', help: 'listen beyond loopback without encryption' },
+  },
+  examples: ['active-storage node --data /srv/as --name edge-7 --adopt /srv/photos', 'active-storage node --data ./cloud --name pool --tier cloud --listen 127.0.0.1:7071 --peer edge-7=127.0.0.1:7070'],
+  async run(args) {
+    const data = args.text('data')
+    if (data === undefined) throw failure('invalid-argument', '--data DIR is required: the folder for everything that lasts')
+    const tier = tiers.find((known) => known === (args.text('tier') ?? 'edge'))
+    if (tier === undefined) throw failure('invalid-argument', `--tier ${args.text('tier')}: use ${tiers.join(', ')}`)
+    const threads = whole('threads', args.text('threads'), 256)
+    const cacheMib = whole('cache-mib', args.text('cache-mib'), 1024 * 1024)
+    const maxCalls = whole('max-calls', args.text('max-calls'), 1_000_000)
+    const listen = args.text('listen')
+    const name = args.text('name')
+    const objects = (await Promise.all(args.texts('objects').map(typesFrom))).flat()
+    const { createStorageNode } = await import('../storage-node/node.ts')
+    const started = await createStorageNode({
+      data,
+      tier,
+      objects,
+      peers: peersFrom(args.texts('peer')),
+      adopt: args.texts('adopt').map((folder) => resolve(folder)),
+      insecure: args.flag('insecure'),
+      ...(listen !== undefined && { listen }),
+      ...(name !== undefined && { name }),
+      ...(threads !== undefined && { threads }),
+      ...(cacheMib !== undefined && { cacheBytes: cacheMib * 1024 ** 2 }),
+      ...(maxCalls !== undefined && { limits: { calls: maxCalls } }),
+    })
+    const { address, host } = started
+    print(args.flag('json') ? toJson({ name: started.name, tier, address, data, pid: process.pid }).replaceAll(/\n\s*/g, ' ') : `storage node ${started.name} (${tier}) serves on ${address}, data in ${data}; ${host.description.types.length} object types`)
+
+    await new Promise<void>((stopped) => {
+      const stop = (signal: string) => {
+        if (!args.flag('json')) print(`${signal}: finishing ${host.admission.inFlight} calls under way; once more to stop at once`)
+        process.once('SIGINT', () => process.exit(130))
+        process.once('SIGTERM', () => process.exit(143))
+        void started.close().then(stopped)
+      }
+      process.once('SIGINT', () => stop('SIGINT'))
+      process.once('SIGTERM', () => stop('SIGTERM'))
+    })
+  },
+}

@@ -1,0 +1,32 @@
+import { remoteOf } from '../core/remote.ts'
+import { site } from '../objects/site.ts'
+import { asking } from './ask.ts'
+import { type Command, nodeOption } from './command.ts'
+import { humanBytes, print, table, toJson } from './output.ts'
+
+export const stats: Command = {
+  name: 'stats',
+  summary: 'Shows what a node is doing and has done.',
+  usage: '',
+  options: nodeOption,
+  examples: ['active-storage stats', 'active-storage stats --json'],
+  run: (args) =>
+    asking(args, async (transport, timeoutMs) => {
+      const now = await remoteOf(site, 'main', () => transport, { timeoutMs }).stats()
+      if (args.flag('json')) return print(toJson(now))
+      print(
+        table([
+          ['site', now.site],
+          ['up', `${(now.uptimeMs / 1000).toFixed(0)} s`],
+          ['calls under way', String(now.inFlight)],
+          ['calls', String(now.calls)],
+          ['failed', String(now.failures)],
+          ['refused', String(now.refused)],
+          ['fetched from peers', humanBytes(now.bytesFetched)],
+          ['cached content', humanBytes(now.cacheBytes)],
+          ['compute workers', String(now.workers)],
+          ['memory (RSS)', humanBytes(now.rssBytes)],
+        ]),
+      )
+    }),
+}

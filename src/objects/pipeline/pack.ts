@@ -1,0 +1,125 @@
+import { failure } from '../../core/errors.ts'
+import type { DataOf, DType } from '../../core/dtype.ts'
+import { Tensor } from '../../core/tensor.ts'
+import type { PipelineSpec } from './spec.ts'
+
+/** One sample's pixels: 8-bit, rows of pixels of interleaved channels. */
+export interface Pixels {
+  readonly data: Uint8Array
+  readonly width: number
+  readonly height: number
+  readonly channels: number
+}
+export interface Mirror {
+  readonly horizontal: boolean
+  readonly vertical: boolean
+}
+
+/** IEEE 754 binary16 bits of a number, rounded to the nearest, ties to even. */
+export const toHalf = (value: number): number => {
+  const view = new DataView(new ArrayBuffer(4))
+  view.setFloat32(0, value)
+  const bits = view.getUint32(0)
+  const sign = (bits >>> 16) & 0x8000
+  const exponent = (bits >>> 23) & 0xff
+  const mantissa = bits & 0x7fffff
+  if (exponent === 0xff) return sign | 0x7c00 | (mantissa === 0 ? 0 : 0x200)
+  const shifted = exponent - 112
+  if (shifted >= 31) return sign | 0x7c00
+  // Below 2^-14 a half is subnormal: the implicit bit joins the mantissa, and more of it is cut.
+  const cut = shifted > 0 ? 13 : 14 - shifted
+  if (cut > 25) return sign
+  const full = shifted > 0 ? (shifted << 23) | mantissa : mantissa | 0x800000
+  const half = full >>> cut
+  const rest = full & ((1 << cut) - 1)
+  const tie = 1 << (cut - 1)
+  return sign | (half + (rest > tie || (rest === tie && (half & 1) === 1) ? 1 : 0))
+}
+
+/** What the last ops of a spec make of a pixel. */
+interface Output {
+  readonly dtype: 'uint8' | 'float32' | 'float64' | 'float16'
+  readonly channelsFirst: boolean
+  /** Value of each 8-bit level, per channel: 256 entries after each other. A pixel has but 256 levels, so all arithmetic is done once. */
+  readonly levels: Uint8Array | Float32Array | Float64Array | Uint16Array
+}
+
+const arrayOf = (dtype: Output['dtype'], size: number): Output['levels'] => {
+  switch (dtype) {
+    case 'uint8':
+      return new Uint8Array(size)
+    case 'float32':
+      return new Float32Array(size)
+    case 'float64':
+      return new Float64Array(size)
+    case 'float16':
+      return new Uint16Array(size)
+  }
+}
+
+const at = (value: number | readonly number[] | undefined, channel: number, fallback: number): number =>
+  typeof value === 'number' ? value : (value?.[channel] ?? fallback)
+
+export const outputOf = (spec: PipelineSpec, channels: number): Output => {
+  const normalize = spec.ops.find((op) => op.op === 'normalize')
+  const layout = spec.ops.find((op) => op.op === 'layout')
+  const dtype = spec.ops.find((op) => op.op === 'dtype')?.dtype ?? (normalize === undefined ? 'uint8' : 'float32')
+  const levels = arrayOf(dtype, 256 * channels)
+  for (let channel = 0; channel < channels; channel++) {
+    for (let level = 0; level < 256; level++) {
+      const value = normalize === undefined ? level : (level * (normalize.scale ?? 1 / 255) - at(normalize.mean, channel, 0)) / at(normalize.std, channel, 1)
+      levels[channel * 256 + level] = dtype === 'float16' ? toHalf(value) : value
+    }
+  }
+  return { dtype, channelsFirst: layout?.order !== 'NHWC', levels }
+}
+
+/** Gathers samples of one size into a batch, in one pass over each: mirrored, normalized and laid out on the way. */
+export class BatchPacker {
+  readonly #spec: PipelineSpec
+  readonly #count: number
+  #first: { readonly shape: Pixels; readonly id: string; readonly output: Output } | undefined
+  #data: Output['levels'] | undefined
+
+  constructor(spec: PipelineSpec, count: number) {
+    this.#spec = spec
+    this.#count = count
+  }
+
+  /** @throws `bad-sample` where the sample has another size than the first */
+  add(index: number, id: string, pixels: Pixels, mirror: Mirror): void {
+    const { width, height, channels, data } = pixels
+    this.#first ??= { shape: { ...pixels, data: new Uint8Array() }, id, output: outputOf(this.#spec, channels) }
+    const { shape, output } = this.#first
+    if (shape.width !== width || shape.height !== height || shape.channels !== channels) {
+      throw failure('bad-sample', `sample "${id}" is ${width} x ${height} x ${channels}, sample "${this.#first.id}" of the same batch ${shape.width} x ${shape.height} x ${shape.channels}: end the pipeline with a resize or crop`)
+    }
+    const size = width * height * channels
+    if (this.#data === undefined) {
+      if (size * this.#count > 2 ** 31) throw failure('too-large', `a batch of ${this.#count} x ${height} x ${width} x ${channels} values: make it smaller`)
+      this.#data = arrayOf(output.dtype, size * this.#count)
+    }
+    const out = this.#data
+    const { levels, channelsFirst } = output
+    const base = index * size
+    const plane = width * height
+    for (let row = 0; row < height; row++) {
+      const from = (mirror.vertical ? height - 1 - row : row) * width
+      for (let column = 0; column < width; column++) {
+        const source = (from + (mirror.horizontal ? width - 1 - column : column)) * channels
+        const pixel = row * width + column
+        for (let channel = 0; channel < channels; channel++) {
+          out[base + (channelsFirst ? channel * plane + pixel : pixel * channels + channel)] = levels[channel * 256 + data[source + channel]!]!
+        }
+      }
+    }
+  }
+
+  tensor(): Tensor {
+    if (this.#first === undefined || this.#data === undefined) throw failure('invalid-argument', 'a batch of no samples')
+    const { shape, output } = this.#first
+    const sides = output.channelsFirst ? [shape.channels, shape.height, shape.width] : [shape.height, shape.width, shape.channels]
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the array was made for this dtype, and the constructor checks it
+    return new Tensor<DType>(output.dtype, this.#data as DataOf<DType>, [this.#count, ...sides])
+  }
+}

@@ -1,0 +1,126 @@
+import type { Batch, BatchData } from '../core/batch.ts'
+import type { ObjectType } from '../core/define.ts'
+import { LOCAL, type SiteName } from '../core/ids.ts'
+import { type CallOptions, type Remote, remoteOf, type Route } from '../core/remote.ts'
+import type { Transport } from '../core/transport.ts'
+import type { Policy, Role } from '../policy/types.ts'
+import { site as siteType } from '../objects/site.ts'
+import { choosing } from './choosing.ts'
+import type { DataLoader, DataLoaderOptions } from './data-loader.ts'
+import { createDecisionLog, type DecisionEntry } from './decision-log.ts'
+import { load, type LoadContext } from './load.ts'
+import { registerLoaders } from './loader-home.ts'
+import { createPlacer, siteAt } from './placer.ts'
+import type { Site } from './site.ts'
+import { supplying } from './supplying.ts'
+import { wrapIterable, type WrappedIterable } from './wrap.ts'
+
+/** Decisions that a client remembers. */
+const DECISIONS = 10_000
+
+/** A wrapped data loader: the same batches in the same order, each made where the policy says. */
+export interface WrappedLoader<Data> extends AsyncIterable<Batch<Data>> {
+  epoch(epoch: number): AsyncIterable<Batch<Data>>
+}
+
+/** What a client knows of a site's link. */
+export interface LinkStats {
+  readonly site: string
+  readonly role: Role
+  readonly up: boolean
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  readonly rttMs: number | undefined
+  readonly downBytesPerMs: number | undefined
+  readonly upBytesPerMs: number | undefined
+}
+
+export interface Client extends AsyncDisposable {
+  /** An object at its home: by default the near node, else the cloud, else this process; `at` names another site. */
+  object<T extends ObjectType>(type: T, id: string, options?: { readonly at?: string }): Remote<T>
+  /** Places a loader's work by the policy; order and values stay the same. */
+  wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
+  wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
+  /** The last decisions, each with its reason and what it cost. */
+  decisions(): readonly DecisionEntry[]
+  links(): readonly LinkStats[]
+  /** Forgets fetched content and sessions in this process. */
+  dropCaches(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface ClientParts {
+  readonly sites: ReadonlyMap<SiteName, Site>
+  readonly policy: Policy
+  readonly onClose: () => Promise<void>
+}
+
+const isDataLoader = (loader: object): loader is DataLoader<BatchData> => 'options' in loader && 'epoch' in loader
+
+const homeRoles: readonly Role[] = ['node', 'cloud', 'local']
+
+export const createClient = ({ sites, policy, onClose }: ClientParts): Client => {
+  const log = createDecisionLog(DECISIONS)
+  const placer = createPlacer(policy, sites, log)
+  const transports = new Map<Site, Transport>([...sites.values()].map((each) => [each, supplying(each, sites)]))
+  const at = (chosen: Site): Transport => transports.get(chosen) ?? chosen.transport
+  const byRole = (role: Role) => [...sites.values()].find((each) => each.role === role)
+  const defaultHome = homeRoles.map(byRole).find((each) => each !== undefined)
+
+  const loaders = {
+    bare: <Data extends BatchData>(options: DataLoaderOptions, epoch: number) => load<Data>(context, options, epoch, 'local'),
+  }
+  const routes = new Map<Site, Route>()
+  const routeTo = (home: Site): Route => {
+    const known = routes.get(home)
+    if (known !== undefined) return known
+    const route: Route = ({ place }: CallOptions) => choosing({ placer, home, place, at })
+    registerLoaders(route, loaders)
+    routes.set(home, route)
+    return route
+  }
+  const object = <T extends ObjectType>(type: T, id: string, options: { readonly at?: string } = {}): Remote<T> => {
+    const home = options.at === undefined ? (defaultHome ?? siteAt(sites, LOCAL)) : siteAt(sites, options.at)
+    return remoteOf(type, id, routeTo(home), {})
+  }
+  const context: LoadContext = { placer, at, object }
+
+  function wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
+  function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
+  function wrap(loader: DataLoader<BatchData> | Iterable<unknown> | AsyncIterable<unknown>): WrappedLoader<BatchData> | WrappedIterable<unknown> {
+    if (isDataLoader(loader)) {
+      let next = 0
+      const epoch = (index: number) => load<BatchData>(context, loader.options, index)
+      return { epoch, [Symbol.asyncIterator]: () => epoch(next++)[Symbol.asyncIterator]() }
+    }
+    const placed = choosing({ placer, home: siteAt(sites, LOCAL), place: undefined, at })
+    return wrapIterable(loader, placed)
+  }
+
+  const close = async () => {
+    await Promise.all([...sites.values()].map((each) => each.transport.close()))
+    await onClose()
+  }
+  return {
+    object,
+    wrap,
+    decisions: () => log.entries(),
+    links: () =>
+      [...sites.values()].map(({ name, role, meter, view }) => ({
+        site: name,
+        role,
+        up: view.up,
+        bytesSent: meter.sent,
+        bytesReceived: meter.received,
+        rttMs: view.rttMs,
+        downBytesPerMs: meter.downBytesPerMs,
+        upBytesPerMs: meter.upBytesPerMs,
+      })),
+    dropCaches: async () => {
+      sites.get(LOCAL)?.known.clear()
+      await remoteOf(siteType, 'main', () => siteAt(sites, LOCAL).transport).dropCaches()
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}

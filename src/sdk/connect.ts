@@ -1,0 +1,125 @@
+import type { ObjectType } from '../core/define.ts'
+import { failure, isActiveStorageError } from '../core/errors.ts'
+import { LOCAL, type SiteName, siteName } from '../core/ids.ts'
+import { remoteOf } from '../core/remote.ts'
+import type { SiteDescription, Transport } from '../core/transport.ts'
+import { grpcTransport } from '../link/grpc-transport.ts'
+import { site as siteType } from '../objects/site.ts'
+import { parsePolicy } from '../policy/document.ts'
+import { createPolicy } from '../policy/policy.ts'
+import type { Role } from '../policy/types.ts'
+import { watchPolicy } from '../policy/watch.ts'
+import { type Client, createClient } from './client.ts'
+import { localSite, remoteSite, type Site } from './site.ts'
+
+export interface ConnectOptions {
+  /** Address of the storage node near the data: short for a site of role `node`. */
+  readonly node?: string
+  /** Address of the bigger node far away: short for a site of role `cloud`. */
+  readonly cloud?: string
+  /** Sites by the names that their nodes were started with. These may be down when the client starts. */
+  readonly sites?: Readonly<Record<string, { readonly address: string; readonly role: 'node' | 'cloud' }>>
+  /** Path of a policy file, read again when it changes; or `{ yaml }`. Default: the cost model with its defaults. */
+  readonly policy?: string | { readonly yaml: string }
+  /** Object types that may run in this process beside the built-in ones. */
+  readonly objects?: readonly ObjectType[]
+  /** Compute workers for what runs in this process. Default 2. */
+  readonly threads?: number
+  /** Bytes of fetched content to keep in this process. Default 512 MiB. */
+  readonly cacheBytes?: number
+  /** Deadline of a call that sets none, in ms. Default 120,000. */
+  readonly timeoutMs?: number
+  /** Told of what deserves a look but stops nothing. Default: a warning of the process. */
+  readonly onWarning?: (message: string) => void
+}
+
+/** First contact: a site that does not answer in this time is said to be unreachable. */
+const CONTACT_MS = 5000
+
+const describeAt = (transport: Transport): Promise<SiteDescription> => remoteOf(siteType, 'main', () => transport, { timeoutMs: CONTACT_MS }).describe()
+
+/** The name that a node goes by, which references carry: asked of the node, since the short form gives none. */
+const nameOf = async (role: 'node' | 'cloud', address: string): Promise<SiteName> => {
+  const probe = grpcTransport(address, siteName(role))
+  try {
+    return siteName((await describeAt(probe)).name)
+  } catch (error) {
+    if (!isActiveStorageError(error)) throw error
+    throw failure('unavailable', `the ${role} at ${address} does not answer (${error.text}): start it with "active-storage node", or correct the address`, error)
+  } finally {
+    await probe.close()
+  }
+}
+
+/** Learns what a site is and how far away, and warns where results could differ from this process's. */
+const meet = async (site: Site, expected: string, onWarning: (message: string) => void): Promise<void> => {
+  const { transport } = site
+  const remote = remoteOf(siteType, 'main', () => transport, { timeoutMs: CONTACT_MS })
+  const description = await remote.describe()
+  if (description.name !== site.name) throw failure('invalid-argument', `the node at site "${site.name}" was started as --name ${description.name}: use that name in sites`)
+  site.description = description
+  // The first call opened the connection; this one shows the round trip.
+  await remote.echo()
+  if (description.fingerprint !== expected) {
+    onWarning(`${site.name} may give results that differ in their last bits from this process: it has ${description.fingerprint}, here is ${expected}`)
+  }
+}
+
+/**
+ * Connects to storage nodes. Without any, everything runs in this process.
+ * @throws ActiveStorageError `unavailable`, `invalid-argument`, `invalid-policy`
+ */
+export const connect = async (options: ConnectOptions = {}): Promise<Client> => {
+  const { onWarning = (message) => process.emitWarning(message, 'ActiveStorageWarning'), timeoutMs } = options
+  const resilience = timeoutMs === undefined ? {} : { timeoutMs }
+  const watched = typeof options.policy === 'string' ? await watchPolicy(options.policy, { onWarning: (error) => onWarning(error.message) }) : undefined
+  const fixed = watched === undefined ? parsePolicy(typeof options.policy === 'object' ? options.policy.yaml : 'version: 1\n', 'policy') : undefined
+
+  const sites = new Map<SiteName, Site>()
+  const peers = new Map<SiteName, Transport>()
+  const add = (site: Site) => {
+    if (sites.has(site.name)) throw failure('invalid-argument', `two sites are named "${site.name}": start each node with a --name of its own`)
+    sites.set(site.name, site)
+    peers.set(site.name, site.transport)
+  }
+  const close = async () => {
+    watched?.close()
+    await Promise.all([...sites.values()].map(({ transport }) => transport.close()))
+  }
+  try {
+    const local = localSite(async () => {
+      // Loaded when something first runs here: a client that only calls needs none of it.
+      const { createLocalHost } = await import('../storage-node/local-host.ts')
+      return createLocalHost({
+        peers,
+        ...(options.objects !== undefined && { objects: options.objects }),
+        ...(options.threads !== undefined && { threads: options.threads }),
+        ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
+      })
+    })
+    sites.set(LOCAL, local)
+    const short: [Role & ('node' | 'cloud'), string | undefined][] = [
+      ['node', options.node],
+      ['cloud', options.cloud],
+    ]
+    for (const [role, address] of short) if (address !== undefined) add(remoteSite(await nameOf(role, address), role, address, resilience))
+    for (const [name, { address, role }] of Object.entries(options.sites ?? {})) add(remoteSite(siteName(name), role, address, resilience))
+    const { fingerprint } = await import('../storage-node/fingerprint.ts')
+    const expected = fingerprint()
+    await Promise.all(
+      [...sites.values()].filter(({ role }) => role !== 'local').map(async (site) => {
+        try {
+          await meet(site, expected, onWarning)
+        } catch (error) {
+          if (!isActiveStorageError(error, 'unavailable') && !isActiveStorageError(error, 'deadline-exceeded')) throw error
+          onWarning(`site ${site.name} does not answer yet: ${error.text}`)
+        }
+      }),
+    )
+    const policy = createPolicy(watched === undefined ? fixed! : () => watched.current())
+    return createClient({ sites, policy, onClose: async () => watched?.close() })
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

@@ -1,0 +1,53 @@
+import type { Batch, BatchData } from '../core/batch.ts'
+import type { Client, WrappedLoader } from './client.ts'
+import { connect } from './connect.ts'
+import type { DataLoader } from './data-loader.ts'
+import type { WrappedIterable } from './wrap.ts'
+
+let shared: Promise<Client> | undefined
+
+const client = (): Promise<Client> => {
+  const { ACTIVE_STORAGE_NODE: node, ACTIVE_STORAGE_CLOUD: cloud, ACTIVE_STORAGE_POLICY: policy } = process.env
+  return (shared ??= connect({ ...(node !== undefined && { node }), ...(cloud !== undefined && { cloud }), ...(policy !== undefined && { policy }) }).catch((error: unknown) => {
+    // A node that was down may be there at the next try.
+    shared = undefined
+    throw error
+  }))
+}
+
+/** A loader that is wrapped when its first batch is asked for, since connecting takes time and `wrap` must not. */
+async function* later<Item>(iterable: (client: Client) => AsyncIterable<Item>): AsyncGenerator<Item> {
+  yield* iterable(await client())
+}
+
+function wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
+function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
+function wrap(loader: DataLoader<BatchData> | Iterable<unknown> | AsyncIterable<unknown>): WrappedLoader<BatchData> | WrappedIterable<unknown> {
+  if ('options' in loader && 'epoch' in loader) {
+    let next = 0
+    const epoch = (index: number): AsyncIterable<Batch> => later((connected) => connected.wrap(loader).epoch(index))
+    return { epoch, [Symbol.asyncIterator]: () => epoch(next++)[Symbol.asyncIterator]() }
+  }
+  return lazy((connected) => connected.wrap(loader))
+}
+
+const lazy = <Item>(made: (client: Client) => WrappedIterable<Item>): WrappedIterable<Item> => ({
+  map: (...args) => lazy((connected) => made(connected).map(...args)),
+  forward: (...args) => lazy((connected) => made(connected).forward(...args)),
+  [Symbol.asyncIterator]: () => later((connected) => made(connected)),
+})
+
+/**
+ * A client shared by the process, connected at first use from the environment: `ACTIVE_STORAGE_NODE` and
+ * `ACTIVE_STORAGE_CLOUD` are addresses, `ACTIVE_STORAGE_POLICY` the path of a policy. Without them all runs here.
+ */
+export const activeStorage = {
+  wrap,
+  client,
+  /** Closes the shared client; the next use connects again. */
+  close: async (): Promise<void> => {
+    const open = shared
+    shared = undefined
+    if (open !== undefined) await (await open).close()
+  },
+}

@@ -1,0 +1,121 @@
+import type { Batch, BatchData } from '../core/batch.ts'
+import type { ContentRef } from '../core/content.ts'
+import type { ObjectType } from '../core/define.ts'
+import { failure } from '../core/errors.ts'
+import { type Remote, remoteOf } from '../core/remote.ts'
+import { Tensor } from '../core/tensor.ts'
+import type { Transport } from '../core/transport.ts'
+import { dataset as datasetType, type Sample } from '../objects/dataset/dataset.ts'
+import { batchStages, type LoaderModel } from '../objects/loader/batch-stages.ts'
+import { planEpoch } from '../objects/loader/plan.ts'
+import { filesOf, forwardKey } from '../objects/model/forward.ts'
+import { model as modelType, type ModelDescription } from '../objects/model/model.ts'
+import { pipeline as pipelineType, preprocessKey, type RandomKey } from '../objects/pipeline/pipeline.ts'
+import type { PipelineSpec } from '../objects/pipeline/spec.ts'
+import type { CallView, StageView } from '../policy/types.ts'
+import { type DataLoaderOptions, isOps, isSpec } from './data-loader.ts'
+import type { Placer } from './placer.ts'
+import { prefetching } from './prefetching.ts'
+import type { Site } from './site.ts'
+
+/** What loading needs of its client. */
+export interface LoadContext {
+  readonly placer: Placer
+  readonly at: (site: Site) => Transport
+  readonly object: <T extends ObjectType>(type: T, id: string) => Remote<T>
+}
+
+const samplesOf = async (remote: Remote<typeof datasetType>): Promise<readonly Sample[]> => {
+  const all: Sample[] = []
+  for (;;) {
+    const last = all.at(-1)
+    const page = await remote.list(last === undefined ? {} : { after: last.id })
+    all.push(...page)
+    if (page.length === 0 || page.length < 1000) return all
+  }
+}
+
+const inputOf = (description: ModelDescription, wanted: string | undefined): LoaderModel => {
+  const names = description.inputs.map(({ name }) => name)
+  const input = wanted ?? (names.length === 1 ? names[0] : undefined)
+  if (input === undefined || !names.includes(input)) {
+    throw failure('invalid-argument', `the model's inputs are ${names.join(', ')}: name the one that takes the batch with input`)
+  }
+  const { hash, file, external, mode } = description
+  return { hash, file, external, mode, input }
+}
+
+const isRemote = <T extends object>(thing: T | ModelDescription): thing is T => !('hash' in thing)
+
+interface Resolved {
+  readonly spec: PipelineSpec
+  readonly model: LoaderModel | undefined
+  readonly samples: readonly Sample[]
+}
+
+const resolve = async (context: LoadContext, { dataset, pipeline, model, input }: DataLoaderOptions): Promise<Resolved> => {
+  const set = typeof dataset === 'string' ? context.object(datasetType, dataset) : dataset
+  const readSpec = async (): Promise<PipelineSpec> => {
+    if (isOps(pipeline)) return { ops: pipeline }
+    if (isSpec(pipeline)) return pipeline
+    const remote = typeof pipeline === 'string' ? context.object(pipelineType, pipeline) : pipeline
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the pipeline's own put has checked it
+    return (await remote.describe()).spec as PipelineSpec
+  }
+  const readModel = async (): Promise<LoaderModel | undefined> => {
+    if (model === undefined) return undefined
+    if (typeof model === 'object' && !isRemote(model)) return inputOf(model, input)
+    return inputOf(await (typeof model === 'string' ? context.object(modelType, model) : model).describe(), input)
+  }
+  const [samples, spec, source] = await Promise.all([samplesOf(set), readSpec(), readModel()])
+  return { samples, spec, model: source }
+}
+
+const inputsOf = (refs: readonly ContentRef[]) => refs.map(({ hash, bytes, home }) => ({ hash, bytes, home }))
+
+const viewOf = (samples: readonly Sample[], preprocess: string, forward: string | undefined, model: LoaderModel | undefined, budgetMs: number | undefined): CallView => {
+  const stages: StageView[] = [{ key: preprocess, units: samples.reduce((sum, { content }) => sum + content.bytes, 0), inputs: inputsOf(samples.map(({ content }) => content)) }]
+  if (model !== undefined && forward !== undefined) stages.push({ key: forward, units: samples.length, inputs: inputsOf(filesOf(model)) })
+  // Ids and references of the samples, and the spec: small beside what they stand for.
+  return { type: 'loader', method: 'batch', stages, argumentBytes: samples.length * 128 + 512, budgetMs }
+}
+
+/** The batches of one epoch, each made where the placer says; `only` holds them all at one site. */
+export async function* load<Data extends BatchData>(context: LoadContext, options: DataLoaderOptions, epoch: number, only?: 'local'): AsyncGenerator<Batch<Data>> {
+  const { seed = 0, prefetch = 2, timeoutMs } = options
+  const { samples, spec, model } = await resolve(context, options)
+  const batches = planEpoch(samples, options, epoch)
+  const preprocess = preprocessKey(spec)
+  const forward = model === undefined ? undefined : forwardKey(model)
+  const key: RandomKey = { seed, epoch }
+
+  const make = async (index: number, signal: AbortSignal): Promise<Batch<Data>> => {
+    const chosen = batches[index] ?? []
+    const inputs = chosen.map(({ id, content }) => ({ id, content }))
+    const data = await context.placer.run(viewOf(chosen, preprocess, forward, model, timeoutMs), only, signal, async ([first, second], onReport) => {
+      if (first === undefined) throw failure('internal', 'a placement of no stage')
+      const options = { signal, onReport, ...(timeoutMs !== undefined && { timeoutMs }) }
+      const stagesAt = (site: Site) => remoteOf(batchStages, 'main', () => context.at(site), options)
+      if (model === undefined) return stagesAt(first).preprocess(spec, inputs, key)
+      if (second === undefined || second === first) return stagesAt(first).whole(spec, inputs, key, model)
+      return stagesAt(second).forward(model, await stagesAt(first).preprocess(spec, inputs, key))
+    })
+    const labels = chosen.flatMap(({ label }) => (label === undefined ? [] : [label]))
+    return {
+      ids: chosen.map(({ id }) => id),
+      data: checked<Data>(data, model !== undefined),
+      ...(labels.length === chosen.length && chosen.length > 0 && { labels }),
+      epoch,
+      index,
+    }
+  }
+  yield* prefetching(batches.length, prefetch, make)
+}
+
+const checked = <Data extends BatchData>(data: unknown, named: boolean): Data => {
+  const fits = named ? typeof data === 'object' && data !== null && Object.values(data).every((output) => output instanceof Tensor) : data instanceof Tensor
+  if (!fits) throw failure('malformed-message', 'a batch that is not made of tensors')
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked above; which of the two it is follows from the loader's options
+  return data as Data
+}
+

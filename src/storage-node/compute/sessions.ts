@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs'
+import type { InferenceSession } from 'onnxruntime-node'
+import type { Task, WorkerOptions } from './task.ts'
+
+type Onnx = typeof import('onnxruntime-node')
+
+/** Sessions of one worker, by the model's hash, up to a number of bytes of models; the longest unused goes first. */
+export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: WorkerOptions) => {
+  const open = new Map<string, { readonly session: InferenceSession; readonly bytes: number }>()
+  let total = 0
+  let generation = 0
+
+  const forget = async (hash: string) => {
+    const entry = open.get(hash)
+    open.delete(hash)
+    total -= entry?.bytes ?? 0
+    await entry?.session.release()
+  }
+  // onnxruntime refuses shared memory, so the worker makes its own copy, for as long as loading takes.
+  const own = (source: string | SharedArrayBuffer) => (typeof source === 'string' ? source : new Uint8Array(new Uint8Array(source)))
+
+  return async (task: Task): Promise<InferenceSession> => {
+    if (task.generation !== generation) {
+      generation = task.generation
+      for (const hash of [...open.keys()]) await forget(hash)
+    }
+    const known = open.get(task.hash)
+    if (known !== undefined) {
+      open.delete(task.hash)
+      open.set(task.hash, known)
+      return known.session
+    }
+    const options: InferenceSession.SessionOptions = {
+      executionProviders: ['cpu'],
+      // Pinned: these decide speed on a busy machine, and the optimization level decides the bits of the result.
+      intraOpNumThreads: intraOpThreads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 4,
+      ...(task.model.external.length > 0 && { externalData: task.model.external.map(({ location, file }) => ({ path: location, data: typeof file === 'string' ? readFileSync(file) : own(file) })) }),
+    }
+    const file = own(task.model.file)
+    const session = await (typeof file === 'string' ? onnx.InferenceSession.create(file, options) : onnx.InferenceSession.create(file, options))
+    open.set(task.hash, { session, bytes: task.model.bytes })
+    total += task.model.bytes
+    for (const hash of [...open.keys()]) {
+      if (total <= sessionBytes || hash === task.hash) break
+      await forget(hash)
+    }
+    return session
+  }
+}

@@ -1,0 +1,36 @@
+import type { DType } from '../../core/dtype.ts'
+import type { ModelShape } from '../../core/self.ts'
+
+/** A model's bytes as a worker takes them: a file's path, or memory that the threads share. */
+export interface OpenModel {
+  readonly file: string | SharedArrayBuffer
+  readonly external: readonly { readonly location: string; readonly file: string | SharedArrayBuffer }[]
+  readonly bytes: number
+}
+
+/** A tensor between threads: plain, since a class does not survive the copy. */
+export interface PlainTensor {
+  readonly dtype: DType
+  readonly data: unknown
+  readonly shape: readonly number[]
+}
+
+export interface Task {
+  readonly hash: string
+  readonly model: OpenModel
+  /** Absent: only load the model and describe it. */
+  readonly feeds?: Readonly<Record<string, PlainTensor>>
+  /** Rises when sessions are to be forgotten. */
+  readonly generation: number
+}
+
+/** What a worker answers. Errors travel as data: a class does not survive the copy, and a worker need not die of them. */
+export type Answer =
+  | { readonly kind: 'shape'; readonly shape: ModelShape }
+  | { readonly kind: 'outputs'; readonly outputs: Readonly<Record<string, PlainTensor>>; readonly ms: number }
+  | { readonly kind: 'failed'; readonly code: 'bad-model' | 'tensor-mismatch'; readonly text: string }
+
+export interface WorkerOptions {
+  readonly sessionBytes: number
+  readonly intraOpThreads: number
+}

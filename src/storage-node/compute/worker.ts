@@ -1,0 +1,70 @@
+import { workerData } from 'node:worker_threads'
+import type { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-node'
+import { isDType } from '../../core/dtype.ts'
+import { failure, isActiveStorageError } from '../../core/errors.ts'
+import type { ModelShape, TensorSpec } from '../../core/self.ts'
+import { createSessions } from './sessions.ts'
+import type { Answer, PlainTensor, Task, WorkerOptions } from './task.ts'
+
+/**
+ * A compute worker: the only thread that loads onnxruntime. It runs no typed-array loops of its own, which transfers
+ * would slow down, but copies all the same: outputs are small beside the work.
+ */
+const isOptions = (data: unknown): data is WorkerOptions => typeof data === 'object' && data !== null && 'sessionBytes' in data
+// piscina wraps what the pool gave in a list of its own.
+const data: unknown = Array.isArray(workerData) ? workerData[1] : workerData
+const options: WorkerOptions = isOptions(data) ? data : { sessionBytes: 512 * 1024 ** 2, intraOpThreads: 1 }
+
+const onnx = await import('onnxruntime-node')
+const sessionOf = createSessions(onnx, options)
+
+const reason = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+const specs = (metadata: readonly InferenceSession.ValueMetadata[]): TensorSpec[] =>
+  metadata.map((entry) => (entry.isTensor ? { name: entry.name, dtype: entry.type, shape: entry.shape } : { name: entry.name, dtype: 'not a tensor', shape: [] }))
+const shapeOf = (session: InferenceSession): ModelShape => ({ inputs: specs(session.inputMetadata), outputs: specs(session.outputMetadata) })
+
+const shown = (dtype: string, shape: readonly (number | string)[]) => `${dtype} [${shape.join(', ')}]`
+
+/** Refuses before the run what onnxruntime would refuse in it with less to say. */
+const check = ({ inputs }: ModelShape, feeds: Readonly<Record<string, PlainTensor>>): void => {
+  const names = inputs.map(({ name }) => name)
+  for (const name of Object.keys(feeds)) if (!names.includes(name)) throw failure('tensor-mismatch', `the model has no input "${name}"; it has ${names.join(', ')}`)
+  for (const { name, dtype, shape } of inputs) {
+    const feed = Object.hasOwn(feeds, name) ? feeds[name] : undefined
+    if (feed === undefined) throw failure('tensor-mismatch', `input "${name}" is missing: the model needs ${shown(dtype, shape)}`)
+    const fits = feed.dtype === dtype && feed.shape.length === shape.length && shape.every((side, axis) => typeof side !== 'number' || side <= 0 || side === feed.shape[axis])
+    if (!fits) throw failure('tensor-mismatch', `input "${name}" needs ${shown(dtype, shape)}, it was given ${shown(feed.dtype, feed.shape)}`)
+  }
+}
+
+const toOnnx = ({ dtype, data: held, shape }: PlainTensor): OnnxTensor =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the pool took dtype and array from a Tensor, whose constructor held them together
+  new onnx.Tensor(dtype as 'float32', held as Float32Array, shape)
+
+const toPlain = (name: string, tensor: OnnxTensor): PlainTensor => {
+  if (!isDType(tensor.type)) throw failure('bad-model', `output "${name}" has the dtype ${tensor.type}, which is not supported`)
+  return { dtype: tensor.type, data: tensor.data, shape: tensor.dims }
+}
+
+export default async function work(task: Task): Promise<Answer> {
+  let session: InferenceSession
+  try {
+    session = await sessionOf(task)
+  } catch (error) {
+    return { kind: 'failed', code: 'bad-model', text: `onnxruntime cannot load the model: ${reason(error)}` }
+  }
+  const shape = shapeOf(session)
+  if (task.feeds === undefined) return { kind: 'shape', shape }
+  try {
+    check(shape, task.feeds)
+    const feeds = Object.fromEntries(Object.entries(task.feeds).map(([name, tensor]) => [name, toOnnx(tensor)]))
+    const began = performance.now()
+    const results = await session.run(feeds)
+    const ms = performance.now() - began
+    return { kind: 'outputs', outputs: Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toPlain(name, tensor)])), ms }
+  } catch (error) {
+    if (isActiveStorageError(error)) return { kind: 'failed', code: error.code === 'bad-model' ? 'bad-model' : 'tensor-mismatch', text: error.text }
+    return { kind: 'failed', code: 'tensor-mismatch', text: `onnxruntime cannot run the model on these inputs: ${reason(error)}` }
+  }
+}
