@@ -39,6 +39,8 @@ export interface StageView {
   /** How much of it there is, in the stage's own unit (bytes to decode, items to forward). */
   readonly units: number
   readonly inputs: readonly StageInput[]
+  /** Bytes of its result, where the stage knows them beforehand; otherwise they are learned. */
+  readonly resultBytes?: number
 }
 
 /** A movable call, as the policy sees it: stages in a line, the result of one being the argument of the next. */
@@ -57,10 +59,21 @@ export interface Option {
   readonly sites: readonly SiteName[]
   /** Undefined where something needed for the prediction has not been measured. */
   readonly predictedMs: number | undefined
-  /** The terms of the prediction in ms. */
-  readonly parts:
-    | { readonly move: number; readonly roundTrip: number; readonly queue: number; readonly compute: number; readonly result: number }
-    | undefined
+  /** The terms of the prediction in ms; where it is undefined, those that are known. */
+  readonly parts: OptionParts | undefined
+  /** Bytes that would cross links: missing inputs, arguments and results; undefined where a size is not known yet. */
+  readonly bytes: number | undefined
+}
+
+export interface OptionParts {
+  /** Missing inputs, arguments and what one site's stage hands to the next. */
+  readonly move: number
+  readonly roundTrip: number
+  readonly queue: number
+  readonly compute: number
+  readonly result: number
+  /** What such calls were seen to take beyond the other terms; below 0 where the terms overlap in time. */
+  readonly overhead: number
 }
 
 export interface Decision {

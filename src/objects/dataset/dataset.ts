@@ -43,6 +43,24 @@ const imagesBelow = async (folder: string): Promise<string[]> => {
   return entries.filter((entry) => entry.isFile() && IMAGE.test(entry.name)).map((entry) => join(entry.parentPath, entry.name)).sort()
 }
 
+/** Tests ids against a pattern piece by piece: what a caller sends is never compiled, and costs no more than its length. */
+const matcher = (pattern: string) => {
+  const [head = '', ...rest] = pattern.split('*')
+  const tail = rest.pop()
+  return (path: string): boolean => {
+    const id = path.split(sep).join('/')
+    if (tail === undefined) return id === head
+    if (!id.startsWith(head) || !id.endsWith(tail) || id.length < head.length + tail.length) return false
+    let from = head.length
+    for (const piece of rest) {
+      const found = id.indexOf(piece, from)
+      if (found < 0) return false
+      from = found + piece.length
+    }
+    return from <= id.length - tail.length
+  }
+}
+
 /** A set of samples: bytes with stable ids and, where they have one, a label. */
 export const dataset = defineObject({
   name: 'dataset',
@@ -56,12 +74,14 @@ export const dataset = defineObject({
   methods: {
     /**
      * Takes in the JPEG, PNG and WebP files below a folder of the node, where they lie. The operator must have allowed
-     * the folder. With `labels: 'folder'` a sample's label is the name of the folder it is in.
+     * the folder. With `labels: 'folder'` a sample's label is the name of the folder it is in; `include` takes only ids
+     * that fit it, where "*" stands for any text.
      */
-    async adopt(self, folder: string, options: { labels?: 'folder' } = {}): Promise<{ added: number; count: number; bytes: number }> {
+    async adopt(self, folder: string, options: { labels?: 'folder'; include?: string } = {}): Promise<{ added: number; count: number; bytes: number }> {
       const table = self.table<Row>(SAMPLES)
-      const paths = await imagesBelow(folder)
-      if (paths.length === 0) throw failure('not-found', `${folder} holds no .jpg, .jpeg, .png or .webp file`)
+      const fits = matcher(options.include ?? '*')
+      const paths = (await imagesBelow(folder)).filter((path) => fits(relative(folder, path)))
+      if (paths.length === 0) throw failure('not-found', `${folder} holds no .jpg, .jpeg, .png or .webp file${options.include === undefined ? '' : ` that fits "${options.include}"`}`)
       let added = 0
       await mapLimited(paths, 16, async (path) => {
         if (self.signal.aborted) throw self.signal.reason

@@ -3,14 +3,12 @@ import type { Sharp, SharpOptions } from 'sharp'
 import { abortedBy, failure, isActiveStorageError } from '../../core/errors.ts'
 import { opDraws } from '../../core/random.ts'
 import type { Tensor } from '../../core/tensor.ts'
-import { mapLimited } from '../concurrency.ts'
+import { createGate } from '../concurrency.ts'
 import { BatchPacker, type Mirror, type Pixels } from './pack.ts'
 import { checkPipeline, type Op, type PipelineSpec } from './spec.ts'
 
 export interface EngineOptions {
   readonly signal: AbortSignal
-  /** Samples under way. Default the cores, at most libuv's threads: each sample occupies one of those. */
-  readonly concurrency?: number
   /** Pixels of an image at the most, checked in its header before anything is decoded. Default 100 million. */
   readonly maxPixels?: number
 }
@@ -30,7 +28,8 @@ const loadSharp = async () => {
 }
 let loading: ReturnType<typeof loadSharp> | undefined
 
-const defaultConcurrency = () => Math.min(availableParallelism(), Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4)
+// Samples under way in this process, over all batches: the cores, at most libuv's threads, of which each occupies one.
+const gate = createGate(Math.min(availableParallelism(), Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4))
 
 type Geometric = Extract<Op, { op: 'resize' | 'center-crop' | 'random-crop' | 'flip' }>
 const isGeometric = (op: Op): op is Geometric => op.op === 'resize' || op.op === 'center-crop' || op.op === 'random-crop' || op.op === 'flip'
@@ -127,21 +126,23 @@ const run = async (spec: PipelineSpec, ids: readonly string[], inputOf: (index: 
   const sharp = await (loading ??= loadSharp())
   const work: Work = { sharp, spec, key, maxPixels: options.maxPixels ?? MAX_PIXELS }
   const packer = new BatchPacker(spec, ids.length)
-  await mapLimited(ids, options.concurrency ?? defaultConcurrency(), async (id, index) => {
+  let failed = false
+  const one = async (id: string, index: number) => {
     if (options.signal.aborted) throw abortedBy(options.signal)
-    const shaped = async () => {
-      try {
-        return await shape(work, id, inputOf(index))
-      } catch (error) {
-        if (isActiveStorageError(error)) throw error
-        const why = error instanceof Error ? error.message : String(error)
-        const remedy = /pixel limit/i.test(why) ? `it has more than the ${work.maxPixels} pixels allowed` : `${why}; replace or remove the sample`
-        throw failure('bad-sample', `sample "${id}" cannot be decoded: ${remedy}`, error)
-      }
+    // Another sample of the batch has failed, and the batch with it.
+    if (failed) return
+    try {
+      const { pixels, mirror } = await shape(work, id, inputOf(index))
+      packer.add(index, id, pixels, mirror)
+    } catch (error) {
+      failed = true
+      if (isActiveStorageError(error)) throw error
+      const why = error instanceof Error ? error.message : String(error)
+      const remedy = /pixel limit/i.test(why) ? `it has more than the ${work.maxPixels} pixels allowed` : `${why}; replace or remove the sample`
+      throw failure('bad-sample', `sample "${id}" cannot be decoded: ${remedy}`, error)
     }
-    const { pixels, mirror } = await shaped()
-    packer.add(index, id, pixels, mirror)
-  })
+  }
+  await Promise.all(ids.map((id, index) => gate.run(() => one(id, index))))
   return packer.tensor()
 }
 
