@@ -1,16 +1,18 @@
 #!/usr/bin/env node
-import { call } from './commands/call.ts'
 import { type Command, helpOf, parse } from './commands/command.ts'
-import { describe } from './commands/describe.ts'
-import { explain } from './commands/explain.ts'
-import { ls } from './commands/ls.ts'
-import { node } from './commands/node.ts'
-import { put } from './commands/put.ts'
-import { stats } from './commands/stats.ts'
 import { type Code, toFailure } from './core/errors.ts'
 import { VERSION } from './core/version.ts'
 
-const commands: readonly Command[] = [node, put, ls, describe, call, explain, stats]
+/** Each command is loaded when it is asked for: a node need not load what only `explain` uses. */
+const commands: readonly { readonly name: string; readonly summary: string; readonly load: () => Promise<Command> }[] = [
+  { name: 'node', summary: 'run a storage node', load: async () => (await import('./commands/node.ts')).node },
+  { name: 'put', summary: 'put samples, a model or a pipeline into an object', load: async () => (await import('./commands/put.ts')).put },
+  { name: 'ls', summary: 'list the objects of a node', load: async () => (await import('./commands/ls.ts')).ls },
+  { name: 'describe', summary: 'describe a node, or one of its objects', load: async () => (await import('./commands/describe.ts')).describe },
+  { name: 'call', summary: 'call a method of an object', load: async () => (await import('./commands/call.ts')).call },
+  { name: 'explain', summary: 'check a policy, and show where it would place a call', load: async () => (await import('./commands/explain.ts')).explain },
+  { name: 'stats', summary: 'show what a node is doing and has done', load: async () => (await import('./commands/stats.ts')).stats },
+]
 
 /** What a script can tell apart; docs/cli.md has the table. */
 const exitCodes: Partial<Record<Code, number>> = {
@@ -51,11 +53,12 @@ const main = async (argv: readonly string[]): Promise<number> => {
     process.stdout.write(`${VERSION}\n`)
     return 0
   }
-  const command = commands.find((known) => known.name === name)
-  if (command === undefined) {
+  const found = commands.find((known) => known.name === name)
+  if (found === undefined) {
     process.stderr.write(`active-storage: there is no command "${name}"\n\n${overview()}`)
     return 2
   }
+  const command = await found.load()
   if (rest.includes('--help') || rest.includes('-h')) {
     process.stdout.write(helpOf(command))
     return 0

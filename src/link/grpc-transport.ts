@@ -102,7 +102,10 @@ export const grpcTransport = (address: string, site: SiteName): Transport => {
         const { duplex } = flight
         let incoming: Incoming | undefined
         let problem: Error | undefined
+        let settled = false
         const settle = (metadata: Metadata) => {
+          if (settled) return
+          settled = true
           report(call, flight, metadata)
           try {
             if (problem !== undefined) throw problem
@@ -129,8 +132,9 @@ export const grpcTransport = (address: string, site: SiteName): Transport => {
         })
         let ended = false
         let final: StatusObject | undefined
+        // The status may come before the last message has been read; then the end of the stream tells.
         const done = () => {
-          if (ended && final?.code === status.OK) settle(final.metadata)
+          if (final?.code === status.OK && (ended || incoming?.complete === true)) settle(final.metadata)
         }
         duplex.on('end', () => {
           ended = true

@@ -154,6 +154,7 @@ const reasons: Readonly<Record<Verdict['why'], string>> = {
   kept: 'kept: nothing else is better by the margin',
   clear: 'clearly better than before',
   steady: 'better than before for long',
+  full: 'since the usual place has a queue',
   late: 'the former choice would miss the deadline',
 }
 
@@ -167,7 +168,7 @@ const triedBecause = ({ priced, why }: Exploring, best: Priced, trials: number):
   const known = `${planInWords(best.plan)} is the best known at ${formatMs(best.ms)}`
   switch (why) {
     case 'unmeasured':
-      return `trial ${trials} of ${planInWords(priced.plan)}, which is not measured yet; ${known}`
+      return `trial ${trials} of ${planInWords(priced.plan)}, which is hardly measured yet; ${known}`
     case 'close':
       return `another look at ${planInWords(priced.plan)}, near at ${formatMs(priced.ms)} but seldom measured; ${known}`
     case 'hand-over':

@@ -198,7 +198,7 @@ export const parsePolicy = (text: string, fileName: string): PolicyDocument => {
     }),
     costModel: Object.freeze({
       margin: costModel?.margin ?? 0.1,
-      explore: Object.freeze({ tries: costModel?.explore?.tries ?? 2, share: costModel?.explore?.share ?? 0.01 }),
+      explore: Object.freeze({ tries: costModel?.explore?.tries ?? 3, share: costModel?.explore?.share ?? 0.01 }),
     }),
     rules: Object.freeze((data.rules ?? []).map((rule, index) => ruleOf(source, rule, index))),
   })

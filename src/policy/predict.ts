@@ -4,6 +4,8 @@ import { type Group, type Plan, plansFor, sitesOf } from './plan.ts'
 import type { Queues } from './queues.ts'
 import type { CallView, Option, OptionParts, SiteView } from './types.ts'
 
+/** An unmeasured link is taken to be no faster than 1 Gbit/s, or than the fastest link that has been measured. */
+const FASTEST_UNSEEN = 125_000
 /** As much as this crosses an unmeasured link unpriced: bandwidth is never measured from so little. */
 const SMALL = 65_536
 
@@ -36,6 +38,8 @@ interface Sum {
   compute: number
   result: number
   bytes: number
+  /** Bytes over links that have not been measured. */
+  unpriced: number
   errorMs: number
   samples: number
   /** Compute terms that are missing or only a warm-up. */
@@ -49,13 +53,19 @@ const transfer = (sum: Sum, part: 'move' | 'result', bytes: number, rate: number
   sum.bytes += bytes
   const msPerByte = inverse(rate)
   if (msPerByte !== undefined) sum[part] += bytes * msPerByte
-  else if (bytes > SMALL) sum.unknownLinks++
+  else addUnpriced(sum, bytes)
+}
+
+const addUnpriced = (sum: Sum, bytes: number): void => {
+  if (bytes <= SMALL) return
+  sum.unpriced += bytes
+  sum.unknownLinks++
 }
 
 const addInputs = (sum: Sum, missing: Missing, home: number): void => {
   sum.bytes += missing.bytes
   sum.move += missing.ms
-  if (missing.unknown > SMALL) sum.unknownLinks++
+  addUnpriced(sum, missing.unknown)
   if (missing.remote) sum.roundTrip += home
 }
 
@@ -83,12 +93,28 @@ export interface Pricing {
  */
 export const price = (call: CallView, sites: readonly SiteView[], pricing: Pricing): readonly Priced[] => {
   const missing = missingInputs(call, sites, pricing.known)
-  // A fetch asks the home of what is missing; the nearest remote site stands in for it.
-  const home = Math.min(...sites.filter(({ role }) => role !== 'local').map(({ rttMs }) => rttMs ?? 0))
-  return plansFor(call.stages, sites).map((plan) => pricePlan(call, plan, missing, Number.isFinite(home) ? home : 0, pricing))
+  const links = linksOf(sites)
+  return plansFor(call.stages, sites).map((plan) => pricePlan(call, plan, missing, links, pricing))
 }
 
-const pricePlan = (call: CallView, plan: Plan, missing: readonly (readonly Missing[])[], home: number, pricing: Pricing): Priced => {
+/** Of all remote sites together: the nearest, which stands in for the home of what is missing, and the fastest link. */
+interface Links {
+  readonly home: number
+  readonly fastest: number
+}
+const linksOf = (sites: readonly SiteView[]): Links => {
+  let home = Number.POSITIVE_INFINITY
+  let fastest = FASTEST_UNSEEN
+  for (const { role, rttMs, downBytesPerMs, upBytesPerMs } of sites) {
+    if (role === 'local') continue
+    home = Math.min(home, rttMs ?? 0)
+    fastest = Math.max(fastest, downBytesPerMs ?? 0, upBytesPerMs ?? 0)
+  }
+  return { home: Number.isFinite(home) ? home : 0, fastest }
+}
+
+const pricePlan = (call: CallView, plan: Plan, missing: readonly (readonly Missing[])[], links: Links, pricing: Pricing): Priced => {
+  const { home, fastest } = links
   const sum: Sum = {
     move: 0,
     roundTrip: 0,
@@ -96,6 +122,7 @@ const pricePlan = (call: CallView, plan: Plan, missing: readonly (readonly Missi
     compute: 0,
     result: 0,
     bytes: 0,
+    unpriced: 0,
     errorMs: 0,
     samples: Number.POSITIVE_INFINITY,
     coldCompute: 0,
@@ -116,7 +143,7 @@ const pricePlan = (call: CallView, plan: Plan, missing: readonly (readonly Missi
     ms,
     measured: sum.coldCompute === 0 && linksKnown,
     onlyHandOver: sum.coldCompute === 0 && overhead === undefined && sum.unknownLinks + sum.unknownResults === 0 && sum.unknownHandOvers > 0,
-    floorMs: sum.move + sum.roundTrip + sum.result,
+    floorMs: sum.move + sum.roundTrip + sum.result + sum.unpriced / fastest,
     quietMs: Math.max(0, ms - sum.queue),
     bytes: sum.bytes,
     bytesKnown: sum.unknownResults + sum.unknownHandOvers === 0,

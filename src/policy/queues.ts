@@ -2,40 +2,53 @@ import type { SiteName } from '../core/ids.ts'
 import { bounded } from './estimators.ts'
 import type { SiteView } from './types.ts'
 
-/** A load report as it was when it was new, with the calls of ours that were under way then. */
+/** What the last new load report of a site said, and what it taught. */
 interface Seen {
   queueMs: number
-  /** Calls under way, the reported one included. */
-  inFlight: number
   /** The figure as the site gave it. */
   reported: number
-  ours: number
+  /** Calls of other clients there. */
+  others: number
+  /** Calls that the site runs side by side; undefined until it was seen saturated. */
+  parallel: number | undefined
 }
 
+const WEIGHT = 0.3
+
 /**
- * How long a new call would wait at a site. A load report is as old as the last answer: calls sent since have joined the
- * queue, calls that have ended have left it. By Little's law each call in the system stands for
- * (wait + service) / calls in the system, so the report is scaled to the calls that are there now: those of others as
- * reported, ours as counted. While nobody waited the site was not saturated, and calls under way side by side cost
- * nothing.
+ * How long a new call would wait at a site. A report is as old as the last answer, and the queue has changed since. So a
+ * report is used to learn how many calls the site runs side by side: by Little's law that is calls in the system times
+ * service / (wait + service). The wait is then reckoned for the calls that are there now, those of others as reported and
+ * ours as counted. A site that never made a call wait is taken to have room.
  */
 export class Queues {
   readonly #seen = new Map<SiteName, Seen>()
 
   waitMs(site: SiteView, serviceMs: number | undefined): number {
     const queueMs = site.queueMs ?? 0
-    const reported = site.inFlight ?? 1
-    const seen = bounded(this.#seen, site.name, () => ({ queueMs: -1, inFlight: -1, reported: -1, ours: 0 }), 256)
+    const seen = bounded(this.#seen, site.name, (): Seen => ({ queueMs: -1, reported: -1, others: 0, parallel: undefined }), 256)
+    const reported = site.inFlight ?? site.outstanding + 1
+    if (serviceMs === undefined || serviceMs <= 0) return queueMs
     // This process counts its calls live, so only a new wait tells of a new report there.
     if (seen.queueMs !== queueMs || (seen.reported !== reported && site.role !== 'local')) {
       // The report came with an answer, whose call has just left our own count.
       const inFlight = site.role === 'local' ? site.outstanding + 1 : Math.max(1, reported)
-      Object.assign(seen, { queueMs, reported, inFlight, ours: Math.min(inFlight, site.outstanding + 1) })
+      seen.others = Math.max(0, inFlight - site.outstanding - 1)
+      seen.queueMs = queueMs
+      seen.reported = reported
+      learn(seen, inFlight, queueMs, serviceMs)
     }
-    if (queueMs <= 0) return 0
-    if (serviceMs === undefined) return queueMs
-    const perCall = (queueMs + serviceMs) / seen.inFlight
-    const now = seen.inFlight - seen.ours + site.outstanding + 1
-    return Math.max(0, perCall * now - serviceMs)
+    if (seen.parallel === undefined) return 0
+    return Math.max(0, (seen.others + site.outstanding + 1) / seen.parallel - 1) * serviceMs
+  }
+}
+
+const learn = (seen: Seen, inFlight: number, queueMs: number, serviceMs: number): void => {
+  if (queueMs > serviceMs / 10) {
+    const parallel = (inFlight * serviceMs) / (queueMs + serviceMs)
+    seen.parallel = seen.parallel === undefined ? parallel : seen.parallel * (parallel / seen.parallel) ** WEIGHT
+  } else if (seen.parallel !== undefined) {
+    // Nobody waited, so all of them ran.
+    seen.parallel = Math.max(seen.parallel, inFlight)
   }
 }

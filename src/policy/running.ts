@@ -1,4 +1,4 @@
-/** Samples whose median is the estimate before there are enough for a moving average. */
+/** Samples whose lower third is the estimate before there are enough for a moving average. */
 const EARLY = 5
 const WEIGHT = 0.2
 /** A sample counts as this many spreads away at the most, so that one stall cannot move the estimate far. */
@@ -6,8 +6,8 @@ const CLIP = 3
 
 /**
  * A moving estimate of one noisy quantity. The first sample is a warm-up (a session is loaded, a connection made): it
- * stands only until a second arrives, and is then forgotten. The next few are held and their median taken, since each
- * worker of a pool has a warm-up of its own; from then on it is a moving average with outliers clipped.
+ * stands only until a second arrives, and is then forgotten. The next few are held and their lower third taken, since
+ * each worker of a pool has a warm-up of its own; from then on it is a moving average with outliers clipped.
  */
 export class Running {
   readonly #least: number
@@ -56,14 +56,18 @@ export class Running {
       return
     }
     this.#early.push(sample)
-    // The lower median: of two samples the greater is more often the disturbed one.
-    this.#mean = median(this.#early)
-    this.#spread = median(this.#early.map((one) => Math.abs(one - this.#mean)))
+    // What disturbs a sample makes it greater, and at the start it is often disturbed: hence the lower third.
+    this.#mean = quantile(this.#early, 1 / 3)
+    this.#spread = quantile(
+      this.#early.map((one) => Math.abs(one - this.#mean)),
+      1 / 2,
+    )
     if (this.#count === EARLY) this.#early = []
   }
 }
 
-const median = (samples: readonly number[]): number => samples.toSorted((a, b) => a - b)[(samples.length - 1) >> 1] ?? 0
+const quantile = (samples: readonly number[], share: number): number =>
+  samples.toSorted((a, b) => a - b)[Math.floor((samples.length - 1) * share)] ?? 0
 
 /** A `Running` on the log scale, for what varies by factors: times and sizes per unit. */
 export class LogRunning {

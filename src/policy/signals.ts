@@ -28,12 +28,13 @@ const keysOf = <K extends string>(table: Readonly<Record<K, string>>): readonly 
 // Written out, so that the type checker refuses a role that has no sentence here.
 const who: Readonly<Record<Role, string>> = { local: 'This process', node: 'The storage node', cloud: 'The cloud' }
 
+const siteSentences: readonly (readonly [string, string])[] = keysOf(who).flatMap((role) =>
+  keysOf(siteSignals).map((part) => [`${role}.${part}`, `${who[role]}: ${siteSignals[part]}.`] as const),
+)
 /** Every signal with its sentence, in the order in which docs/policy.md lists them. */
-export const signals: ReadonlyMap<SignalName, string> = new Map<SignalName, string>([
-  ...keysOf(callSignals).map((name) => [name, callSignals[name]] as const),
-  ...keysOf(who).flatMap((role) => keysOf(siteSignals).map((part) => [`${role}.${part}` as const, `${who[role]}: ${siteSignals[part]}.`] as const)),
-])
-export const signalNames: readonly SignalName[] = [...signals.keys()]
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys are exactly those that SignalName is made of
+export const signals = Object.freeze({ ...callSignals, ...Object.fromEntries(siteSentences) }) as Readonly<Record<SignalName, string>>
+export const signalNames: readonly SignalName[] = keysOf(signals)
 const names: ReadonlySet<string> = new Set(signalNames)
 export const isSignal = (name: string): name is SignalName => names.has(name)
 /** Whether a bound on the signal may be written as a size, such as `64MiB`. */

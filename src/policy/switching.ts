@@ -34,10 +34,11 @@ const least = (options: readonly Priced[], cost: (priced: Priced) => number): Pr
   return best
 }
 
-export type Verdict = { readonly take: Priced; readonly why: 'first' | 'kept' | 'clear' | 'steady' | 'late' }
+export type Verdict = { readonly take: Priced; readonly why: 'first' | 'kept' | 'clear' | 'steady' | 'late' | 'full' }
 
 /**
- * Keeps the current plan or leaves it. Two ways lead to another: it is better by the margin even if both predictions err
+ * Keeps the current plan or leaves it. Where it would have to wait in a queue, a single call may go elsewhere, which
+ * shares the load without changing the plan. Two ways lead to another: it is better by the margin even if both predictions err
  * against it, for a few decisions in a row; or it is better by less, but for long. Between near-equals neither happens
  * often, which is what keeps the placement calm.
  */
@@ -57,13 +58,14 @@ export const keepOrSwitch = (
   const { margin } = document.costModel
   const [now, then] = [costOf(current, document), costOf(best, document)]
   const byTime = document.objective.minimize === 'time'
-  const optimistic = byTime ? Math.max(0, now - current.errorMs) : now
+  const optimistic = byTime ? Math.max(0, current.quietMs - current.errorMs) : now
   const pessimistic = byTime ? then + best.errorMs : then
   memory.streak = pessimistic < optimistic * (1 - margin) ? memory.streak + 1 : 0
   const mind = memory.plan(best.plan.key)
   mind.lead = Math.max(0, mind.lead + Math.log(Math.max(now, 1e-6) / Math.max(then, 1e-6)) - margin / 2)
   if (memory.streak >= STREAK) return settle(memory, measured, { take: best, why: 'clear' })
   if (mind.lead > LEAD && then < now) return settle(memory, measured, { take: best, why: 'steady' })
+  if (byTime && current.parts.queue > 0 && pessimistic < now * (1 - margin)) return { take: best, why: 'full' }
   return { take: current, why: 'kept' }
 }
 

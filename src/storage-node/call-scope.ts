@@ -6,30 +6,29 @@ import type { CallContext } from '../core/transport.ts'
  * only when somebody asks for it: most calls are over before anyone could.
  */
 export class CallScope {
-  readonly #caller: AbortSignal | undefined
-  readonly #budgetMs: number | undefined
+  readonly #context: CallContext
   readonly #began = performance.now()
   #controller: AbortController | undefined
   #timer: NodeJS.Timeout | undefined
   #release: (() => void) | undefined
 
-  constructor({ signal, budgetMs }: CallContext) {
-    this.#caller = signal
-    this.#budgetMs = budgetMs
+  constructor(context: CallContext) {
+    this.#context = context
   }
 
   get #expired(): boolean {
-    return this.#budgetMs !== undefined && performance.now() - this.#began >= this.#budgetMs
+    const { budgetMs } = this.#context
+    return budgetMs !== undefined && performance.now() - this.#began >= budgetMs
   }
 
   get aborted(): boolean {
-    return this.#caller?.aborted === true || this.#expired
+    return this.#context.signal?.aborted === true || this.#expired
   }
 
   get signal(): AbortSignal {
     if (this.#controller !== undefined) return this.#controller.signal
     const controller = (this.#controller = new AbortController())
-    const caller = this.#caller
+    const caller = this.#context.signal
     const late = () => controller.abort(failure('deadline-exceeded', 'the time given to the call ran out'))
     if (caller?.aborted === true) controller.abort(abortedBy(caller))
     else if (this.#expired) late()
@@ -40,7 +39,7 @@ export class CallScope {
         this.#release = () => caller.removeEventListener('abort', stop)
       }
       // Timers take at most 2^31 - 1 ms; a budget beyond that never runs out.
-      const left = (this.#budgetMs ?? Infinity) - (performance.now() - this.#began)
+      const left = (this.#context.budgetMs ?? Infinity) - (performance.now() - this.#began)
       if (left < 2 ** 31) this.#timer = setTimeout(late, left)
     }
     return controller.signal
@@ -49,7 +48,7 @@ export class CallScope {
   /** The work's result, or the scope's error as soon as it ends: a method that ignores its signal cannot hold up its caller. */
   limit(work: unknown): Promise<unknown> {
     if (!(work instanceof Promise)) return Promise.resolve(work)
-    if (this.#caller === undefined && this.#budgetMs === undefined) return work
+    if (this.#context.budgetMs === undefined && this.#context.signal === undefined) return work
     const { signal } = this
     return new Promise((resolve, reject) => {
       const stop = () => reject(abortedBy(signal))

@@ -16,27 +16,43 @@ import type { Host } from './host.ts'
 type Stream = ServerDuplexStream<ClientFrame, ServerFrameIn>
 
 /** Sends one value, no faster than the client takes it. */
-const send = async (stream: Stream, value: Value, gone: AbortSignal): Promise<void> => {
+const send = async (stream: Stream, value: Value, caller: Caller): Promise<void> => {
   const { head, chunks } = outgoing(value)
   let ready = stream.write({ value: head })
   for (const chunk of chunks) {
-    if (!ready) await drained(stream, gone)
-    if (gone.aborted) return
+    if (!ready) await drained(stream, caller)
+    if (caller.gone) return
     ready = stream.write({ chunk })
   }
 }
 
-const drained = (stream: Stream, gone: AbortSignal): Promise<void> =>
+const drained = (stream: Stream, caller: Caller): Promise<void> =>
   new Promise((resolve) => {
-    if (gone.aborted) return resolve()
+    if (caller.gone) return resolve()
     const done = () => {
       stream.off('drain', done)
-      gone.removeEventListener('abort', done)
+      stream.off('cancelled', done)
       resolve()
     }
     stream.on('drain', done)
-    gone.addEventListener('abort', done)
+    stream.on('cancelled', done)
   })
+
+/** Whether the caller still waits. Most calls are over before anyone asks, so the signal is made only when someone does. */
+class Caller {
+  gone = false
+  #controller: AbortController | undefined
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.gone && !this.#controller.signal.aborted) this.#controller.abort(failure('cancelled', 'the caller gave the call up'))
+    return this.#controller.signal
+  }
+  leave(): void {
+    this.gone = true
+    this.#controller?.abort(failure('cancelled', 'the caller gave the call up'))
+  }
+}
 
 const trailersOf = (site: SiteName, report: CallReport | undefined, inFlight: number): Metadata => {
   const metadata = new Metadata()
@@ -53,7 +69,7 @@ const trailersOf = (site: SiteName, report: CallReport | undefined, inFlight: nu
 /** The gRPC service over a host. Whatever arrives, a call ends with a status and the node goes on. */
 export const serviceOf = (host: Host): StorageNodeHandlers => ({
   Call: (stream) => {
-    const gone = new AbortController()
+    const caller = new Caller()
     let incoming: Incoming | undefined
     let start: CallStart | undefined
     let release = () => undefined as void
@@ -83,7 +99,9 @@ export const serviceOf = (host: Host): StorageNodeHandlers => ({
           context: {
             callId: callId(from.callId),
             chain: from.chain,
-            signal: gone.signal,
+            get signal() {
+              return caller.signal
+            },
             onReport: (made) => (report = made),
             ...(from.idempotencyKey !== '' && { idempotencyKey: from.idempotencyKey }),
             ...(from.budgetMs !== undefined && { budgetMs: from.budgetMs }),
@@ -93,10 +111,10 @@ export const serviceOf = (host: Host): StorageNodeHandlers => ({
         }
         if (entry.stream) {
           for await (const item of host.stream(call)) {
-            await send(stream, item, gone.signal)
-            if (stream.writableNeedDrain) await drained(stream, gone.signal)
+            await send(stream, item, caller)
+            if (stream.writableNeedDrain) await drained(stream, caller)
           }
-        } else await send(stream, await host.call(call), gone.signal)
+        } else await send(stream, await host.call(call), caller)
         finish()
       } catch (error) {
         finish({ error: toFailure(error) })
@@ -123,7 +141,9 @@ export const serviceOf = (host: Host): StorageNodeHandlers => ({
       if (incoming?.complete !== true) finish({ error: failure('malformed-message', 'the call ended before its arguments were whole') })
     })
     stream.on('cancelled', () => {
-      gone.abort()
+      // It comes at the end of every call, also of those that went well.
+      if (over) return
+      caller.leave()
       // Before the method runs nobody else would; afterwards its end does.
       if (incoming?.complete !== true) finish({ error: failure('cancelled', 'the caller gave the call up') })
     })

@@ -63,6 +63,12 @@ const INT64_MIN = -(2n ** 63n)
 const UINT64_MAX = 2n ** 64n - 1n
 const SURROGATE = /\p{Surrogate}/u
 
+// An object need not have a constructor.
+const className = (value: object): string => {
+  const made: unknown = value.constructor
+  return typeof made === 'function' ? made.name : 'object with a prototype of its own'
+}
+
 /** Replaces what MessagePack has no word for, and refuses what cannot be sent, naming its place. */
 const lower = (value: unknown, segments: SegmentOut[], depth: number, path: string): unknown => {
   const refuse = (what: string) => failure('invalid-argument', `${path === '' ? 'the value' : path} ${what}`)
@@ -98,7 +104,7 @@ const lower = (value: unknown, segments: SegmentOut[], depth: number, path: stri
   if (Array.isArray(value)) return value.map((item, index) => lower(item, segments, depth + 1, `${path}[${index}]`))
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) {
-    throw refuse(`is a ${value.constructor.name}, which cannot be sent: use plain objects and lists, Uint8Array, Date or Tensor`)
+    throw refuse(`is a ${className(value)}, which cannot be sent: use plain objects and lists, Uint8Array, Date or Tensor`)
   }
   const plain: Record<string, unknown> = {}
   for (const [key, item] of Object.entries(value)) {

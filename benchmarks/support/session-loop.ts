@@ -1,0 +1,24 @@
+// Run as a process: worker threads that each loop session.run, and nothing else.
+import { Worker } from 'node:worker_threads'
+import { answer, numberIn } from './lines.ts'
+
+const THREADS = 2
+const worker = new URL('./session-worker.mjs', import.meta.url)
+const [, , file = '', height, width] = process.argv
+
+const ask = (thread: Worker, milliseconds: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    thread.once('message', (runs) => resolve(Number(runs)))
+    thread.once('error', reject)
+    thread.postMessage(milliseconds)
+  })
+
+const threads = Array.from({ length: THREADS }, () => new Worker(worker, { workerData: { file, height: Number(height), width: Number(width) } }))
+
+await answer({
+  run: async (asked) => {
+    const began = performance.now()
+    const runs = await Promise.all(threads.map((thread) => ask(thread, numberIn(asked, 'ms'))))
+    return { runs: runs.reduce((sum, each) => sum + each, 0), ms: performance.now() - began }
+  },
+})

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { createServer, type Server, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { test, type TestContext } from 'node:test'
+import { siteName } from '../../src/core/ids.ts'
+import type { CallReport } from '../../src/core/transport.ts'
+import { checkAddress, grpcTransport } from '../../src/link/grpc-transport.ts'
+import { createProbe } from '../contracts/probe.ts'
+import { failing, transportContract } from '../contracts/transport.ts'
+import { linkTo, remote, startNode, temporaryFolder } from '../storage-node/support.ts'
+
+transportContract('gRPC to a storage node', async (t, objects) => linkTo(t, (await startNode(t, { objects })).address))
+
+test('addresses are host:port, IPv6 in brackets', () => {
+  for (const good of ['edge-7:7070', '127.0.0.1:0', '[::1]:7070', 'a.b.example:65535']) assert.equal(checkAddress(good), good)
+  for (const bad of ['', 'edge-7', ':7070', 'edge-7:', 'edge-7:x', 'edge-7:65536', '::1:7070', 'http://edge-7:7070', 'unix:/tmp/x', 'dns:///edge-7:7070', 'a b:1', 'edge-7:7070\n', '[::1:7070']) {
+    assert.throws(() => checkAddress(bad), { code: 'invalid-argument', message: /host:port/ }, bad)
+  }
+})
+
+/** Forwards to a node, counts what comes by each connection, and can hold back the answers of large ones. */
+const startRelay = async (t: TestContext, target: string) => {
+  const port = Number(target.split(':').at(-1))
+  const { connect } = await import('node:net')
+  const links: { toNode: number; toClient: number; socket: Socket }[] = []
+  const server: Server = createServer((socket) => {
+    const link = { toNode: 0, toClient: 0, socket }
+    links.push(link)
+    const node = connect(port, '127.0.0.1')
+    socket.on('data', (data) => (link.toNode += data.length))
+    node.on('data', (data) => (link.toClient += data.length))
+    socket.pipe(node).pipe(socket)
+    for (const end of [socket, node]) end.on('error', () => (socket.destroy(), node.destroy()))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    for (const { socket } of links) socket.destroy()
+    server.close()
+  })
+  const address = server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  return { address: `127.0.0.1:${address.port}`, links }
+}
+
+test('large arguments go by a connection of their own, beside which small calls are answered', async (t) => {
+  const { type, seen } = createProbe()
+  const node = await startNode(t, { objects: [type] })
+  const relay = await startRelay(t, node.address)
+  const main = remote(linkTo(t, relay.address), type)
+  await main.nothing()
+  assert.equal(relay.links.length, 1)
+  const [control] = relay.links
+  const before = control!.toNode
+
+  await main.echo(new Uint8Array(8 * 1024 ** 2))
+  assert.equal(relay.links.length, 2)
+  assert.ok(relay.links[1]!.toNode > 8 * 1024 ** 2)
+  assert.ok(control!.toNode - before < 100_000, 'the bulk went by the connection of small calls')
+
+  // With the bulk connection stopped dead, small calls still go through.
+  relay.links[1]!.socket.pause()
+  const stuck = main.echo(new Uint8Array(32 * 1024 ** 2))
+  await main.nothing()
+  await main.nothing()
+  relay.links[1]!.socket.resume()
+  const [back] = await stuck
+  assert.ok(back instanceof Uint8Array && back.byteLength === 32 * 1024 ** 2)
+  assert.equal(seen.ran, 3)
+})
+
+test('a method whose last result was large is called by the bulk connection', async (t) => {
+  const { type } = createProbe()
+  const node = await startNode(t, { objects: [type] })
+  const relay = await startRelay(t, node.address)
+  const main = remote(linkTo(t, relay.address), type)
+  const read = async () => {
+    let total = 0
+    for await (const block of main.blocks(2, 1024 ** 2)) total += block.byteLength
+    return total
+  }
+  assert.equal(await read(), 2 * 1024 ** 2)
+  const byControl = relay.links[0]!.toClient
+  assert.ok(byControl > 2 * 1024 ** 2)
+  assert.equal(await read(), 2 * 1024 ** 2)
+  assert.equal(relay.links.length, 2)
+  assert.ok(relay.links[1]!.toClient > 2 * 1024 ** 2)
+  assert.ok(relay.links[0]!.toClient - byControl < 100_000)
+})
+
+test('a report counts the bytes of arguments and results, chunks included', async (t) => {
+  const { type } = createProbe()
+  const node = await startNode(t, { objects: [type] })
+  const reports: CallReport[] = []
+  const main = remote(linkTo(t, node.address), type, 'main', { onReport: (report) => reports.push(report) })
+  await main.echo(new Uint8Array(500_000))
+  const [report] = reports
+  assert.ok(report !== undefined && report.bytesSent >= 500_000 && report.bytesSent < 500_100, String(report?.bytesSent))
+  assert.ok(report.bytesReceived >= 500_000 && report.bytesReceived < 500_100, String(report.bytesReceived))
+  assert.equal(report.site, 'node')
+})
+
+test('a node that is not there is unavailable', async (t) => {
+  const { type } = createProbe()
+  // A port that was free a moment ago.
+  const node = await startNode(t, { data: temporaryFolder(t) })
+  await node.close()
+  const error = await failing(remote(linkTo(t, node.address), type).nothing(), 'unavailable')
+  assert.equal(error.origin.site, 'node')
+})
+
+test('a node that dies in the middle of a call is unavailable', async (t) => {
+  const { type, seen } = createProbe()
+  const node = await startNode(t, { objects: [type] })
+  const relay = await startRelay(t, node.address)
+  const main = remote(linkTo(t, relay.address), type)
+  const calls = [main.wait(), main.waitAfterOne()[Symbol.asyncIterator]().next().then(() => undefined)]
+  await seen.waiting.promise
+  const next = calls[1]
+  await next
+  for (const { socket } of relay.links) socket.destroy()
+  await failing(calls[0]!, 'unavailable')
+})
+
+test('something that is no storage node is told apart', async (t) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const address = server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const { type } = createProbe()
+  await failing(remote(linkTo(t, `127.0.0.1:${address.port}`), type, 'main', { timeoutMs: 2000 }).nothing(), 'unavailable')
+})
+
+test('a closed link refuses calls', async (t) => {
+  const { type } = createProbe()
+  const node = await startNode(t, { objects: [type] })
+  const transport = grpcTransport(node.address, siteName('node'))
+  await remote(transport, type).nothing()
+  await transport.close()
+  await failing(remote(transport, type).nothing(), 'unavailable')
+})
