@@ -13,7 +13,7 @@ const parts = args.filter((arg) => !arg.startsWith('-'))
 const filesIn = (folder) =>
   readdirSync(`${root}${folder}`, { withFileTypes: true })
     .flatMap((entry) => (entry.isDirectory() ? filesIn(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`]))
-    .toSorted()
+    .toSorted((a, b) => (a < b ? -1 : 1))
 
 const all = filesIn('test').filter((file) => file.endsWith('.test.ts') && file.endsWith('.long.test.ts') === long)
 const files = all.filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))

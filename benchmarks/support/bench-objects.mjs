@@ -1,5 +1,6 @@
 // Object types of the benchmarks. Plain JavaScript over the built package, since a built node loads it.
 import { defineObject, Tensor } from '../../dist/index.js'
+import { preprocess } from '../../dist/objects/pipeline/pipeline.js'
 
 /** Tensors that are made once: making one costs about what sending it does. */
 const made = new Map()
@@ -19,5 +20,7 @@ export const bench = defineObject({
     take: (_self, tensor) => tensor.byteLength,
     /** Gives a float32 tensor of so many bytes. */
     give: (_self, bytes) => tensorOf(bytes),
+    /** Preprocesses as `batch.preprocess` does, and keeps the result: what the pipeline costs without sending it. */
+    prepare: async (self, spec, samples, key) => (await preprocess(self, spec, samples, key)).byteLength,
   },
 })

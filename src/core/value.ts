@@ -24,7 +24,8 @@ type Sendable = null | undefined | boolean | number | bigint | string | Date | U
  */
 export type IsValue<T> = unknown extends T
   ? true
-  : [T] extends [Sendable]
+  : // Value itself first: member by member it would never end.
+    [T] extends [Value]
     ? true
     : T extends Sendable
       ? true

@@ -1,4 +1,4 @@
-import { type ClientDuplexStream, credentials, type Metadata, type ServiceError, status, type StatusObject } from '@grpc/grpc-js'
+import { type ClientDuplexStream, credentials, Metadata, type ServiceError, status, type StatusObject } from '@grpc/grpc-js'
 import { abortedBy, failure } from '../core/errors.ts'
 import type { SiteName } from '../core/ids.ts'
 import type { Call, CallReport, Transport } from '../core/transport.ts'
@@ -153,7 +153,8 @@ export const grpcTransport = (address: string, site: SiteName): Transport => {
     async *stream(call) {
       const flight = begin(call)
       const { duplex } = flight
-      let metadata: Metadata | undefined
+      // Stays empty where the reader leaves before the end.
+      let metadata = new Metadata()
       duplex.on('status', (arrived: StatusObject) => (metadata = arrived.metadata))
       let incoming: Incoming | undefined
       let finished = false
@@ -179,7 +180,7 @@ export const grpcTransport = (address: string, site: SiteName): Transport => {
       } finally {
         // A reader that stops early gives the call up.
         if (!finished) duplex.cancel()
-        if (metadata !== undefined) report(call, flight, metadata)
+        report(call, flight, metadata)
       }
     },
 

@@ -47,7 +47,8 @@ export class CostModel {
     memory.now++
     const up = sites.filter(({ up }) => up)
     const all = this.options(call, up.length > 0 ? up : sites)
-    const rested = all.filter(({ plan }) => !memory.plan(plan.key).rests(memory.now))
+    // A site that has just failed the whole call is no good for a part of it either.
+    const rested = all.filter(({ plan: { key, groups } }) => ![key, ...groups.map(({ site }) => site.name)].some((one) => memory.rests(one)))
     const usable = rested.length > 0 ? rested : all
     const budgetMs = least(call.budgetMs, document.constraints.deadlineMs)
     const measured = usable.filter((priced) => priced.measured)
@@ -92,17 +93,17 @@ export class CostModel {
     const memory = this.#memory(call)
     const mind = memory.plan(planKeyOf(decision.sites))
     const trial = this.#trials.end(decision.id)
-    if (trial?.probe === true) memory.purse -= Math.max(0, outcome.totalMs - trial.bestMs)
+    if (trial?.probe === true && Number.isFinite(outcome.totalMs)) memory.purse -= Math.max(0, outcome.totalMs - trial.bestMs)
     if (outcome.failed) {
       mind.fail(memory.now)
       if (memory.current === planKeyOf(decision.sites)) memory.current = undefined
       return
     }
     mind.succeed()
-    memory.purse += outcome.totalMs * document.costModel.explore.share
+    if (outcome.totalMs > 0 && Number.isFinite(outcome.totalMs)) memory.purse += outcome.totalMs * document.costModel.explore.share
     const groups = groupsOf(call, decision.sites)
     const parts = partsOf(decision)
-    let explained = (parts?.roundTrip ?? 0) + (parts?.result ?? 0)
+    let explained = 0
     let fetchMs = 0
     for (const [index, group] of groups.entries()) {
       const report = outcome.reports[index]
@@ -112,8 +113,10 @@ export class CostModel {
       fetchMs += report.fetchMs
       this.#estimators.learn(group.stages, report)
     }
+    // Without a prediction of the links it is not known what went beyond it.
+    if (parts === undefined) return
     // What the client itself relayed is in no report: the prediction stands in for it.
-    mind.learnOverhead(outcome.totalMs - explained - Math.max(fetchMs, parts?.move ?? 0))
+    mind.learnOverhead(outcome.totalMs - explained - parts.roundTrip - parts.result - Math.max(fetchMs, parts.move))
   }
 
   #memory(call: CallView): CallMemory {

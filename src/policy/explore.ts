@@ -33,13 +33,13 @@ export const trialFor = (
   const { tries, share } = document.costModel.explore
   if (tries === 0 || memory.now - memory.lastTrial < GAP) return undefined
   const worst = best.ms * WORST
-  // With less time left than a slow trial and then the best plan would need, nothing is risked.
-  if (budgetMs !== undefined && budgetMs < worst + best.ms) return undefined
+  // With less time left than a slow trial and then the best plan would need, nothing is risked; unless the best one known
+  // is too late in any case.
+  if (budgetMs !== undefined && best.ms <= budgetMs && budgetMs < worst + best.ms) return undefined
   const free = options.filter(
     (one) =>
       one !== best &&
       one.floorMs <= worst &&
-      !memory.plan(one.plan.key).rests(memory.now) &&
       one.plan.groups.every(({ site }) => !busy(site.name)),
   )
   // What cannot win even if it computed in no time is not worth a trial.

@@ -27,7 +27,8 @@ const msPerByte = (home: SiteView | undefined, site: SiteView, known: Knowledge)
   return down === undefined || up === undefined ? undefined : Math.max(down, up)
 }
 
-export const inverse = (rate: number | undefined): number | undefined => (rate === undefined || rate <= 0 ? undefined : 1 / rate)
+/** A rate of next to nothing is no measurement, and its inverse no number. */
+export const inverse = (rate: number | undefined): number | undefined => (rate === undefined || !(rate > 1e-6) ? undefined : 1 / rate)
 
 /** For each stage and site what is missing there. Goes over the inputs once, since a call may have many. */
 export const missingInputs = (call: CallView, sites: readonly SiteView[], known: Knowledge): readonly (readonly Missing[])[] => {

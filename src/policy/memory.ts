@@ -24,7 +24,7 @@ export class PlanMemory {
     return this.#overhead.count === 0 ? undefined : this.#overhead.value
   }
   learnOverhead(ms: number): void {
-    this.#overhead.add(ms)
+    if (Number.isFinite(ms)) this.#overhead.add(ms)
   }
   fail(now: number): void {
     this.#restsUntil = now + Math.min(LONGEST_REST, REST * 2 ** this.#failures++)
@@ -54,6 +54,10 @@ export class CallMemory {
 
   plan(key: string): PlanMemory {
     return bounded(this.#plans, key, () => new PlanMemory(), 512)
+  }
+  /** Whether the plan has failed lately. */
+  rests(key: string): boolean {
+    return this.#plans.get(key)?.rests(this.now) === true
   }
   overhead(key: string): number | undefined {
     return this.#plans.get(key)?.overhead

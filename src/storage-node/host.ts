@@ -124,9 +124,10 @@ export const createHost = ({ description, types, store, resolver, compute, admis
       throw failure('unsupported', `the object was written by version ${record.declared} of type "${type.name}", this host has version ${type.version}, and migrations are not there yet`)
     }
   }
-  const nested = (call: Call) => {
+  const nested = ({ call, scope }: Running) => {
     const chain = [...call.context.chain, `${call.type}/${call.object}`]
-    return <T extends ObjectType>(type: T, id: string) => remoteOf(type, id, () => host, {}, chain)
+    // The signal carries the deadline too: it fires with `deadline-exceeded` when the time is over.
+    return <T extends ObjectType>(type: T, id: string) => remoteOf(type, id, () => host, { signal: scope.signal }, chain)
   }
 
   const runReadonly = (running: Running): unknown => {
@@ -137,7 +138,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     checkVersion(call, record?.version ?? 0)
     const { table } = objectTables(store, call.type, call.object)
     // Assigned rather than spread: a spread would call the getter of the signal, and make one that nobody may want.
-    const self = Object.assign(movableSelf(running), { id: call.object, type: call.type, version: record?.version ?? 0, state: record?.state, table, object: nested(call) })
+    const self = Object.assign(movableSelf(running), { id: call.object, type: call.type, version: record?.version ?? 0, state: record?.state, table, object: nested(running) })
     return invoke(entry, self, call.args)
   }
 
@@ -166,7 +167,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
         version: before?.version ?? 0,
         state: before === undefined ? type.initial?.() : before.state,
         table: tables.table,
-        object: nested(call),
+        object: nested(running),
         content,
       })
       const result = await invoke(entry, self, call.args)
@@ -184,10 +185,18 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     }
   }
 
+  /** Takes a call on. Whatever refuses it says which call it was. */
+  const admit = (call: Call, stream: boolean) => {
+    try {
+      const { type, entry } = find(call.type, call.method)
+      if (entry.stream !== stream) throw failure('invalid-argument', `${call.type}.${call.method} ${entry.stream ? 'gives a stream' : 'gives one result'}: call it as such`)
+      return { type, entry, leave: admission.enter(entry.stream) }
+    } catch (error) {
+      throw located(call, toFailure(error))
+    }
+  }
   const start = (call: Call, stream: boolean) => {
-    const { type, entry } = find(call.type, call.method)
-    if (entry.stream !== stream) throw failure('invalid-argument', `${call.type}.${call.method} ${entry.stream ? 'gives a stream' : 'gives one result'}: call it as such`)
-    const leave = admission.enter(entry.stream)
+    const { type, entry, leave } = admit(call, stream)
     calls++
     const fetched: Fetched = { bytes: 0, ms: 0 }
     const began = performance.now()
@@ -215,10 +224,10 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     }
     return { running, finish }
   }
+  const located = (call: Call, error: ActiveStorageError) => error.at({ object: `${call.type}/${call.object}`, method: call.method, site, callId: call.context.callId })
   const failed = (call: Call, thrown: unknown): ActiveStorageError => {
     failures++
-    const error = isActiveStorageError(thrown) ? thrown : toFailure(thrown, 'method-threw')
-    return error.at({ object: `${call.type}/${call.object}`, method: call.method, site, callId: call.context.callId })
+    return located(call, isActiveStorageError(thrown) ? thrown : toFailure(thrown, 'method-threw'))
   }
 
   const host: Host = {

@@ -70,7 +70,7 @@ export const createProbe = () => {
       },
     },
     movable: {
-      echo: (_self, ...values: readonly Value[]): readonly Value[] => values,
+      echo: (_self, ...values: Value[]): readonly Value[] => values,
       nothing(): void {
         seen.ran++
       },

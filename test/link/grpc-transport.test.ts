@@ -30,7 +30,13 @@ const startRelay = async (t: TestContext, target: string) => {
     socket.on('data', (data) => (link.toNode += data.length))
     node.on('data', (data) => (link.toClient += data.length))
     socket.pipe(node).pipe(socket)
-    for (const end of [socket, node]) end.on('error', () => (socket.destroy(), node.destroy()))
+    for (const end of [socket, node]) {
+      end.on('error', () => undefined)
+      end.on('close', () => {
+        socket.destroy()
+        node.destroy()
+      })
+    }
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -114,12 +120,15 @@ test('a node that dies in the middle of a call is unavailable', async (t) => {
   const node = await startNode(t, { objects: [type] })
   const relay = await startRelay(t, node.address)
   const main = remote(linkTo(t, relay.address), type)
-  const calls = [main.wait(), main.waitAfterOne()[Symbol.asyncIterator]().next().then(() => undefined)]
+  const call = main.wait()
+  const stream = main.waitAfterOne()[Symbol.asyncIterator]()
+  assert.deepEqual(await stream.next(), { done: false, value: 1 })
   await seen.waiting.promise
-  const next = calls[1]
-  await next
   for (const { socket } of relay.links) socket.destroy()
-  await failing(calls[0]!, 'unavailable')
+  await failing(call, 'unavailable')
+  await failing(stream.next(), 'unavailable')
+  // The node learns of it too, and stops the work.
+  assert.equal(await seen.aborted.promise, 'cancelled')
 })
 
 test('something that is no storage node is told apart', async (t) => {

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Client, credentials, loadPackageDefinition } from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { dataset } from '../../src/objects/dataset/dataset.ts'
+import { site } from '../../src/objects/site.ts'
+import { createStorageNode } from '../../src/storage-node/node.ts'
+import { createProbe } from '../contracts/probe.ts'
+import { failing } from '../contracts/transport.ts'
+import { linkTo, remote, startNode, temporaryFolder } from './support.ts'
+
+test('a node keeps its objects over a restart', async (t) => {
+  const { type } = createProbe()
+  const data = temporaryFolder(t)
+  const first = await startNode(t, { data, objects: [type] })
+  await remote(linkTo(t, first.address), type).add(41)
+  await first.close()
+  const second = await startNode(t, { data, objects: [type] })
+  const main = remote(linkTo(t, second.address), type)
+  assert.equal(await main.count(), 41)
+  assert.equal(await main.add(1), 42)
+  assert.deepEqual(await remote(linkTo(t, second.address), site).list({}), [{ type: 'probe', id: 'main', version: 2 }])
+})
+
+test('an idempotency key is remembered over a restart', async (t) => {
+  const { type, seen } = createProbe()
+  const data = temporaryFolder(t)
+  const first = await startNode(t, { data, objects: [type] })
+  assert.equal(await remote(linkTo(t, first.address), type, 'main', { idempotencyKey: 'k' }).add(2), 2)
+  await first.close()
+  const second = await startNode(t, { data, objects: [type] })
+  assert.equal(await remote(linkTo(t, second.address), type, 'main', { idempotencyKey: 'k' }).add(2), 2)
+  assert.equal(seen.ran, 1)
+})
+
+test('a second node on the same folder is refused, and after close the folder is free', async (t) => {
+  const data = temporaryFolder(t)
+  const first = await startNode(t, { data })
+  await failing(createStorageNode({ data, listen: '127.0.0.1:0' }), 'folder-in-use')
+  await first.close()
+  await startNode(t, { data })
+})
+
+test('a port that is taken is address-in-use with a remedy, and the folder is free again', async (t) => {
+  const first = await startNode(t)
+  const data = temporaryFolder(t)
+  const error = await failing(createStorageNode({ data, listen: first.address }), 'address-in-use')
+  assert.match(error.message, /choose another port with --listen/)
+  await startNode(t, { data })
+})
+
+test('listening beyond loopback is refused without --insecure, before anything is touched', async (t) => {
+  const data = join(temporaryFolder(t), 'never-made')
+  for (const listen of ['0.0.0.0:0', '[::]:0', '192.0.2.1:7070', 'edge-7:7070', '127.0.0.1.example:1']) {
+    const error = await failing(createStorageNode({ data, listen }), 'permission-denied')
+    assert.match(error.message, /--insecure/)
+  }
+  const open = await startNode(t, { listen: '0.0.0.0:0', insecure: true })
+  assert.match(open.address, /^0\.0\.0\.0:\d+$/)
+})
+
+test('bad options are refused by name', async (t) => {
+  const data = temporaryFolder(t)
+  await failing(createStorageNode({ data, name: 'local' }), 'invalid-argument')
+  await failing(createStorageNode({ data, name: '../x' }), 'invalid-argument')
+  await failing(createStorageNode({ data, listen: 'nowhere' }), 'invalid-argument')
+  await failing(createStorageNode({ data, listen: '127.0.0.1:0', peers: { 'edge-7': 'nowhere' } }), 'invalid-argument')
+  writeFileSync(join(data, 'file'), '')
+  await failing(createStorageNode({ data: join(data, 'file'), listen: '127.0.0.1:0' }), 'storage-failed')
+  await startNode(t, { data })
+})
+
+test('a node that stops finishes what is under way', async (t) => {
+  const { type, seen } = createProbe()
+  const node = await startNode(t, { objects: [type] })
+  const main = remote(linkTo(t, node.address), type)
+  const call = main.gated()
+  const turn = main.addGated(3)
+  await seen.waiting.promise
+  const closing = node.close()
+  seen.opened.resolve()
+  assert.equal(await call, 'finished')
+  assert.equal(await turn, 3)
+  await closing
+})
+
+test('a node that stops gives up on what does not end in time', { timeout: 20_000 }, async (t) => {
+  const { type, seen } = createProbe()
+  const node = await startNode(t, { objects: [type] })
+  const call = remote(linkTo(t, node.address), type).wait()
+  const broken = failing(call, 'unavailable')
+  await seen.waiting.promise
+  await node.close({ graceMs: 50 })
+  await broken
+  assert.equal(await seen.aborted.promise, 'cancelled')
+})
+
+test('beyond its limits a node refuses at the door with overloaded and a time to wait, and then goes on', async (t) => {
+  const { type, seen } = createProbe()
+  const node = await startNode(t, { objects: [type], limits: { calls: 3, streams: 1 } })
+  const main = remote(linkTo(t, node.address), type)
+  const stream = main.waitAfterOne()[Symbol.asyncIterator]()
+  await stream.next()
+  const overStreams = await failing(main.numbers(1)[Symbol.asyncIterator]().next(), 'overloaded')
+  assert.match(overStreams.message, /1 streams/)
+  const waiting = [main.gated(), main.gated()]
+  await seen.waiting.promise
+  // Both gated calls are in, as calls of one connection come in order.
+  const error = await failing(main.nothing(), 'overloaded')
+  assert.match(error.message, /3 calls are under way/)
+  const details: unknown = error.details
+  assert.ok(typeof details === 'object' && details !== null && 'retryAfterMs' in details && Number(details.retryAfterMs) >= 5)
+  assert.equal(seen.ran, 0)
+  seen.opened.resolve()
+  assert.deepEqual(await Promise.all(waiting), ['finished', 'finished'])
+  await main.nothing()
+  assert.equal(node.host.stats().refused, 2)
+  await stream.return?.()
+})
+
+test('arguments under way are bounded in bytes', async (t) => {
+  const { type, seen } = createProbe()
+  const node = await startNode(t, { objects: [type], limits: { bytes: 1_000_000 } })
+  const main = remote(linkTo(t, node.address), type)
+  const held = main.gated()
+  await seen.waiting.promise
+  await failing(main.echo(new Uint8Array(1_500_000)), 'overloaded')
+  seen.opened.resolve()
+  await held
+  const [back] = await main.echo(new Uint8Array(1_500_000))
+  assert.ok(back instanceof Uint8Array && back.byteLength === 1_500_000)
+})
+
+test('the standard health service says SERVING, and NOT_SERVING when the node stops', async (t) => {
+  const { type, seen } = createProbe()
+  const node = await startNode(t, { objects: [type] })
+  const folder = dirname(createRequire(import.meta.url).resolve('grpc-health-check/package.json'))
+  const definition = loadSync(join(folder, 'proto/health/v1/health.proto'), { enums: String })
+  const service = definition['grpc.health.v1.Health']
+  assert.ok(service !== undefined && 'Check' in service && 'Watch' in service)
+  const client = new Client(node.address, credentials.createInsecure())
+  t.after(() => client.close())
+  const { Check, Watch } = service as Extract<typeof service, Record<string, { requestSerialize: unknown }>>
+  assert.ok(Check !== undefined && Watch !== undefined)
+  const check = (name: string) =>
+    new Promise<unknown>((resolve, reject) => {
+      client.makeUnaryRequest(Check.path, Check.requestSerialize, Check.responseDeserialize, { service: name }, (error, answer) => (error === null ? resolve(answer) : reject(error)))
+    })
+  assert.deepEqual(await check(''), { status: 'SERVING' })
+  assert.deepEqual(await check('active_storage.v1.StorageNode'), { status: 'SERVING' })
+  await assert.rejects(check('another.Service'), /NOT_FOUND|unknown/)
+
+  const watch = client.makeServerStreamRequest(Watch.path, Watch.requestSerialize, Watch.responseDeserialize, { service: '' })
+  watch.on('error', () => undefined)
+  const states = watch[Symbol.asyncIterator]()
+  assert.deepEqual((await states.next()).value, { status: 'SERVING' })
+  const held = remote(linkTo(t, node.address), type).gated()
+  await seen.waiting.promise
+  const closing = node.close()
+  assert.deepEqual((await states.next()).value, { status: 'NOT_SERVING' })
+  seen.opened.resolve()
+  await held
+  watch.cancel()
+  await closing
+})
+
+test('server reflection lists the service', async (t) => {
+  const node = await startNode(t)
+  const folder = dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json'))
+  const definition = loadSync(join(folder, 'build/proto/grpc/reflection/v1/reflection.proto'), { enums: String, oneofs: true })
+  assert.ok(loadPackageDefinition(definition)['grpc'] !== undefined)
+  const service = definition['grpc.reflection.v1.ServerReflection'] as Record<string, { path: string; requestSerialize: (value: object) => Buffer; responseDeserialize: (bytes: Buffer) => unknown }>
+  const { path, requestSerialize, responseDeserialize } = service['ServerReflectionInfo']!
+  const client = new Client(node.address, credentials.createInsecure())
+  t.after(() => client.close())
+  const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize)
+  call.write({ listServices: '' })
+  call.end()
+  const answers: unknown[] = []
+  for await (const answer of call) answers.push(answer)
+  assert.match(JSON.stringify(answers), /"name":"active_storage\.v1\.StorageNode"/)
+})
+
+test('a folder outside --adopt is refused, also by a link that leads out, and one inside is taken in', async (t) => {
+  const base = temporaryFolder(t)
+  const [photos, secrets] = [join(base, 'photos'), join(base, 'secrets')]
+  for (const folder of [photos, secrets, join(photos, 'cats')]) mkdirSync(folder)
+  writeFileSync(join(photos, 'cats', 'a.jpg'), 'a photo')
+  writeFileSync(join(secrets, 'key.jpg'), 'a secret')
+  symlinkSync(secrets, join(photos, 'out'))
+  symlinkSync(join(secrets, 'key.jpg'), join(photos, 'key.jpg'))
+  const node = await startNode(t, { adopt: [photos] })
+  const set = remote(linkTo(t, node.address), dataset, 'photos')
+  await failing(set.adopt(secrets), 'permission-denied')
+  await failing(set.adopt(join(photos, 'out')), 'permission-denied')
+  await failing(set.adopt(join(photos, '..', 'secrets')), 'permission-denied')
+  await failing(set.count(), 'not-found')
+  assert.deepEqual(await set.adopt(photos, { labels: 'folder' }), { added: 1, count: 1, bytes: 7 })
+  assert.deepEqual((await set.list({})).map(({ id, label }) => [id, label]), [['cats/a.jpg', 'cats']])
+  await failing(set.adopt(join(base, 'none')), 'not-found')
+
+  const closed = await startNode(t, { name: 'closed' })
+  const error = await failing(remote(linkTo(t, closed.address, 'closed'), dataset, 'photos').adopt(photos), 'permission-denied')
+  assert.match(error.message, /--adopt/)
+})
+
+test('an adopted file that changed is content-changed, and the others can still be read', async (t) => {
+  const photos = temporaryFolder(t)
+  for (const name of ['a', 'b']) writeFileSync(join(photos, `${name}.jpg`), `photo ${name}`)
+  const node = await startNode(t, { adopt: [photos] })
+  const set = remote(linkTo(t, node.address), dataset, 'photos')
+  await set.adopt(photos)
+  writeFileSync(join(photos, 'a.jpg'), 'another, longer photo')
+  assert.match((await failing(set.read('a.jpg'), 'content-changed')).message, /a\.jpg/)
+  assert.equal(Buffer.from(await set.read('b.jpg')).toString(), 'photo b')
+  await set.adopt(photos)
+  assert.equal(Buffer.from(await set.read('a.jpg')).toString(), 'another, longer photo')
+})
