@@ -23,7 +23,8 @@ const names = () =>
     .map((entry) => entry.slice(0, -3))
 
 const measurementsOf = async (name: string): Promise<readonly Measurement[]> => {
-  if (!/^[a-z0-9-]+$/.test(name) || !existsSync(`${folder}${name}.ts`)) throw new Error(`there is no benchmark "${name}"; there are ${names().join(', ')}`)
+  if (!/^[a-z0-9-]+$/.test(name) || !existsSync(`${folder}${name}.ts`))
+    throw new Error(`there is no benchmark "${name}"; there are ${names().join(', ')}`)
   const loaded: { readonly measurements: readonly Measurement[] } = await import(new URL(`./${name}.ts`, import.meta.url).href)
   return loaded.measurements
 }
@@ -98,7 +99,12 @@ const main = async (): Promise<number> => {
   for (const result of results) console.log(lineOf(result))
   for (const { claims } of failed) console.log(`not measured: ${claims.join(', ')}`)
   if (values.json !== undefined) {
-    const data = { benchmark: name, machine: where, claims: results.map((result) => ({ ...result, verdict: verdictOf(result), line: lineOf(result) })), failed }
+    const data = {
+      benchmark: name,
+      machine: where,
+      claims: results.map((result) => ({ ...result, verdict: verdictOf(result), line: lineOf(result) })),
+      failed,
+    }
     writeFileSync(values.json, `${JSON.stringify(data, undefined, 2)}\n`)
   }
   return failed.length > 0 || results.some((result) => verdictOf(result) === 'missed') ? 1 : 0

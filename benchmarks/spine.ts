@@ -11,4 +11,15 @@ import { tensorRss } from './spine/tensor-rss.ts'
 import { tensor } from './spine/tensor.ts'
 import { wrapLocal } from './spine/wrap-local.ts'
 
-export const measurements: readonly Measurement[] = [noopP50, noop64, tensor, tensorRss, noopP99, pipeline, forward, wrapLocal, start, clientRss]
+export const measurements: readonly Measurement[] = [
+  noopP50,
+  noop64,
+  tensor,
+  tensorRss,
+  noopP99,
+  pipeline,
+  forward,
+  wrapLocal,
+  start,
+  clientRss,
+]

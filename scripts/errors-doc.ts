@@ -16,8 +16,8 @@ const head = `# Errors
 Everything that active-storage throws is an \`ActiveStorageError\`. Its message begins with the code in brackets.
 \`isActiveStorageError(error, 'overloaded')\` tells one code from the others and narrows \`error.details\` to its fields.
 
-Again: whether the same call may be made again. *never*: it would fail again. *elsewhere*: this site cannot, another may.
-*later*: after a pause, here or elsewhere. A call that may have begun is repeated only if its method is movable or it
+Again: whether the same call may be made again. _never_: it would fail again. _elsewhere_: this site cannot, another may.
+_later_: after a pause, here or elsewhere. A call that may have begun is repeated only if its method is movable or it
 carries an idempotency key.
 
 This page is generated from \`src/core/errors.ts\` by \`npm run docs:errors\`.

@@ -9,8 +9,7 @@ const layers = ['core', 'wire', 'link', 'objects', 'policy', 'storage-node', 'sd
 const TOP = layers.length - 1
 
 // Static, re-exporting and dynamic imports, and files named by URL.
-const IMPORTS =
-  /\b(?:(import|export)\s+(type\s)?(?:[\w$*{][^'"`;()]*?\bfrom\s*)?|import\(\s*|new URL\(\s*)['"](\.[^'"]+)['"]/g
+const IMPORTS = /\b(?:(import|export)\s+(type\s)?(?:[\w$*{][^'"`;()]*?\bfrom\s*)?|import\(\s*|new URL\(\s*)['"](\.[^'"]+)['"]/g
 
 const rankOf = (path: string): number => {
   const [folder = '', ...below] = path.split('/')
@@ -28,7 +27,9 @@ const breaches = (files: Iterable<readonly [path: string, text: string]>): strin
       if (target.startsWith('../') && statement.startsWith('new URL')) return []
       const other = rankOf(target)
       const allowed =
-        layers[own] === 'policy' ? ['core', 'policy', ...(type ? ['objects'] : [])].includes(layers[other] ?? '') : other >= 0 && other <= own
+        layers[own] === 'policy'
+          ? ['core', 'policy', ...(type ? ['objects'] : [])].includes(layers[other] ?? '')
+          : other >= 0 && other <= own
       return allowed ? [] : [`${path} imports ${target}`]
     })
   })
@@ -62,7 +63,13 @@ test('a forbidden import is named, however it is written', () => {
     Object.keys(guilty),
   )
   assert.equal(lines[0], 'core/a.ts imports wire/b.ts')
-  assert.deepEqual(breaches([['stray.ts', ''], ['odd/a.ts', '']]), ['stray.ts stands in no layer', 'odd/a.ts stands in no layer'])
+  assert.deepEqual(
+    breaches([
+      ['stray.ts', ''],
+      ['odd/a.ts', ''],
+    ]),
+    ['stray.ts stands in no layer', 'odd/a.ts stands in no layer'],
+  )
 })
 
 test('imports to the left, and types of objects in policy, are allowed', () => {

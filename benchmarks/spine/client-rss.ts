@@ -16,11 +16,22 @@ export const clientRss: Measurement = {
     await using bare = await startScript(bareServer)
     const { request, answer } = noopSizes()
     const memoryOf = async (side: 'ours' | 'bare', address: string) => {
-      await using client = await startChild(['benchmarks/support/calling-client.mjs', side, address, String(CALLS), String(request), String(answer)])
+      await using client = await startChild([
+        'benchmarks/support/calling-client.mjs',
+        side,
+        address,
+        String(CALLS),
+        String(request),
+        String(answer),
+      ])
       await pause(300)
       return { rss: rssOf(client.pid), peak: peakOf(client.pid) }
     }
-    const rounds = await interleave(RUNS, { ours: () => memoryOf('ours', node.address), bare: () => memoryOf('bare', String(bare.first['address'])) }, { warmUp: false })
+    const rounds = await interleave(
+      RUNS,
+      { ours: () => memoryOf('ours', node.address), bare: () => memoryOf('bare', String(bare.first['address'])) },
+      { warmUp: false },
+    )
     const pairs = rounds.map((round) => ({ ours: round.ours.rss, baseline: round.bare.rss }))
     return [
       {

@@ -58,7 +58,12 @@ export const forward: Measurement = {
     })
     const [ref, arg, bare] = (['ref', 'arg', 'raw'] as const).map((side) => median(rounds.map((round) => round[side])))
     return [
-      { id: 'forward-ref', ...ratioOf(pairsOf(rounds, 'ref', 'raw')), goal: { atLeast: 0.95 }, details: { runsPerSecond: ref ?? 0, rawRunsPerSecond: bare ?? 0, rawRunMs: (2 * 1000) / (bare ?? 0) } },
+      {
+        id: 'forward-ref',
+        ...ratioOf(pairsOf(rounds, 'ref', 'raw')),
+        goal: { atLeast: 0.95 },
+        details: { runsPerSecond: ref ?? 0, rawRunsPerSecond: bare ?? 0, rawRunMs: (2 * 1000) / (bare ?? 0) },
+      },
       { id: 'forward-arg', ...ratioOf(pairsOf(rounds, 'arg', 'raw')), details: { runsPerSecond: arg ?? 0 } },
     ]
   },

@@ -22,7 +22,8 @@ const callsPerSecond = async (call: () => Promise<unknown>): Promise<number> => 
 
 export const noop64: Measurement = {
   claims: ['noop-64', 'noop-64-link'],
-  about: 'No-op calls of 64 callers at once: calls/s placed on the node, over bare grpc-js unary calls of the same size, deadline and trailer.',
+  about:
+    'No-op calls of 64 callers at once: calls/s placed on the node, over bare grpc-js unary calls of the same size, deadline and trailer.',
   async run() {
     await using sides = await openSides()
     const { request, answer } = noopSizes()
@@ -34,7 +35,12 @@ export const noop64: Measurement = {
     })
     const [client, link, bare] = (['client', 'link', 'bare'] as const).map((side) => median(rounds.map((round) => round[side])))
     return [
-      { id: 'noop-64', ...ratioOf(pairsOf(rounds, 'client', 'bare')), goal: { atLeast: 0.75 }, details: { clientPerSecond: client ?? 0, barePerSecond: bare ?? 0 } },
+      {
+        id: 'noop-64',
+        ...ratioOf(pairsOf(rounds, 'client', 'bare')),
+        goal: { atLeast: 0.75 },
+        details: { clientPerSecond: client ?? 0, barePerSecond: bare ?? 0 },
+      },
       { id: 'noop-64-link', ...ratioOf(pairsOf(rounds, 'link', 'bare')), details: { linkPerSecond: link ?? 0 } },
     ]
   },

@@ -18,7 +18,8 @@ const p50 = async (call: () => Promise<unknown>): Promise<number> => {
 
 export const noopP50: Measurement = {
   claims: ['noop-p50', 'noop-p50-link'],
-  about: 'No-op call over loopback, one after the other: p50 of site.echo placed on the node, over a bare grpc-js unary call of the same size.',
+  about:
+    'No-op call over loopback, one after the other: p50 of site.echo placed on the node, over a bare grpc-js unary call of the same size.',
   async run() {
     await using sides = await openSides()
     const { request, answer } = noopSizes()
@@ -30,7 +31,12 @@ export const noopP50: Measurement = {
     })
     const [client, link, bare] = (['client', 'link', 'bare'] as const).map((side) => median(rounds.map((round) => round[side])))
     return [
-      { id: 'noop-p50', ...ratioOf(pairsOf(rounds, 'client', 'bare')), goal: { atMost: 1.4 }, details: { clientMs: client ?? 0, bareMs: bare ?? 0, requestBytes: request, answerBytes: answer } },
+      {
+        id: 'noop-p50',
+        ...ratioOf(pairsOf(rounds, 'client', 'bare')),
+        goal: { atMost: 1.4 },
+        details: { clientMs: client ?? 0, bareMs: bare ?? 0, requestBytes: request, answerBytes: answer },
+      },
       { id: 'noop-p50-link', ...ratioOf(pairsOf(rounds, 'link', 'bare')), details: { linkMs: link ?? 0 } },
     ]
   },

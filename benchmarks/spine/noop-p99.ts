@@ -39,7 +39,10 @@ export const noopP99: Measurement = {
     const { request, answer } = noopSizes()
     const data = Buffer.alloc(request, 1)
     const results: Result[] = []
-    for (const [way, atMost] of [['up', 40], ['down', 60]] as const) {
+    for (const [way, atMost] of [
+      ['up', 40],
+      ['down', 60],
+    ] as const) {
       const rounds = await interleave(ROUNDS, {
         ours: () => beside(other, way, () => sides.site.echo()),
         bare: () => beside(otherBare, way, () => sides.bare.echo(data, answer)),

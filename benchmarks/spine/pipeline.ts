@@ -44,12 +44,18 @@ export const pipeline: Measurement = {
     const files = samples.map(({ id }) => id).join('\n')
     const rounds = await interleave(ROUNDS, {
       sent: () => samplesPerSecond(() => stages.preprocess(pipelineSpec, samples, key)),
-      script: async () => (BATCHES * BATCH * 1000) / numberIn(await plain.ask('run', { files, times: BATCHES, concurrency: IN_FLIGHT * PER_BATCH }), 'ms'),
+      script: async () =>
+        (BATCHES * BATCH * 1000) / numberIn(await plain.ask('run', { files, times: BATCHES, concurrency: IN_FLIGHT * PER_BATCH }), 'ms'),
       kept: () => samplesPerSecond(() => keeping.prepare(pipelineSpec, samples, key)),
     })
     const [sent, kept, script] = (['sent', 'kept', 'script'] as const).map((side) => median(rounds.map((round) => round[side])))
     return [
-      { id: 'pipeline', ...ratioOf(pairsOf(rounds, 'sent', 'script')), goal: { atLeast: 0.95 }, details: { samplesPerSecond: sent ?? 0, scriptSamplesPerSecond: script ?? 0, photos: photos.length } },
+      {
+        id: 'pipeline',
+        ...ratioOf(pairsOf(rounds, 'sent', 'script')),
+        goal: { atLeast: 0.95 },
+        details: { samplesPerSecond: sent ?? 0, scriptSamplesPerSecond: script ?? 0, photos: photos.length },
+      },
       { id: 'pipeline-kept', ...ratioOf(pairsOf(rounds, 'kept', 'script')), details: { samplesPerSecond: kept ?? 0 } },
     ]
   },

@@ -12,7 +12,8 @@ const IDLE_MS = 1500
 
 export const start: Measurement = {
   claims: ['start', 'node-idle-rss'],
-  about: 'The built command line tool as a node with --threads 2: from starting the process to the first call answered, and its RSS when idle; Node by itself beside it.',
+  about:
+    'The built command line tool as a node with --threads 2: from starting the process to the first call answered, and its RSS when idle; Node by itself beside it.',
   async run() {
     const { site } = await builtIndex()
     const rounds = await interleave(STARTS, {
@@ -35,10 +36,20 @@ export const start: Measurement = {
     })
     const nodes = rounds.map(({ node }) => node)
     const serving = nodes.map(({ servingMs }) => servingMs)
-    const details = { saidMs: median(nodes.map(({ saidMs }) => saidMs)), slowestMs: Math.max(...serving), emptyNodeMs: median(rounds.map(({ empty }) => empty.servingMs)) }
+    const details = {
+      saidMs: median(nodes.map(({ saidMs }) => saidMs)),
+      slowestMs: Math.max(...serving),
+      emptyNodeMs: median(rounds.map(({ empty }) => empty.servingMs)),
+    }
     return [
       { id: 'start', ...medianOf(serving), goal: { atMost: 700 }, unit: 'ms', details },
-      { id: 'node-idle-rss', ...medianOf(nodes.map(({ rss }) => rss)), goal: { atMost: 120 }, unit: 'MiB', details: { most: Math.max(...nodes.map(({ rss }) => rss)) } },
+      {
+        id: 'node-idle-rss',
+        ...medianOf(nodes.map(({ rss }) => rss)),
+        goal: { atMost: 120 },
+        unit: 'MiB',
+        details: { most: Math.max(...nodes.map(({ rss }) => rss)) },
+      },
     ]
   },
 }

@@ -40,8 +40,11 @@ const repeated = async (runs: number, measure: () => Promise<Beyond>): Promise<r
 const parts = ['client', 'node'] as const
 
 export const tensorRss: Measurement = {
-  claims: (['up', 'down'] as const).flatMap((way) => parts.flatMap((part) => [`tensor-${way}-rss-${part}`, `tensor-1gib-${way}-rss-${part}`])),
-  about: 'Peak RSS beyond idle and payload while one tensor of 64 MiB (and once of 1 GiB) is sent, in new processes; bare grpc-js beside it.',
+  claims: (['up', 'down'] as const).flatMap((way) =>
+    parts.flatMap((part) => [`tensor-${way}-rss-${part}`, `tensor-1gib-${way}-rss-${part}`]),
+  ),
+  about:
+    'Peak RSS beyond idle and payload while one tensor of 64 MiB (and once of 1 GiB) is sent, in new processes; bare grpc-js beside it.',
   async run() {
     const results: Result[] = []
     for (const way of ['up', 'down'] as const) {
@@ -63,7 +66,15 @@ export const tensorRss: Measurement = {
           unit: 'MiB',
           details: { bareMib: median(of(bare)), [`${ROW}InARowMib`]: median(of(row)), [`bare${ROW}InARowMib`]: median(of(bareRow)) },
         })
-        results.push({ id: `tensor-1gib-${way}-rss-${part}`, figure: large[part], low: large[part], high: large[part], goal: { atMost: 64 }, unit: 'MiB', details: { runs: 1 } })
+        results.push({
+          id: `tensor-1gib-${way}-rss-${part}`,
+          figure: large[part],
+          low: large[part],
+          high: large[part],
+          goal: { atMost: 64 },
+          unit: 'MiB',
+          details: { runs: 1 },
+        })
       }
     }
     return results

@@ -19,7 +19,8 @@ const mibPerSecond = async (transfer: () => Promise<number>): Promise<number> =>
 
 export const tensor: Measurement = {
   claims: ['tensor-up', 'tensor-down'],
-  about: 'A tensor of 64 MiB as argument and as result: MiB/s, over bare grpc-js streaming messages of 1 MiB with the same window, gathered in one buffer.',
+  about:
+    'A tensor of 64 MiB as argument and as result: MiB/s, over bare grpc-js streaming messages of 1 MiB with the same window, gathered in one buffer.',
   async run() {
     await using sides = await openSides()
     const { Tensor } = sides.index
@@ -29,11 +30,24 @@ export const tensor: Measurement = {
     const resultOf = async (id: string, ours: () => Promise<number>, bare: () => Promise<number>): Promise<Result> => {
       const rounds = await interleave(ROUNDS, { ours: () => mibPerSecond(ours), bare: () => mibPerSecond(bare) })
       const [here, there] = (['ours', 'bare'] as const).map((side) => median(rounds.map((round) => round[side])))
-      return { id, ...ratioOf(pairsOf(rounds, 'ours', 'bare')), goal: { atLeast: 0.8 }, details: { mibPerSecond: here ?? 0, bareMibPerSecond: there ?? 0 } }
+      return {
+        id,
+        ...ratioOf(pairsOf(rounds, 'ours', 'bare')),
+        goal: { atLeast: 0.8 },
+        details: { mibPerSecond: here ?? 0, bareMibPerSecond: there ?? 0 },
+      }
     }
     return [
-      await resultOf('tensor-up', () => sides.bench.take(sent), async () => (await sides.bare.up(raw)).bytes),
-      await resultOf('tensor-down', async () => (await sides.bench.give(BYTES)).byteLength, async () => (await sides.bare.down(BYTES)).byteLength),
+      await resultOf(
+        'tensor-up',
+        () => sides.bench.take(sent),
+        async () => (await sides.bare.up(raw)).bytes,
+      ),
+      await resultOf(
+        'tensor-down',
+        async () => (await sides.bench.give(BYTES)).byteLength,
+        async () => (await sides.bare.down(BYTES)).byteLength,
+      ),
     ]
   },
 }

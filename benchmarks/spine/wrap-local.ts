@@ -24,8 +24,18 @@ export const wrapLocal: Measurement = {
       for await (const _ of epoch) count++
       return (count * 1000) / (performance.now() - began)
     }
-    const rounds = await interleave(ROUNDS, { wrapped: () => batchesPerSecond(wrapped.epoch(0)), bare: () => batchesPerSecond(loader.epoch(0)) })
+    const rounds = await interleave(ROUNDS, {
+      wrapped: () => batchesPerSecond(wrapped.epoch(0)),
+      bare: () => batchesPerSecond(loader.epoch(0)),
+    })
     const [ours, bare] = (['wrapped', 'bare'] as const).map((side) => median(rounds.map((round) => round[side])))
-    return [{ id: 'wrap-local', ...ratioOf(pairsOf(rounds, 'wrapped', 'bare')), goal: { atLeast: 0.97 }, details: { batchesPerSecond: ours ?? 0, bareBatchesPerSecond: bare ?? 0 } }]
+    return [
+      {
+        id: 'wrap-local',
+        ...ratioOf(pairsOf(rounds, 'wrapped', 'bare')),
+        goal: { atLeast: 0.97 },
+        details: { batchesPerSecond: ours ?? 0, bareBatchesPerSecond: bare ?? 0 },
+      },
+    ]
   },
 }

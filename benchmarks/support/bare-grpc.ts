@@ -1,5 +1,13 @@
 import { fileURLToPath } from 'node:url'
-import { type ClientReadableStream, type ClientUnaryCall, type ClientWritableStream, Client, credentials, loadPackageDefinition, type ServiceDefinition } from '@grpc/grpc-js'
+import {
+  type ClientReadableStream,
+  type ClientUnaryCall,
+  type ClientWritableStream,
+  Client,
+  credentials,
+  loadPackageDefinition,
+  type ServiceDefinition,
+} from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { channelOptions } from '../../src/wire/protocol.ts'
 import { MIB } from './processes.ts'
@@ -38,10 +46,16 @@ export const CHUNK = MIB
 export const DEADLINE_MS = 120_000
 const deadline = () => ({ deadline: Date.now() + DEADLINE_MS })
 
-const settled = (resolve: (answer: Whole) => void, reject: (error: Error) => void): Answered => (error, answer) => (error === null && answer !== undefined ? resolve(answer) : reject(error ?? new Error('no answer')))
+const settled =
+  (resolve: (answer: Whole) => void, reject: (error: Error) => void): Answered =>
+  (error, answer) =>
+    error === null && answer !== undefined ? resolve(answer) : reject(error ?? new Error('no answer'))
 
 /** Writes a buffer in chunks, no faster than they are taken. */
-export const writeChunks = async (stream: { write(payload: Payload): boolean; once(event: 'drain', listener: () => void): unknown }, whole: Uint8Array): Promise<void> => {
+export const writeChunks = async (
+  stream: { write(payload: Payload): boolean; once(event: 'drain', listener: () => void): unknown },
+  whole: Uint8Array,
+): Promise<void> => {
   for (let from = 0; from < whole.byteLength; from += CHUNK) {
     const more = stream.write({ data: whole.subarray(from, from + CHUNK), bytes: from === 0 ? whole.byteLength : 0 })
     if (!more) await new Promise<void>((resolve) => stream.once('drain', resolve))
@@ -66,7 +80,8 @@ export const gather = () => {
 export const bareClient = (address: string) => {
   const client = new bare.Bare(address, credentials.createInsecure(), { ...channelOptions, 'grpc.use_local_subchannel_pool': 1 })
   return {
-    echo: (data: Uint8Array, wanted: number): Promise<Whole> => new Promise((resolve, reject) => client.Echo({ data, bytes: wanted }, deadline(), settled(resolve, reject))),
+    echo: (data: Uint8Array, wanted: number): Promise<Whole> =>
+      new Promise((resolve, reject) => client.Echo({ data, bytes: wanted }, deadline(), settled(resolve, reject))),
     up: (whole: Uint8Array): Promise<Whole> =>
       new Promise((resolve, reject) => {
         const stream = client.Up(deadline(), settled(resolve, reject))

@@ -1,5 +1,13 @@
 // Run as a process: the bare grpc-js server. It ends with its stdin.
-import { Metadata, type sendUnaryData, Server, ServerCredentials, type ServerReadableStream, type ServerUnaryCall, type ServerWritableStream } from '@grpc/grpc-js'
+import {
+  Metadata,
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+} from '@grpc/grpc-js'
 import { encodeLoad } from '../../src/wire/load-report.ts'
 import { channelOptions, trailers } from '../../src/wire/protocol.ts'
 import { bareService, gather, type Payload, type Whole, writeChunks } from './bare-grpc.ts'
@@ -21,7 +29,8 @@ const bytesOf = (size: number): Buffer => {
 
 const server = new Server({ ...channelOptions, 'grpc.max_concurrent_streams': 4096 })
 server.addService(bareService, {
-  Echo: (call: ServerUnaryCall<Whole, Payload>, done: sendUnaryData<Payload>) => done(null, { data: bytesOf(call.request.bytes) }, trailer()),
+  Echo: (call: ServerUnaryCall<Whole, Payload>, done: sendUnaryData<Payload>) =>
+    done(null, { data: bytesOf(call.request.bytes) }, trailer()),
   Up: (call: ServerReadableStream<Whole, Payload>, done: sendUnaryData<Payload>) => {
     const gathered = gather()
     call.on('data', gathered.push)

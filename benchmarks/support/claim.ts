@@ -34,7 +34,8 @@ export const verdictOf = ({ goal, low, high }: Result): Verdict => {
   return high < atLeast || low > atMost ? 'missed' : 'undecided'
 }
 
-const written = (value: number, unit: Result['unit']): string => (unit === undefined ? value.toFixed(3) : Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(1))
+const written = (value: number, unit: Result['unit']): string =>
+  unit === undefined ? value.toFixed(3) : Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(1)
 
 export const lineOf = (result: Result): string => {
   const { id, figure, low, high, goal, unit } = result

@@ -6,7 +6,11 @@ export type Facts = Readonly<Record<string, number | string>>
 export const parseFacts = (line: string): Facts => {
   const parsed: unknown = JSON.parse(line)
   if (typeof parsed !== 'object' || parsed === null) throw new Error(`not an object: ${line}`)
-  return Object.fromEntries(Object.entries(parsed).filter((entry): entry is [string, number | string] => typeof entry[1] === 'number' || typeof entry[1] === 'string'))
+  return Object.fromEntries(
+    Object.entries(parsed).filter(
+      (entry): entry is [string, number | string] => typeof entry[1] === 'number' || typeof entry[1] === 'string',
+    ),
+  )
 }
 
 export const numberIn = (facts: Facts, name: string): number => {

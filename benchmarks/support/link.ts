@@ -82,7 +82,9 @@ const carry = (from: Socket, to: Socket, pacer: Pacer, window: number, count: (b
     if (held >= window) from.pause()
     arm()
   })
-  to.on('drain', () => from.resume())
+  to.on('drain', () => {
+    if (held < window) from.resume()
+  })
   from.on('end', () => {
     queue.push({ chunk: undefined, due: pacer.book(0) })
     arm()

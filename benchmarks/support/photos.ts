@@ -3,7 +3,9 @@ import type * as Index from '../../src/index.ts'
 import { root } from './processes.ts'
 
 /** Folders of real photographs that the development packages bring: portraits and groups, and maps of the earth. */
-const folders = ['node_modules/@vladmandic/face-api/demo', 'node_modules/three-globe/example/img'].map((folder) => fileURLToPath(new URL(folder, `file://${root}`)))
+const folders = ['node_modules/@vladmandic/face-api/demo', 'node_modules/three-globe/example/img'].map((folder) =>
+  fileURLToPath(new URL(folder, `file://${root}`)),
+)
 
 /** Options with which a node lets callers adopt them. */
 export const adoptable = (): string[] => folders.flatMap((folder) => ['--adopt', folder])
@@ -30,7 +32,8 @@ export const photoDataset = async (index: typeof Index, client: Index.Client) =>
   return dataset
 }
 
-export const photosOf = async (dataset: Awaited<ReturnType<typeof photoDataset>>): Promise<readonly Index.Sample[]> => (await dataset.list()).filter(isPhoto)
+export const photosOf = async (dataset: Awaited<ReturnType<typeof photoDataset>>): Promise<readonly Index.Sample[]> =>
+  (await dataset.list()).filter(isPhoto)
 
 /** Where the photograph of a sample lies. */
 export const fileOf = (id: string): string => `${id.startsWith('sample') ? folders[0] : folders[1]}/${id}`

@@ -56,7 +56,8 @@ export const startChild = async (args: readonly string[]): Promise<Child> => {
 }
 
 /** A process of the benchmark's own, from TypeScript. */
-export const startScript = (file: URL, args: readonly string[] = []): Promise<Child> => startChild(['--import', 'tsx', fileURLToPath(file), ...args])
+export const startScript = (file: URL, args: readonly string[] = []): Promise<Child> =>
+  startChild(['--import', 'tsx', fileURLToPath(file), ...args])
 
 export interface NodeProcess extends Child {
   readonly address: string
@@ -93,7 +94,10 @@ export const forgetPeak = (pid: number): void => {
 
 /** Builds dist/ as it is published. Benchmarks measure that, not the sources. */
 export const build = (): void => {
-  const { stdout, status: code } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { cwd: root, encoding: 'utf8' })
+  const { stdout, status: code } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
   if (!existsSync(join(root, 'dist/cli.js'))) throw new Error(`the build failed:\n${stdout}`)
   // What the compiler wrote in spite of errors runs; whoever reads the figures should know.
   if (code !== 0) console.error(`warning: the build reports errors:\n${stdout}`)

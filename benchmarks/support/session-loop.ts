@@ -6,14 +6,17 @@ const THREADS = 2
 const worker = new URL('./session-worker.mjs', import.meta.url)
 const [, , file = '', height, width] = process.argv
 
+// An error of a thread has no listener and so ends this process, which its parent notices.
 const ask = (thread: Worker, milliseconds: number): Promise<number> =>
-  new Promise((resolve, reject) => {
+  new Promise((resolve) => {
     thread.once('message', (runs) => resolve(Number(runs)))
-    thread.once('error', reject)
     thread.postMessage(milliseconds)
   })
 
-const threads = Array.from({ length: THREADS }, () => new Worker(worker, { workerData: { file, height: Number(height), width: Number(width) } }))
+const threads = Array.from(
+  { length: THREADS },
+  () => new Worker(worker, { workerData: { file, height: Number(height), width: Number(width) } }),
+)
 
 await answer({
   run: async (asked) => {

@@ -13,7 +13,11 @@ const session = await onnx.InferenceSession.create(readFileSync(file), {
   graphOptimizationLevel: 'all',
   logSeverityLevel: 4,
 })
-const input = new onnx.Tensor('float32', Float32Array.from({ length: 3 * height * width }, (_, at) => (at % 255) / 255), [1, 3, height, width])
+const input = new onnx.Tensor(
+  'float32',
+  Float32Array.from({ length: 3 * height * width }, (_, at) => (at % 255) / 255),
+  [1, 3, height, width],
+)
 
 const loop = async (milliseconds) => {
   const began = performance.now()

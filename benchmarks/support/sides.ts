@@ -60,7 +60,19 @@ class AsyncDisposableStackLike {
 /** The messages of a no-op call as they lie on the wire, so that the baseline sends and gets as much. */
 export const noopSizes = () => {
   const { requestSerialize, responseSerialize } = protocol.StorageNode.service.Call
-  const start = { type: 'site', object: 'main', method: 'echo', arguments: { body: Buffer.from([0x90]) }, callId: 'x'.repeat(22), idempotencyKey: '', chain: [], budgetMs: DEADLINE_MS }
+  const start = {
+    type: 'site',
+    object: 'main',
+    method: 'echo',
+    arguments: { body: Buffer.from([0x90]) },
+    callId: 'x'.repeat(22),
+    idempotencyKey: '',
+    chain: [],
+    budgetMs: DEADLINE_MS,
+  }
   // Less what frames the bytes in the baseline's own message.
-  return { request: requestSerialize({ start }).byteLength - 11, answer: responseSerialize({ value: { body: Buffer.from([0xc0]) } }).byteLength - 2 }
+  return {
+    request: requestSerialize({ start }).byteLength - 11,
+    answer: responseSerialize({ value: { body: Buffer.from([0xc0]) } }).byteLength - 2,
+  }
 }

@@ -30,7 +30,11 @@ export interface Estimate {
 const RESAMPLES = 4000
 
 /** The percentile interval of any statistic, by drawing whole rounds again: what one round shares stays together. */
-export const bootstrap = <Round>(rounds: readonly Round[], statistic: (rounds: readonly Round[]) => number, resamples = RESAMPLES): Estimate => {
+export const bootstrap = <Round>(
+  rounds: readonly Round[],
+  statistic: (rounds: readonly Round[]) => number,
+  resamples = RESAMPLES,
+): Estimate => {
   const random = randomOf(rounds.length)
   const figures = Array.from({ length: resamples }, () => statistic(rounds.map(() => rounds[Math.floor(random() * rounds.length)]!)))
   return { figure: statistic(rounds), low: quantile(figures, 0.025), high: quantile(figures, 0.975) }
@@ -43,7 +47,8 @@ export interface Pair {
 }
 
 /** Ours over the baseline: the median of the rounds' own ratios, so that a machine that slows down slows both. */
-export const ratioOf = (pairs: readonly Pair[]): Estimate => bootstrap(pairs, (drawn) => Math.exp(median(drawn.map(({ ours, baseline }) => Math.log(ours / baseline)))))
+export const ratioOf = (pairs: readonly Pair[]): Estimate =>
+  bootstrap(pairs, (drawn) => Math.exp(median(drawn.map(({ ours, baseline }) => Math.log(ours / baseline)))))
 
 /** Ours less the baseline, by the medians. */
 export const differenceOf = (pairs: readonly Pair[]): Estimate =>
@@ -52,4 +57,5 @@ export const differenceOf = (pairs: readonly Pair[]): Estimate =>
 export const medianOf = (samples: readonly number[]): Estimate => bootstrap(samples, median)
 
 /** A quantile over all samples of all rounds. */
-export const pooledQuantile = (rounds: readonly (readonly number[])[], part: number): Estimate => bootstrap(rounds, (drawn) => quantile(drawn.flat(), part), 500)
+export const pooledQuantile = (rounds: readonly (readonly number[])[], part: number): Estimate =>
+  bootstrap(rounds, (drawn) => quantile(drawn.flat(), part), 500)

@@ -13,7 +13,8 @@ const isObjectType = (thing: unknown): thing is ObjectType => typeof thing === '
 const typesFrom = async (module: string): Promise<ObjectType[]> => {
   const load = async (): Promise<Record<string, unknown>> => {
     try {
-      return (await import(pathToFileURL(resolve(module)).href)) as Record<string, unknown>
+      const loaded: unknown = await import(pathToFileURL(resolve(module)).href)
+      return typeof loaded === 'object' && loaded !== null ? { ...loaded } : {}
     } catch (error) {
       throw failure('invalid-argument', `--objects ${module} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, error)
     }

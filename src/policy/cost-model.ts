@@ -19,7 +19,8 @@ export interface Choice {
   readonly trial: { readonly exploring: Exploring; readonly bestMs: number } | undefined
 }
 
-export const callKey = (call: CallView): string => `${call.type}.${call.method} ${call.stages.map(({ key }) => key).join(' ')}`
+/** Names a kind of call. */
+const callKey = (call: CallView): string => `${call.type}.${call.method} ${call.stages.map(({ key }) => key).join(' ')}`
 
 /** Predicts, chooses, and learns. One for each client. */
 export class CostModel {
@@ -48,7 +49,9 @@ export class CostModel {
     const up = sites.filter(({ up }) => up)
     const all = this.options(call, up.length > 0 ? up : sites)
     // A site that has just failed the whole call is no good for a part of it either.
-    const rested = all.filter(({ plan: { key, groups } }) => ![key, ...groups.map(({ site }) => site.name)].some((one) => memory.rests(one)))
+    const rested = all.filter(
+      ({ plan: { key, groups } }) => ![key, ...groups.map(({ site }) => site.name)].some((one) => memory.rests(one)),
+    )
     const usable = rested.length > 0 ? rested : all
     const budgetMs = least(call.budgetMs, document.constraints.deadlineMs)
     const measured = usable.filter((priced) => priced.measured)

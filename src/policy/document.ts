@@ -67,7 +67,8 @@ interface RawRule {
 const validate = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true }).compile<Raw>(policySchema)
 
 const listed = (words: readonly unknown[]): string => words.map(String).join(', ')
-const quoted = (value: unknown): string => (typeof value === 'string' ? `"${value.slice(0, 80)}"` : String(JSON.stringify(value)).slice(0, 80))
+const quoted = (value: unknown): string =>
+  typeof value === 'string' ? `"${value.slice(0, 80)}"` : String(JSON.stringify(value)).slice(0, 80)
 const unenforced = (word: string): string => `this version does not enforce \`${word}\`, and ignoring it would be worse; remove it`
 
 /** The value at a JSON pointer of data that came out of YAML. */
@@ -109,10 +110,19 @@ const worded = (source: Source, error: ErrorObject): ActiveStorageError => {
       return source.problem(path, `\`${textParam(error, 'missingProperty')}\` is missing`)
     case 'type': {
       const wanted: unknown = error.params['type']
-      return source.problem(path, `${described(value)} stands where ${[wanted].flat().map((type) => words[String(type)] ?? String(type)).join(' or ')} is wanted`)
+      return source.problem(
+        path,
+        `${described(value)} stands where ${[wanted]
+          .flat()
+          .map((type) => words[String(type)] ?? String(type))
+          .join(' or ')} is wanted`,
+      )
     }
     case 'minProperties':
-      return source.problem(path, path.endsWith('/match') ? '`match` needs `type`, `method` or both' : 'a condition needs `above`, `below` or both')
+      return source.problem(
+        path,
+        path.endsWith('/match') ? '`match` needs `type`, `method` or both' : 'a condition needs `above`, `below` or both',
+      )
     default:
       return source.problem(path, `${quoted(value)} ${error.message ?? 'is not acceptable'}`)
   }

@@ -1,4 +1,4 @@
-import { callKey, CostModel } from './cost-model.ts'
+import { CostModel } from './cost-model.ts'
 import type { PolicyDocument } from './document.ts'
 import { formatBytes, formatMs } from './figures.ts'
 import { createPolicy } from './policy.ts'
@@ -10,7 +10,7 @@ export { callFromSignals, estimateNames, type Supposed } from './offline.ts'
 
 /** Why a policy places a call where it does. */
 export interface Explanation {
-  /** Type, method and stages. */
+  /** Type and method, and the stages where there are several. */
   readonly call: string
   /** Every rule in order, held against the call. */
   readonly rules: readonly JudgedRule[]
@@ -26,16 +26,24 @@ export interface Explanation {
  * Explains a placement. Trials are left out: the answer says what the policy holds to be best, and marks what it would
  * have to try first as not measured.
  */
-export const explain = (document: PolicyDocument, call: CallView, sites: readonly SiteView[], model: CostModel = new CostModel()): Explanation => {
+export const explain = (
+  document: PolicyDocument,
+  call: CallView,
+  sites: readonly SiteView[],
+  model: CostModel = new CostModel(),
+): Explanation => {
   const calm = { ...document, costModel: { ...document.costModel, explore: { tries: 0, share: 0 } } }
   const rules = document.rules.map((rule) => judgeRule(rule, call, sites))
   const first = rules.findIndex(({ holds }) => holds)
   const decision = createPolicy(calm, model).decide(call, sites)
   // Of a decision by rule or by another strategy the predictions are of interest all the same.
-  const options = decision.options.length > 0 ? decision.options : createPolicy({ ...calm, rules: [], strategy: 'cost-model' }, model).decide(call, sites).options
+  const options =
+    decision.options.length > 0
+      ? decision.options
+      : createPolicy({ ...calm, rules: [], strategy: 'cost-model' }, model).decide(call, sites).options
   const rank = ({ predictedMs }: Option): number => predictedMs ?? Number.POSITIVE_INFINITY
   return {
-    call: callKey(call),
+    call: `${call.type}.${call.method}${call.stages.length > 1 ? ` (stages ${call.stages.map(({ key }) => key).join(', ')})` : ''}`,
     rules,
     fired: first === -1 ? undefined : first,
     strategy: document.strategy,
@@ -61,7 +69,13 @@ const optionInWords = ({ sites, predictedMs, parts, bytes }: Option): string => 
 
 const ruleLines = (judged: JudgedRule, index: number, fired: number | undefined): readonly string[] => {
   const { rule, applies, conditions, holds } = judged
-  const verdict = !applies ? 'is for other calls' : !holds ? 'no' : index === fired ? `yes, place: ${rule.place}` : 'yes, but an earlier rule decided'
+  const verdict = !applies
+    ? 'is for other calls'
+    : !holds
+      ? 'no'
+      : index === fired
+        ? `yes, place: ${rule.place}`
+        : 'yes, but an earlier rule decided'
   const lines = [`  ${index + 1}. ${rule.name}: ${verdict}`]
   if (applies) for (const one of conditions) lines.push(`     ${one.holds ? '+' : '-'} ${conditionInWords(one)}`)
   return lines

@@ -36,12 +36,7 @@ export const trialFor = (
   // With less time left than a slow trial and then the best plan would need, nothing is risked; unless the best one known
   // is too late in any case.
   if (budgetMs !== undefined && best.ms <= budgetMs && budgetMs < worst + best.ms) return undefined
-  const free = options.filter(
-    (one) =>
-      one !== best &&
-      one.floorMs <= worst &&
-      one.plan.groups.every(({ site }) => !busy(site.name)),
-  )
+  const free = options.filter((one) => one !== best && one.floorMs <= worst && one.plan.groups.every(({ site }) => !busy(site.name)))
   // What cannot win even if it computed in no time is not worth a trial.
   const hopeful = free.filter((one) => one.floorMs < best.ms)
   const single = hopeful.filter(({ plan }) => plan.groups.length === 1)

@@ -1,4 +1,3 @@
-import { LOCAL } from '../core/ids.ts'
 import type { Knowledge } from './estimators.ts'
 import type { CallView, SiteView } from './types.ts'
 
@@ -9,8 +8,8 @@ export interface Missing {
   ms: number
   /** Bytes over links that have not. */
   unknown: number
-  /** Some of it lies on another site than this process: one more round trip to ask for it. */
-  remote: boolean
+  /** To ask for it at the farthest of its homes. */
+  roundTripMs: number
 }
 
 /**
@@ -30,27 +29,33 @@ const msPerByte = (home: SiteView | undefined, site: SiteView, known: Knowledge)
 /** A rate of next to nothing is no measurement, and its inverse no number. */
 export const inverse = (rate: number | undefined): number | undefined => (rate === undefined || !(rate > 1e-6) ? undefined : 1 / rate)
 
+interface Home {
+  readonly rttMs: number
+  /** By the sites' places in the list. */
+  readonly rates: readonly (number | undefined)[]
+}
+
 /** For each stage and site what is missing there. Goes over the inputs once, since a call may have many. */
 export const missingInputs = (call: CallView, sites: readonly SiteView[], known: Knowledge): readonly (readonly Missing[])[] => {
-  const rates = new Map<string, readonly (number | undefined)[]>()
+  const homes = new Map<string, Home>()
   return call.stages.map((stage) => {
-    const missing = sites.map((): Missing => ({ bytes: 0, ms: 0, unknown: 0, remote: false }))
+    const missing = sites.map((): Missing => ({ bytes: 0, ms: 0, unknown: 0, roundTripMs: 0 }))
     for (const { hash, bytes, home } of stage.inputs) {
-      let fromHome = rates.get(home)
-      if (fromHome === undefined) {
-        const from = sites.find((site) => site.name === home)
-        fromHome = sites.map((site) => msPerByte(from, site, known))
-        rates.set(home, fromHome)
+      let from = homes.get(home)
+      if (from === undefined) {
+        const view = sites.find((site) => site.name === home)
+        from = { rttMs: view?.rttMs ?? 0, rates: sites.map((site) => msPerByte(view, site, known)) }
+        homes.set(home, from)
       }
       for (let index = 0; index < sites.length; index++) {
         const site = sites[index]
         const there = missing[index]
         if (site === undefined || there === undefined || site.name === home || site.has(hash)) continue
-        const rate = fromHome[index]
+        const rate = from.rates[index]
         there.bytes += bytes
         if (rate === undefined) there.unknown += bytes
         else there.ms += bytes * rate
-        there.remote ||= home !== LOCAL
+        there.roundTripMs = Math.max(there.roundTripMs, from.rttMs)
       }
     }
     return missing

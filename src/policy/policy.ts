@@ -43,7 +43,15 @@ const decide = (model: CostModel, document: PolicyDocument, call: CallView, site
           : placeAt(strategy, `the strategy is ${strategy}`, call, sites)
   if (placed === undefined) throw failure('internal', `no site was found for ${call.type}.${call.method}`)
   const chosen = call.stages.length === 0 ? [placed.site.name] : call.stages.map(() => placed.site.name)
-  return { id, sites: chosen, because: placed.because, rule: rule?.rule.name, strategy, options: [], fallbacks: fallbacksFor(chosen, sites, []) }
+  return {
+    id,
+    sites: chosen,
+    because: placed.because,
+    rule: rule?.rule.name,
+    strategy,
+    options: [],
+    fallbacks: fallbacksFor(chosen, sites, []),
+  }
 }
 
 /**

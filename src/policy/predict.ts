@@ -62,11 +62,11 @@ const addUnpriced = (sum: Sum, bytes: number): void => {
   sum.unknownLinks++
 }
 
-const addInputs = (sum: Sum, missing: Missing, home: number): void => {
+const addInputs = (sum: Sum, missing: Missing): void => {
   sum.bytes += missing.bytes
   sum.move += missing.ms
   addUnpriced(sum, missing.unknown)
-  if (missing.remote) sum.roundTrip += home
+  sum.roundTrip += missing.roundTripMs
 }
 
 const addCompute = (sum: Sum, estimate: Estimate | undefined, units: number): number => {
@@ -93,28 +93,19 @@ export interface Pricing {
  */
 export const price = (call: CallView, sites: readonly SiteView[], pricing: Pricing): readonly Priced[] => {
   const missing = missingInputs(call, sites, pricing.known)
-  const links = linksOf(sites)
-  return plansFor(call.stages, sites).map((plan) => pricePlan(call, plan, missing, links, pricing))
+  const fastest = fastestOf(sites)
+  return plansFor(call.stages, sites).map((plan) => pricePlan(call, plan, missing, fastest, pricing))
 }
 
-/** Of all remote sites together: the nearest, which stands in for the home of what is missing, and the fastest link. */
-interface Links {
-  readonly home: number
-  readonly fastest: number
-}
-const linksOf = (sites: readonly SiteView[]): Links => {
-  let home = Number.POSITIVE_INFINITY
+const fastestOf = (sites: readonly SiteView[]): number => {
   let fastest = FASTEST_UNSEEN
-  for (const { role, rttMs, downBytesPerMs, upBytesPerMs } of sites) {
-    if (role === 'local') continue
-    home = Math.min(home, rttMs ?? 0)
-    fastest = Math.max(fastest, downBytesPerMs ?? 0, upBytesPerMs ?? 0)
+  for (const { role, downBytesPerMs, upBytesPerMs } of sites) {
+    if (role !== 'local') fastest = Math.max(fastest, downBytesPerMs ?? 0, upBytesPerMs ?? 0)
   }
-  return { home: Number.isFinite(home) ? home : 0, fastest }
+  return fastest
 }
 
-const pricePlan = (call: CallView, plan: Plan, missing: readonly (readonly Missing[])[], links: Links, pricing: Pricing): Priced => {
-  const { home, fastest } = links
+const pricePlan = (call: CallView, plan: Plan, missing: readonly (readonly Missing[])[], fastest: number, pricing: Pricing): Priced => {
   const sum: Sum = {
     move: 0,
     roundTrip: 0,
@@ -131,7 +122,7 @@ const pricePlan = (call: CallView, plan: Plan, missing: readonly (readonly Missi
     unknownHandOvers: 0,
   }
   let carried: number | undefined = call.argumentBytes
-  for (const group of plan.groups) carried = addGroup(sum, call, group, missing, carried, home, pricing, group === plan.groups.at(-1))
+  for (const group of plan.groups) carried = addGroup(sum, call, group, missing, carried, pricing, group === plan.groups.at(-1))
 
   const overhead = pricing.overhead(plan.key)
   const terms = sum.move + sum.roundTrip + sum.queue + sum.compute + sum.result
@@ -142,7 +133,8 @@ const pricePlan = (call: CallView, plan: Plan, missing: readonly (readonly Missi
     plan,
     ms,
     measured: sum.coldCompute === 0 && linksKnown,
-    onlyHandOver: sum.coldCompute === 0 && overhead === undefined && sum.unknownLinks + sum.unknownResults === 0 && sum.unknownHandOvers > 0,
+    onlyHandOver:
+      sum.coldCompute === 0 && overhead === undefined && sum.unknownLinks + sum.unknownResults === 0 && sum.unknownHandOvers > 0,
     floorMs: sum.move + sum.roundTrip + sum.result + sum.unpriced / fastest,
     quietMs: Math.max(0, ms - sum.queue),
     bytes: sum.bytes,
@@ -167,7 +159,6 @@ const addGroup = (
   { site, index, from, to }: Group,
   missing: readonly (readonly Missing[])[],
   carried: number | undefined,
-  home: number,
   { known, queues }: Pricing,
   isLast: boolean,
 ): number | undefined => {
@@ -178,7 +169,7 @@ const addGroup = (
     const view = call.stages[stage]
     const lacking = missing[stage]?.[index]
     if (view === undefined || lacking === undefined) continue
-    addInputs(sum, lacking, home)
+    addInputs(sum, lacking)
     const estimate = known.compute(view.key, site.name)
     warm &&= estimate !== undefined
     service += addCompute(sum, estimate, unitsOf(view))

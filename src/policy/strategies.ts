@@ -19,15 +19,17 @@ const others: Readonly<Record<Role, readonly Role[]>> = {
 /** Bytes of the call's inputs that a site lacks. */
 const missingAt = (call: CallView, site: SiteView): number => {
   let bytes = 0
-  for (const { inputs } of call.stages) for (const input of inputs) if (input.home !== site.name && !site.has(input.hash)) bytes += input.bytes
+  for (const { inputs } of call.stages)
+    for (const input of inputs) if (input.home !== site.name && !site.has(input.hash)) bytes += input.bytes
   return bytes
 }
 
 /** Of several sites in a role: the one that has to fetch least, then the one with the fewest of our calls. */
 const bestOf = (call: CallView, some: readonly SiteView[]): SiteView | undefined => {
   if (some.length < 2) return some[0]
-  return some.map((site) => ({ site, bytes: missingAt(call, site) })).toSorted((a, b) => a.bytes - b.bytes || a.site.outstanding - b.site.outstanding)[0]
-    ?.site
+  return some
+    .map((site) => ({ site, bytes: missingAt(call, site) }))
+    .toSorted((a, b) => a.bytes - b.bytes || a.site.outstanding - b.site.outstanding)[0]?.site
 }
 
 /** The site of a role; where it is absent or down, the next best. `because` is what the caller already has to say. */

@@ -13,8 +13,7 @@ const FEW_BYTES = 4096
 export const costOf = (priced: Priced, document: PolicyDocument): number =>
   document.objective.minimize === 'time' ? priced.ms : priced.bytes + FEW_BYTES
 
-const tieCost = (priced: Priced, document: PolicyDocument): number =>
-  document.objective.tieBreak === 'time' ? priced.ms : priced.bytes
+const tieCost = (priced: Priced, document: PolicyDocument): number => (document.objective.tieBreak === 'time' ? priced.ms : priced.bytes)
 
 /** The cheapest plan; of those within half the margin of it, the one that the tie-break prefers. */
 export const cheapest = (options: readonly Priced[], document: PolicyDocument, budgetMs: number | undefined): Priced | undefined => {

@@ -72,7 +72,7 @@ const meet = async (site: Site, expected: string, onWarning: (message: string) =
 export const connect = async (options: ConnectOptions = {}): Promise<Client> => {
   const { onWarning = (message) => process.emitWarning(message, 'ActiveStorageWarning'), timeoutMs } = options
   const resilience = timeoutMs === undefined ? {} : { timeoutMs }
-  const watched = typeof options.policy === 'string' ? await watchPolicy(options.policy, { onWarning: (error) => onWarning(error.message) }) : undefined
+  const watched = typeof options.policy === 'string' ? watchPolicy(options.policy, { onWarning: (error) => onWarning(error.message) }) : undefined
   const fixed = watched === undefined ? parsePolicy(typeof options.policy === 'object' ? options.policy.yaml : 'version: 1\n', 'policy') : undefined
 
   const sites = new Map<SiteName, Site>()

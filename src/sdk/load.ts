@@ -59,8 +59,7 @@ const resolve = async (context: LoadContext, { dataset, pipeline, model, input }
     if (isOps(pipeline)) return { ops: pipeline }
     if (isSpec(pipeline)) return pipeline
     const remote = typeof pipeline === 'string' ? context.object(pipelineType, pipeline) : pipeline
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the pipeline's own put has checked it
-    return (await remote.describe()).spec as PipelineSpec
+    return (await remote.describe()).spec
   }
   const readModel = async (): Promise<LoaderModel | undefined> => {
     if (model === undefined) return undefined

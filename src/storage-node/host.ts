@@ -254,6 +254,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
         const { entry } = running
         if (entry.kind === 'stateful') throw failure('unsupported', `${call.type}.${call.method}: a stream that changes state is not there yet; make it readonly or movable`)
         const items = entry.kind === 'movable' ? invoke(entry, movableSelf(running), call.args) : runReadonly(running)
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entry.stream says that it is an async generator
         for await (const item of items as AsyncIterable<Value>) {
           if (running.scope.aborted) throw abortedBy(running.scope.signal)
           yield item

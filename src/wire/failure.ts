@@ -33,8 +33,6 @@ export const statusOf = (thrown: unknown, metadata: Metadata): Partial<StatusObj
 /** What a status without a failure of ours means: the other end, or the connection, broke before it could say more. */
 const plain = (error: ServiceError): ActiveStorageError => {
   switch (error.code) {
-    case status.CANCELLED:
-      return failure('cancelled', 'the call was cancelled', error)
     case status.DEADLINE_EXCEEDED:
       return failure('deadline-exceeded', 'the time given to the call ran out', error)
     case status.RESOURCE_EXHAUSTED:
@@ -42,7 +40,8 @@ const plain = (error: ServiceError): ActiveStorageError => {
     case status.UNIMPLEMENTED:
       return failure('unsupported', `the other end is no storage node of this protocol version: ${error.details}`, error)
     default:
-      // A process that dies shows as UNAVAILABLE, or INTERNAL with an RST_STREAM, or UNKNOWN, as its timing falls.
+      // A process that dies shows as UNAVAILABLE, or INTERNAL with an RST_STREAM, or UNKNOWN, as its timing falls; one
+      // that stops by force, as CANCELLED. (A caller that gave up knows by its own signal.)
       return failure('unavailable', `${status[error.code] ?? 'no status'}: ${error.details}`, error)
   }
 }

@@ -15,7 +15,26 @@ test('a name of 1 to 128 plain characters is taken as it is', () => {
 })
 
 test('a name that a key, a path or a metric could misread is refused', () => {
-  const bad = ['', '.', '..', '.hidden', '-rf', '_a', 'a/b', 'a\\b', 'a b', 'a\n', 'a\0', 'a:b', 'é', 'x'.repeat(129), 7, null, undefined, ['a']]
+  const bad = [
+    '',
+    '.',
+    '..',
+    '.hidden',
+    '-rf',
+    '_a',
+    'a/b',
+    'a\\b',
+    'a b',
+    'a\n',
+    'a\0',
+    'a:b',
+    'é',
+    'x'.repeat(129),
+    7,
+    null,
+    undefined,
+    ['a'],
+  ]
   for (const name of bad) {
     for (const take of [typeName, objectId, siteName]) assert.throws(() => take(name), refused, JSON.stringify(name))
   }
@@ -23,7 +42,10 @@ test('a name that a key, a path or a metric could misread is refused', () => {
 
 test('the error shows what was given, shortened, and the rule', () => {
   assert.throws(() => objectId('a/b'), /"a\/b" is not a valid object name: use 1 to 128 letters/)
-  assert.throws(() => objectId('/'.repeat(10_000)), (error: Error) => error.message.length < 300)
+  assert.throws(
+    () => objectId('/'.repeat(10_000)),
+    (error: Error) => error.message.length < 300,
+  )
 })
 
 test('a content hash is 64 lower-case hexadecimal digits', () => {

@@ -9,8 +9,16 @@ const ONES = 0xffffffff
 
 test('Philox4x32-10 gives the vectors that were published with it', () => {
   const vectors: [Quad, readonly [number, number], Quad][] = [
-    [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
-    [[ONES, ONES, ONES, ONES], [ONES, ONES], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]],
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+    ],
+    [
+      [ONES, ONES, ONES, ONES],
+      [ONES, ONES],
+      [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+    ],
     [
       [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
       [0xa4093822, 0x299f31d0],
@@ -67,7 +75,10 @@ test("an op's last draw is not the next op's first, and one more is refused", ()
   for (let n = 4; n < DRAWS_PER_OP; n++) draws.uniform()
   const last = Array.from({ length: 4 }, () => draws.below(2 ** 32)).join()
   assert.notEqual(last, first(7, 0, 'a', 1))
-  assert.throws(() => draws.uniform(), (error) => isActiveStorageError(error, 'too-large'))
+  assert.throws(
+    () => draws.uniform(),
+    (error) => isActiveStorageError(error, 'too-large'),
+  )
 })
 
 test('uniform is in [0, 1), and below(n) is each of 0 .. n-1 about equally often', () => {
@@ -92,7 +103,10 @@ test('permutation is a permutation, and pure', () => {
   fc.assert(
     fc.property(fc.maxSafeInteger(), fc.nat(EPOCHS - 1), fc.nat(300), (seed, epoch, count) => {
       const order = permutation(seed, epoch, count)
-      assert.deepEqual(order.toSorted(), Uint32Array.from({ length: count }, (_, index) => index))
+      assert.deepEqual(
+        order.toSorted(),
+        Uint32Array.from({ length: count }, (_, index) => index),
+      )
       assert.deepEqual(permutation(seed, epoch, count), order)
     }),
   )
@@ -115,9 +129,7 @@ test('every order of four is about equally likely', () => {
 })
 
 test('a known order stays: whoever resumes an epoch with a later version sees the same one', () => {
-  assert.deepEqual([...permutation(7, 0, 10)], KNOWN_ORDER)
+  assert.deepEqual([...permutation(7, 0, 10)], [1, 2, 9, 7, 0, 8, 3, 5, 4, 6])
   const draws = opDraws(7, 3, 'cat.jpg', 2)
-  assert.deepEqual([draws.below(1000), draws.below(1000), draws.below(1000)], KNOWN_DRAWS)
+  assert.deepEqual([draws.below(1000), draws.below(1000), draws.below(1000)], [432, 969, 942])
 })
-const KNOWN_ORDER: number[] = []
-const KNOWN_DRAWS: number[] = []

@@ -32,7 +32,21 @@ test('every dtype holds its data in the array that onnxruntime holds it in', () 
 })
 
 test('onnxruntime has no dtype that is missing here', () => {
-  const known = ['float32', 'uint8', 'int8', 'uint16', 'int16', 'int32', 'int64', 'string', 'bool', 'float16', 'float64', 'uint32', 'uint64']
+  const known = [
+    'float32',
+    'uint8',
+    'int8',
+    'uint16',
+    'int16',
+    'int32',
+    'int64',
+    'string',
+    'bool',
+    'float16',
+    'float64',
+    'uint32',
+    'uint64',
+  ]
   assert.deepEqual(all.toSorted(), [...known, 'uint4', 'int4'].toSorted())
 })
 

@@ -144,8 +144,30 @@ test('a hostile file costs a message', () => {
 })
 
 test('any text is a policy or an invalid-policy error with a place', () => {
-  const words = fc.constantFrom('version: 1', 'rules:', '- name: a', '  when:', '{', '}', '&a', '*a', '\t', '\n', ': ', '- ', '"', '!!x', '---', 'node.up', '%')
-  const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.array(words, { maxLength: 30 }).map((parts) => parts.join('')))
+  const words = fc.constantFrom(
+    'version: 1',
+    'rules:',
+    '- name: a',
+    '  when:',
+    '{',
+    '}',
+    '&a',
+    '*a',
+    '\t',
+    '\n',
+    ': ',
+    '- ',
+    '"',
+    '!!x',
+    '---',
+    'node.up',
+    '%',
+  )
+  const text = fc.oneof(
+    fc.string(),
+    fc.string({ unit: 'binary' }),
+    fc.array(words, { maxLength: 30 }).map((parts) => parts.join('')),
+  )
   fc.assert(
     fc.property(text, (yaml) => {
       const answer = textOf(yaml)
@@ -158,7 +180,11 @@ test('any text is a policy or an invalid-policy error with a place', () => {
 test('any structure is a policy or an invalid-policy error with a place', () => {
   const known = fc.constantFrom('version', 'rules', 'objective', 'strategy', 'costModel', 'threshold', 'constructor', 'when', '__proto__')
   const tree = fc.letrec((tie) => ({
-    node: fc.oneof(fc.constantFrom(1, null, 'local', '64MiB', -1), fc.array(tie('node'), { maxLength: 3 }), fc.dictionary(known, tie('node'), { maxKeys: 4 })),
+    node: fc.oneof(
+      fc.constantFrom(1, null, 'local', '64MiB', -1),
+      fc.array(tie('node'), { maxLength: 3 }),
+      fc.dictionary(known, tie('node'), { maxKeys: 4 }),
+    ),
   }))
   fc.assert(
     fc.property(tree.node, (data) => {

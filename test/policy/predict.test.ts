@@ -27,8 +27,13 @@ test('two stages on three sites make three whole plans and six cuts, each with a
 
 test('a remote call is priced by its inputs, round trip, computing and result', () => {
   const stages = [{ key: 'decode', units: 10, inputs: inputs(2, 62_500), resultBytes: 12_500 }]
-  const at = priced(callOf({ stages, argumentBytes: 6250 }), threeSites(), warm(['decode', NODE, 3], ['decode', CLOUD, 1], ['decode', LOCAL, 2]))
-  const rounded = (key: string) => Object.fromEntries(Object.entries(at.get(key)?.parts ?? {}).map(([name, ms]) => [name, Math.round(ms * 1e6) / 1e6]))
+  const at = priced(
+    callOf({ stages, argumentBytes: 6250 }),
+    threeSites(),
+    warm(['decode', NODE, 3], ['decode', CLOUD, 1], ['decode', LOCAL, 2]),
+  )
+  const rounded = (key: string) =>
+    Object.fromEntries(Object.entries(at.get(key)?.parts ?? {}).map(([name, ms]) => [name, Math.round(ms * 1e6) / 1e6]))
   assert.deepEqual(rounded('node'), { move: 0.05, roundTrip: 1, queue: 0, compute: 30, result: 0.1, overhead: 0 })
   // The cloud has to be given the inputs over its own slow link, and asks their home for them first.
   const cloud = at.get('cloud')?.parts
@@ -74,15 +79,41 @@ test('a plan is measured without its links once it has been run: they are in its
 test('a prediction is never negative nor NaN, and is the sum of its parts', () => {
   const amount = fc.option(fc.double({ min: 0, max: 1e6, noNaN: true }), { nil: undefined })
   const site = (role: 'local' | 'node' | 'cloud') =>
-    fc.record({ rttMs: amount, downBytesPerMs: amount, upBytesPerMs: amount, inFlight: amount, queueMs: amount, outstanding: fc.nat(50), has: fc.constant(() => false) }).map((given) => view({ role, ...given }))
-  const stage = fc.record({ key: fc.constantFrom('a', 'b'), units: fc.double({ min: -1, max: 1e6, noNaN: true }), inputs: fc.nat(5).map((n) => inputs(n, 1e5)) })
-  const learned = fc.array(fc.tuple(fc.constantFrom('a', 'b'), fc.constantFrom(LOCAL, NODE, CLOUD), fc.double({ min: 0, max: 1e5, noNaN: true })), { maxLength: 6 })
+    fc
+      .record({
+        rttMs: amount,
+        downBytesPerMs: amount,
+        upBytesPerMs: amount,
+        inFlight: amount,
+        queueMs: amount,
+        outstanding: fc.nat(50),
+        has: fc.constant(() => false),
+      })
+      .map((given) => view({ role, ...given }))
+  const stage = fc.record({
+    key: fc.constantFrom('a', 'b'),
+    units: fc.double({ min: -1, max: 1e6, noNaN: true }),
+    inputs: fc.nat(5).map((n) => inputs(n, 1e5)),
+  })
+  const learned = fc.array(
+    fc.tuple(fc.constantFrom('a', 'b'), fc.constantFrom(LOCAL, NODE, CLOUD), fc.double({ min: 0, max: 1e5, noNaN: true })),
+    { maxLength: 6 },
+  )
   fc.assert(
-    fc.property(fc.tuple(site('local'), site('node'), site('cloud')), fc.array(stage, { maxLength: 3 }), learned, fc.option(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { nil: undefined }), (sites, stages, known, overhead) => {
-      for (const { ms, parts, floorMs, quietMs } of priced(callOf({ stages }), sites, warm(...known), overhead).values()) {
-        const sum = Object.values(parts).reduce((total, part) => total + part, 0)
-        assert.ok(ms >= 0 && floorMs >= 0 && quietMs >= 0 && Math.abs(sum - ms) <= 1e-6 * Math.max(1, Math.abs(ms), Math.abs(overhead ?? 0)), `${ms} is not ${sum}`)
-      }
-    }),
+    fc.property(
+      fc.tuple(site('local'), site('node'), site('cloud')),
+      fc.array(stage, { maxLength: 3 }),
+      learned,
+      fc.option(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { nil: undefined }),
+      (sites, stages, known, overhead) => {
+        for (const { ms, parts, floorMs, quietMs } of priced(callOf({ stages }), sites, warm(...known), overhead).values()) {
+          const sum = Object.values(parts).reduce((total, part) => total + part, 0)
+          assert.ok(
+            ms >= 0 && floorMs >= 0 && quietMs >= 0 && Math.abs(sum - ms) <= 1e-6 * Math.max(1, Math.abs(ms), Math.abs(overhead ?? 0)),
+            `${ms} is not ${sum}`,
+          )
+        }
+      },
+    ),
   )
 })

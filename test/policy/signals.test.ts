@@ -19,11 +19,19 @@ test('docs/policy.md lists exactly these signals', () => {
 })
 
 test('content that a call reads twice counts once', () => {
-  const twice = callOf({ stages: [{ key: 'a', units: 1, inputs: inputs(3, 100) }, { key: 'b', units: 1, inputs: inputs(1, 100) }] })
+  const twice = callOf({
+    stages: [
+      { key: 'a', units: 1, inputs: inputs(3, 100) },
+      { key: 'b', units: 1, inputs: inputs(1, 100) },
+    ],
+  })
   assert.equal(readSignal('call.inputBytes', twice, threeSites()), 300)
   const holding = [view({ role: 'local', has: (one) => one === hash(0) })]
   assert.equal(readSignal('call.missingBytes', twice, holding), 200)
-  assert.equal(readSignal('call.missingBytes', callOf({ stages: [{ key: 'a', units: 1, inputs: inputs(3, 100, holding[0]?.name) }] }), holding), 0)
+  assert.equal(
+    readSignal('call.missingBytes', callOf({ stages: [{ key: 'a', units: 1, inputs: inputs(3, 100, holding[0]?.name) }] }), holding),
+    0,
+  )
 })
 
 test('a bandwidth is told in megabits a second', () => {

@@ -32,8 +32,16 @@ const worlds: Readonly<Record<string, WorldSpec>> = {
   'a node that others keep busy': { ...even, sites: [local, { ...node, othersQueueMs: 80, othersInFlight: 4 }, cloud] },
   'a node with many workers': { ...even, prefetch: 8, calls: 600, sites: [local, { ...node, workers: 8 }, cloud] },
   'a fast cloud that is too far': { ...even, inputBytes: 40_000, sites: [local, node, { ...cloud, msPerUnit: [1, 2], workers: 8 }] },
-  'a fast cloud with a fast link': { ...even, inputBytes: 40_000, sites: [local, node, { ...cloud, rttMs: 5, bandwidth: 125_000, msPerUnit: [1, 2] }] },
-  'stages that suit different machines': { ...even, calls: 600, sites: [{ ...local, msPerUnit: [100, 5] }, { ...node, msPerUnit: [5, 100] }, cloud] },
+  'a fast cloud with a fast link': {
+    ...even,
+    inputBytes: 40_000,
+    sites: [local, node, { ...cloud, rttMs: 5, bandwidth: 125_000, msPerUnit: [3, 6] }],
+  },
+  'stages that suit different machines': {
+    ...even,
+    calls: 600,
+    sites: [{ ...local, msPerUnit: [100, 5] }, { ...node, msPerUnit: [5, 100] }, cloud],
+  },
   'one stage whose result is larger than its input': { ...even, stages: [{ key: 'preprocess', units: 1, resultBytes: 600_000 }] },
   'more calls in flight than any site runs': { ...even, prefetch: 8 },
 }
@@ -62,17 +70,22 @@ test('more calls in flight than any site runs are shared out, which no fixed pla
 })
 
 test('the placement follows a world that changes, within fifty calls', () => {
-  const changing = (now: number): readonly number[] => (now < 10_000 ? [10, 20] : [60, 120])
-  const world = { ...even, sites: [local, { ...node, msPerUnit: changing }, cloud], inputBytes: 20_000_000, calls: 600, epochs: 1 }
-  const { placements, startedMs } = simulate({ ...world, home: 'local' }, createPolicy(defaultPolicy))
-  const backwards = { ...world, home: 'local', sites: [{ ...local, msPerUnit: changing }, node, cloud], inputBytes: 40_000 }
-  const other = simulate(backwards, createPolicy(defaultPolicy))
-  const turned = other.startedMs.findIndex((at) => at > 10_000)
-  const before = other.placements.slice(100, turned)
-  const after = other.placements.slice(turned + 50)
+  const slowing = (now: number): readonly number[] => (now < 4000 ? [10, 20] : [60, 120])
+  const world = {
+    ...even,
+    sites: [{ ...local, msPerUnit: slowing }, node, cloud],
+    inputBytes: 40_000,
+    home: 'local',
+    calls: 800,
+    epochs: 1,
+  }
+  const { placements, startedMs } = simulate(world, createPolicy(defaultPolicy))
+  const turned = startedMs.findIndex((at) => at > 4000)
+  const before = placements.slice(100, turned)
+  const after = placements.slice(turned + 50)
+  assert.ok(before.length > 50 && after.length > 400)
   assert.ok(before.filter((place) => place === 'local').length > 0.9 * before.length)
-  assert.ok(after.filter((place) => place === 'node').length > 0.9 * after.length, 'the node was not taken up')
-  assert.ok(placements.filter((place) => place === 'local').length > 0.95 * startedMs.length, 'what lies here stays here')
+  assert.ok(after.filter((place) => place === 'node').length > 0.9 * after.length)
 })
 
 test('the same world and seed give the same run', () => {

@@ -252,7 +252,7 @@ export const simulate = (spec: WorldSpec, policy: Policy): Run => {
     const began = clock.now
     const reports: CallReport[] = []
     let carried = 1000
-    for (let from = 0; from < spec.stages.length; ) {
+    for (let from = 0; from < spec.stages.length;) {
       const name = decision.sites[from] ?? LOCAL
       let to = from + 1
       while (to < spec.stages.length && decision.sites[to] === name) to++

@@ -82,7 +82,7 @@ test('a node that stops finishes what is under way', async (t) => {
   const turn = main.addGated(3)
   await seen.waiting.promise
   const closing = node.close()
-  seen.opened.resolve()
+  setImmediate(() => seen.opened.resolve())
   assert.equal(await call, 'finished')
   assert.equal(await turn, 3)
   await closing

@@ -29,7 +29,6 @@ const same = (actual: Value, expected: Value) => assert.deepStrictEqual(plain(ac
 const refused = (value: unknown, says: RegExp) =>
   // The type of `encode` refuses most of these; callers without types, or from JSON, do not know that.
   assert.throws(
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- on purpose: what is tested is that it is refused
     () => encode(value as Value),
     (error) => {
       assert.ok(isActiveStorageError(error, 'invalid-argument'), String(error))

@@ -58,7 +58,7 @@ test('a code of a later version arrives as internal that names it', () => {
 
 test('a status without a failure of ours has a code of its own', () => {
   const expected: readonly (readonly [status, Code])[] = [
-    [status.CANCELLED, 'cancelled'],
+    [status.CANCELLED, 'unavailable'],
     [status.DEADLINE_EXCEEDED, 'deadline-exceeded'],
     [status.RESOURCE_EXHAUSTED, 'too-large'],
     [status.UNIMPLEMENTED, 'unsupported'],

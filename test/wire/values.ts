@@ -23,7 +23,7 @@ export const tensorOf = (dtype: DType): fc.Arbitrary<Tensor> =>
 export const tensors: fc.Arbitrary<Tensor> = fc.oneof(...names.map(tensorOf))
 
 export const refs: fc.Arbitrary<ContentRef> = fc
-  .record({ hash: fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 }), bytes: fc.maxSafeNat() })
+  .record({ hash: fc.string({ unit: fc.constantFrom(...Array.from('0123456789abcdef')), minLength: 64, maxLength: 64 }), bytes: fc.maxSafeNat() })
   .map(({ hash, bytes }) => new ContentRef(hash, bytes, 'edge-7'))
 
 const keys = fc.oneof(text, fc.constantFrom('constructor', 'toString', '0', '', 'then', 'hasOwnProperty')).filter((key) => key !== '__proto__')

@@ -24,36 +24,45 @@ interface TensorProto {
   readonly dataLocation?: number
   readonly externalData?: readonly Entry[]
 }
+interface Sparse {
+  readonly values?: readonly TensorProto[]
+  readonly indices?: readonly TensorProto[]
+}
 interface Attribute {
-  readonly t?: TensorProto
-  readonly g?: Graph
+  readonly t?: readonly TensorProto[]
+  readonly g?: readonly Graph[]
+  readonly sparse?: readonly Sparse[]
+  readonly sparses?: readonly Sparse[]
   readonly tensors?: readonly TensorProto[]
   readonly graphs?: readonly Graph[]
 }
 interface Graph {
   readonly node?: readonly { readonly attribute?: readonly Attribute[] }[]
   readonly initializer?: readonly TensorProto[]
+  readonly sparseInitializer?: readonly Sparse[]
 }
 interface Model {
   readonly irVersion?: number | { toNumber(): number }
   readonly opsetImport?: readonly { readonly domain?: string; readonly version?: number | { toNumber(): number } }[]
-  readonly graph?: Graph
+  readonly graph?: readonly Graph[]
   readonly functions?: readonly { readonly node?: Graph['node'] }[]
 }
 
 const number = (value: number | { toNumber(): number } | undefined): number => (typeof value === 'object' ? value.toNumber() : (value ?? 0))
 
 const EXTERNAL = 1
-function* tensorsIn(graph: Graph | undefined, depth: number): Generator<TensorProto> {
-  if (graph === undefined || graph === null) return
+const partsOf = (sparse: readonly Sparse[] = []) => sparse.flatMap(({ values = [], indices = [] }) => [...values, ...indices])
+function* tensorsIn(graph: Graph, depth: number): Generator<TensorProto> {
   if (depth > MAX_DEPTH) throw failure('bad-model', `the model nests graphs more than ${MAX_DEPTH} deep`)
   yield* graph.initializer ?? []
+  yield* partsOf(graph.sparseInitializer)
   for (const { attribute } of graph.node ?? []) {
-    for (const { t, g, tensors, graphs } of attribute ?? []) {
-      if (t) yield t
-      yield* tensors ?? []
-      yield* tensorsIn(g, depth + 1)
-      for (const inner of graphs ?? []) yield* tensorsIn(inner, depth + 1)
+    for (const { t = [], g = [], tensors = [], graphs = [], sparse, sparses } of attribute ?? []) {
+      yield* t
+      yield* tensors
+      yield* partsOf(sparse)
+      yield* partsOf(sparses)
+      for (const inner of [...g, ...graphs]) yield* tensorsIn(inner, depth + 1)
     }
   }
 }
@@ -61,7 +70,7 @@ function* tensorsIn(graph: Graph | undefined, depth: number): Generator<TensorPr
 /** A location that stays in the model's folder. @throws `bad-model` */
 const checkLocation = (location: string): string => {
   const parts = location.split(/[\\/]/)
-  if (location === '' || location.includes('\0') || isAbsolute(location) || /^[A-Za-z]:/.test(location) || parts.includes('..')) {
+  if (parts[0] === '' || location.includes('\0') || isAbsolute(location) || /^[A-Za-z]:/.test(location) || parts.includes('..')) {
     throw failure('bad-model', `the model keeps a tensor in "${location.slice(0, 200)}", outside its own folder: export it again with its data beside it, or as one file`)
   }
   return location
@@ -74,6 +83,7 @@ const checkLocation = (location: string): string => {
 export const inspectOnnx = (bytes: Uint8Array): OnnxSummary => {
   const decoded = (): Model => {
     try {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- decoded by the schema that these interfaces mirror
       return ModelProto.decode(bytes) as Model
     } catch (error) {
       throw failure('bad-model', `this is no ONNX file, or only a part of one (${error instanceof Error ? error.message : String(error)}): export or copy it again`, error)
@@ -81,13 +91,17 @@ export const inspectOnnx = (bytes: Uint8Array): OnnxSummary => {
   }
   const model = decoded()
   const opsets = (model.opsetImport ?? []).map(({ domain = '', version }) => ({ domain: domain === '' ? 'ai.onnx' : domain, version: number(version) }))
-  if (!model.graph || opsets.length === 0) throw failure('bad-model', 'this is no ONNX file, or only the beginning of one: it has no graph or no opset; export or copy it again')
+  const graphs = model.graph ?? []
+  if (graphs.length === 0 || opsets.length === 0) throw failure('bad-model', 'this is no ONNX file, or only the beginning of one: it has no graph or no opset; export or copy it again')
   const locations = new Set<string>()
   const collect = (tensor: TensorProto) => {
     if (tensor.dataLocation !== EXTERNAL) return
-    locations.add(checkLocation(tensor.externalData?.find(({ key }) => key === 'location')?.value ?? ''))
+    const given = (tensor.externalData ?? []).filter(({ key }) => key === 'location')
+    // Readers differ in which of two they take.
+    if (given.length > 1) throw failure('bad-model', 'the model gives a tensor two places for its data: export it again')
+    locations.add(checkLocation(given[0]?.value ?? ''))
   }
-  for (const tensor of tensorsIn(model.graph, 0)) collect(tensor)
+  for (const graph of graphs) for (const tensor of tensorsIn(graph, 0)) collect(tensor)
   for (const { node } of model.functions ?? []) for (const tensor of tensorsIn({ ...(node && { node }) }, 0)) collect(tensor)
   return { irVersion: number(model.irVersion), opsets, external: [...locations].map((location) => ({ location })) }
 }

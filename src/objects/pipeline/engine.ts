@@ -34,6 +34,12 @@ const gate = createGate(Math.min(availableParallelism(), Number(process.env['UV_
 type Geometric = Extract<Op, { op: 'resize' | 'center-crop' | 'random-crop' | 'flip' }>
 const isGeometric = (op: Op): op is Geometric => op.op === 'resize' || op.op === 'center-crop' || op.op === 'random-crop' || op.op === 'flip'
 
+/** First bytes of what is decoded; sharp by itself would also take SVG, GIF, TIFF and more, each with a decoder to attack. */
+const isImage = (bytes: Uint8Array): boolean => {
+  const text = (from: number, to: number) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', from, to)
+  return text(0, 3) === '\xff\xd8\xff' || text(0, 8) === '\x89PNG\r\n\x1a\n' || (text(0, 4) === 'RIFF' && text(8, 12) === 'WEBP')
+}
+
 interface Work {
   readonly sharp: Awaited<ReturnType<typeof loadSharp>>
   readonly spec: PipelineSpec
@@ -52,6 +58,7 @@ const toPixels = async (image: Sharp, channels: number): Promise<Pixels> => {
  * as sharp runs them in the order written: one resize, then one crop. Beyond that the pixels go through memory.
  */
 const shape = async ({ sharp, spec, key, maxPixels }: Work, id: string, input: Uint8Array | Pixels): Promise<{ pixels: Pixels; mirror: Mirror }> => {
+  if (input instanceof Uint8Array && !isImage(input)) throw failure('bad-sample', `sample "${id}" is no JPEG, PNG or WebP image: replace or remove it`)
   const decode = spec.ops.find((op) => op.op === 'decode')
   const raw = (pixels: Pixels): Sharp => sharp(pixels.data, { raw: { width: pixels.width, height: pixels.height, channels: pixels.channels === 1 ? 1 : 3 } })
   const encoded: SharpOptions = { failOn: 'truncated', limitInputPixels: maxPixels, sequentialRead: true }
@@ -123,8 +130,13 @@ const shape = async ({ sharp, spec, key, maxPixels }: Work, id: string, input: U
 }
 
 const run = async (spec: PipelineSpec, ids: readonly string[], inputOf: (index: number) => Uint8Array | Pixels, key: RandomKey, options: EngineOptions): Promise<Tensor> => {
+  const maxPixels = options.maxPixels ?? MAX_PIXELS
+  // What an op makes is bounded like what comes in: a spec may come from outside too.
+  spec.ops.forEach((op, index) => {
+    if ('width' in op && op.width * op.height > maxPixels) throw failure('invalid-argument', `pipeline ops[${index}].width: ${op.width} x ${op.height} is more than ${maxPixels} pixels: make it smaller`)
+  })
   const sharp = await (loading ??= loadSharp())
-  const work: Work = { sharp, spec, key, maxPixels: options.maxPixels ?? MAX_PIXELS }
+  const work: Work = { sharp, spec, key, maxPixels }
   const packer = new BatchPacker(spec, ids.length)
   let failed = false
   const one = async (id: string, index: number) => {

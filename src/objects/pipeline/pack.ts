@@ -1,7 +1,7 @@
 import { failure } from '../../core/errors.ts'
 import type { DataOf, DType } from '../../core/dtype.ts'
 import { Tensor } from '../../core/tensor.ts'
-import type { PipelineSpec } from './spec.ts'
+import { outputFormat, type PipelineSpec } from './spec.ts'
 
 /** One sample's pixels: 8-bit, rows of pixels of interleaved channels. */
 export interface Pixels {
@@ -62,8 +62,7 @@ const at = (value: number | readonly number[] | undefined, channel: number, fall
 
 export const outputOf = (spec: PipelineSpec, channels: number): Output => {
   const normalize = spec.ops.find((op) => op.op === 'normalize')
-  const layout = spec.ops.find((op) => op.op === 'layout')
-  const dtype = spec.ops.find((op) => op.op === 'dtype')?.dtype ?? (normalize === undefined ? 'uint8' : 'float32')
+  const { order, dtype } = outputFormat(spec)
   const levels = arrayOf(dtype, 256 * channels)
   for (let channel = 0; channel < channels; channel++) {
     for (let level = 0; level < 256; level++) {
@@ -71,7 +70,7 @@ export const outputOf = (spec: PipelineSpec, channels: number): Output => {
       levels[channel * 256 + level] = dtype === 'float16' ? toHalf(value) : value
     }
   }
-  return { dtype, channelsFirst: layout?.order !== 'NHWC', levels }
+  return { dtype, channelsFirst: order === 'NCHW', levels }
 }
 
 /** Gathers samples of one size into a batch, in one pass over each: mirrored, normalized and laid out on the way. */

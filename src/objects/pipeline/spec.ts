@@ -47,6 +47,9 @@ const perChannel =
     return good ? undefined : `${rule}, or a list of ${channels}, one a channel`
   }
 
+const rgb: Check = (value) =>
+  Array.isArray(value) && value.length === 3 && value.every((each: unknown) => finite(each) && each >= 0 && each <= 255) ? undefined : 'a list of three numbers from 0 to 255'
+
 interface OpRule {
   readonly required: Readonly<Record<string, Check>>
   readonly optional: Readonly<Record<string, Check>>
@@ -58,7 +61,7 @@ const rules: Readonly<Record<Op['op'], OpRule>> = {
   decode: { required: {}, optional: { channels: oneOf([1, 3]) }, phase: 0 },
   resize: {
     required: size,
-    optional: { fit: oneOf(fits), kernel: oneOf(kernels), background: (value) => perChannel('a number from 0 to 255', (each) => each >= 0 && each <= 255)(value, 3) },
+    optional: { fit: oneOf(fits), kernel: oneOf(kernels), background: rgb },
     phase: 1,
   },
   'center-crop': { required: size, optional: {}, phase: 1 },
@@ -145,7 +148,13 @@ export const parseSpec = (text: string, file: string): PipelineSpec => {
   return wrapped
 }
 
-/** Every op with its defaults written out and its keys in order. */
+/** Layout and dtype of what a spec yields, given or by default. */
+export const outputFormat = (spec: PipelineSpec) => ({
+  order: spec.ops.find((op) => op.op === 'layout')?.order ?? ('NCHW' as const),
+  dtype: spec.ops.find((op) => op.op === 'dtype')?.dtype ?? (spec.ops.some(({ op }) => op === 'normalize') ? ('float32' as const) : ('uint8' as const)),
+})
+
+/** Every op with its defaults written out and its keys in order; layout and dtype last, whether they were given or not. */
 const canonical = (spec: PipelineSpec): unknown => {
   const defaults: Readonly<Record<Op['op'], object>> = {
     decode: { channels: 3 },
@@ -157,7 +166,11 @@ const canonical = (spec: PipelineSpec): unknown => {
     layout: {},
     dtype: {},
   }
-  return spec.ops.map((op) => Object.entries({ ...defaults[op.op], ...op }).filter(([, value]) => value !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)))
+  const { order, dtype } = outputFormat(spec)
+  const written = spec.ops.filter(({ op }) => op !== 'layout' && op !== 'dtype')
+  // A key that is undefined is a key left out.
+  const given = (op: Op) => Object.fromEntries(Object.entries(op).filter(([, value]) => value !== undefined))
+  return [...written.map((op) => Object.entries({ ...defaults[op.op], ...given(op) }).sort(([a], [b]) => (a < b ? -1 : 1))), order, dtype]
 }
 
 // Loaders ask for the hash of one spec again and again.

@@ -4,6 +4,8 @@ import { abortedBy, failure } from '../../core/errors.ts'
 import { type DataOf, type DType } from '../../core/dtype.ts'
 import type { Compute, ModelSource } from '../../core/self.ts'
 import { Tensor } from '../../core/tensor.ts'
+import { createOpened } from './opened.ts'
+import { createSlots } from './slots.ts'
 import type { Answer, OpenModel, PlainTensor, Task, WorkerOptions } from './task.ts'
 
 export type { OpenModel } from './task.ts'
@@ -20,65 +22,110 @@ export interface ComputeOptions {
 }
 
 export interface ComputePool extends Compute {
-  stats(): { readonly workers: number; readonly queued: number }
+  stats(): ComputeStats
   /** Each worker forgets its sessions before its next task. */
   dropSessions(): Promise<void>
-  /** Waits for what runs, then ends the workers. */
+  /** Refuses what waits, waits for what runs, abandoned runs too, then ends the workers. */
   close(): Promise<void>
+}
+
+export interface ComputeStats {
+  readonly workers: number
+  /** Tasks in workers whose callers wait for them. */
+  readonly running: number
+  /** Tasks in workers that their callers gave up: they end by themselves. */
+  readonly abandoned: number
+  /** Tasks that wait for a worker. */
+  readonly queued: number
+  readonly completed: number
 }
 
 // The built worker lies beside this file; from source there is a loader for it.
 const workerFile = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker-from-source.mjs' : './worker.js', import.meta.url))
 
-const toPlain = ({ dtype, data, shape }: Tensor): PlainTensor => ({ dtype, data, shape })
+// The structured clone copies the whole buffer below a view, and onnxruntime refuses shared memory: both get one tight copy.
+const tight = (data: unknown): unknown => {
+  if (!ArrayBuffer.isView(data) || (data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength)) return data
+  const bytes = new Uint8Array(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every typed array takes a buffer
+  return new (data.constructor as new (buffer: ArrayBuffer) => ArrayBufferView)(bytes.buffer)
+}
+const toPlain = ({ dtype, data, shape }: Tensor): PlainTensor => ({ dtype, data: tight(data), shape })
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the constructor checks dtype, array and shape against each other
 const toTensor = ({ dtype, data, shape }: PlainTensor): Tensor => new Tensor<DType>(dtype, data as DataOf<DType>, shape)
 
-/** How many models' opened bytes are remembered: shared memory is held once, however many tasks name it. */
-const OPENED_MOST = 64
+const firing = (signal: AbortSignal) => {
+  let stop: () => void = () => undefined
+  const fired = new Promise<'aborted'>((resolve) => {
+    const listener = () => resolve('aborted')
+    stop = () => signal.removeEventListener('abort', listener)
+    if (signal.aborted) resolve('aborted')
+    else signal.addEventListener('abort', listener, { once: true })
+  })
+  return { fired, stop }
+}
 
-/** Runs models in worker threads: `session.run` blocks its thread, so a deadline acts by ending the worker. */
+/**
+ * Runs models in worker threads, since `session.run` blocks its thread.
+ *
+ * A run cannot be stopped. Ending a worker thread within `session.run` makes onnxruntime's binding throw into an isolate
+ * that is going away, and that aborts the whole process (measured, every time: 1.27.0, Node 20). So a worker is only ever
+ * ended while idle: an abort answers the caller at once, and what it leaves behind runs to its end. Its place goes to
+ * others at once, on a spare worker, for as many abandoned runs as there are threads; beyond that they keep their places,
+ * which bounds what callers with short deadlines can pile up.
+ */
 export const createCompute = ({ threads, intraOpThreads = 1, sessionBytes = 512 * 1024 ** 2, openModel }: ComputeOptions): ComputePool => {
   let pool: Promise<Piscina<Task, Answer>> | undefined
   let started: Piscina<Task, Answer> | undefined
   let generation = 0
   let closed = false
-  const opened = new Map<string, Promise<OpenModel>>()
+  let abandoned = 0
+  let completed = 0
+  const inWorkers = new Set<Promise<unknown>>()
+  const slots = createSlots(threads)
+  const opened = createOpened(openModel, sessionBytes)
 
   const start = async (): Promise<Piscina<Task, Answer>> => {
     // Telemetry of newer builds is stopped only from the main thread, before the library is first loaded.
     process.env['ORT_DISABLE_TELEMETRY'] = '1'
     const { Piscina: Pool } = await import('piscina')
     const workerData: WorkerOptions = { sessionBytes, intraOpThreads }
-    started = new Pool<Task, Answer>({ filename: workerFile, minThreads: 0, maxThreads: threads, idleTimeout: 60_000, workerData, atomics: 'disabled' })
+    started = new Pool<Task, Answer>({ filename: workerFile, minThreads: 0, maxThreads: 2 * threads, idleTimeout: 60_000, workerData, atomics: 'disabled' })
     // A worker that dies fails its task, which tells the caller; without a listener it would also end the process.
     started.on('error', () => undefined)
     return started
   }
-  const open = (model: ModelSource, signal: AbortSignal): Promise<OpenModel> => {
-    const known = opened.get(model.hash)
-    if (known !== undefined) return known
-    const opening = openModel(model, signal)
-    opened.set(model.hash, opening)
-    opening.catch(() => opened.delete(model.hash))
-    const [oldest] = opened.keys()
-    if (opened.size > OPENED_MOST && oldest !== undefined) opened.delete(oldest)
-    return opening
-  }
 
-  const ask = async (model: ModelSource, feeds: Task['feeds'], signal: AbortSignal): Promise<Answer> => {
+  const ask = async (model: ModelSource, feeds: Task['feeds'], signal: AbortSignal): Promise<Exclude<Answer, { kind: 'abandoned' }>> => {
     if (closed) throw failure('unavailable', 'the host is stopping')
     if (signal.aborted) throw abortedBy(signal)
-    const [workers, source] = await Promise.all([(pool ??= start()), open(model, signal)])
-    const task: Task = { hash: model.hash, model: source, generation, ...(feeds !== undefined && { feeds }) }
+    const [workers, source] = await Promise.all([(pool ??= start()), opened.get(model, signal)])
+    const release = await slots.take(signal)
+    const givenUp = new Int32Array(new SharedArrayBuffer(4))
+    const working = workers.run({ hash: model.hash, model: source, generation, givenUp, ...(feeds !== undefined && { feeds }) })
+    let left = false
+    const ended = working.catch(() => undefined).finally(() => {
+      inWorkers.delete(ended)
+      if (left) abandoned--
+      completed++
+      release()
+    })
+    inWorkers.add(ended)
+    const { fired, stop } = firing(signal)
     try {
-      return await workers.run(task, { signal })
+      const answer = await Promise.race([working, fired])
+      if (answer !== 'aborted' && answer.kind !== 'abandoned') return answer
     } catch (error) {
-      if (signal.aborted) throw abortedBy(signal)
       throw failure('worker-died', `a compute worker ended in the middle of its work: ${error instanceof Error ? error.message : String(error)}`, error)
+    } finally {
+      stop()
     }
+    left = true
+    Atomics.store(givenUp, 0, 1)
+    if (abandoned++ < threads) release()
+    throw abortedBy(signal)
   }
-  const answered = (answer: Answer): Exclude<Answer, { kind: 'failed' }> => {
+  const answered = (answer: Exclude<Answer, { kind: 'abandoned' }>): Exclude<Answer, { kind: 'failed' | 'abandoned' }> => {
     if (answer.kind === 'failed') throw failure(answer.code, answer.text)
     return answer
   }
@@ -95,7 +142,7 @@ export const createCompute = ({ threads, intraOpThreads = 1, sessionBytes = 512 
       if (answer.kind !== 'outputs') throw failure('internal', 'a worker answered another question')
       return Object.fromEntries(Object.entries(answer.outputs).map(([name, tensor]) => [name, toTensor(tensor)]))
     },
-    stats: () => ({ workers: started?.threads.length ?? 0, queued: started?.queueSize ?? 0 }),
+    stats: () => ({ workers: started?.threads.length ?? 0, running: inWorkers.size - abandoned, abandoned, queued: slots.waiting, completed }),
     dropSessions: () => {
       generation++
       opened.clear()
@@ -103,7 +150,10 @@ export const createCompute = ({ threads, intraOpThreads = 1, sessionBytes = 512 
     },
     async close() {
       closed = true
-      if (pool !== undefined) await (await pool).close()
+      slots.close(failure('unavailable', 'the host is stopping'))
+      while (inWorkers.size > 0) await Promise.all(inWorkers)
+      // Not piscina's own close: after 30 s it ends workers in the middle of their work.
+      if (pool !== undefined) await (await pool).destroy()
     },
   }
 }

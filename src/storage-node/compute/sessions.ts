@@ -4,6 +4,10 @@ import type { Task, WorkerOptions } from './task.ts'
 
 type Onnx = typeof import('onnxruntime-node')
 
+// With a table of external data onnxruntime reads no file that is not in it; without one, any in the model's folder, which
+// in a content store holds what belongs to others. So the table is never empty.
+const NO_OTHERS = { path: 'no other external data', data: new Uint8Array(1) }
+
 /** Sessions of one worker, by the model's hash, up to a number of bytes of models; the longest unused goes first. */
 export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: WorkerOptions) => {
   const open = new Map<string, { readonly session: InferenceSession; readonly bytes: number }>()
@@ -38,7 +42,7 @@ export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: Wor
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
       logSeverityLevel: 4,
-      ...(task.model.external.length > 0 && { externalData: task.model.external.map(({ location, file }) => ({ path: location, data: typeof file === 'string' ? readFileSync(file) : own(file) })) }),
+      externalData: [NO_OTHERS, ...task.model.external.map(({ location, file }) => ({ path: location, data: typeof file === 'string' ? readFileSync(file) : own(file) }))],
     }
     const file = own(task.model.file)
     const session = await (typeof file === 'string' ? onnx.InferenceSession.create(file, options) : onnx.InferenceSession.create(file, options))

@@ -22,12 +22,15 @@ export interface Task {
   readonly feeds?: Readonly<Record<string, PlainTensor>>
   /** Rises when sessions are to be forgotten. */
   readonly generation: number
+  /** Shared with the pool: 1 once the caller has given up, so that what has not begun need not. */
+  readonly givenUp: Int32Array
 }
 
 /** What a worker answers. Errors travel as data: a class does not survive the copy, and a worker need not die of them. */
 export type Answer =
   | { readonly kind: 'shape'; readonly shape: ModelShape }
   | { readonly kind: 'outputs'; readonly outputs: Readonly<Record<string, PlainTensor>>; readonly ms: number }
+  | { readonly kind: 'abandoned' }
   | { readonly kind: 'failed'; readonly code: 'bad-model' | 'tensor-mismatch'; readonly text: string }
 
 export interface WorkerOptions {

@@ -43,11 +43,14 @@ const toOnnx = ({ dtype, data: held, shape }: PlainTensor): OnnxTensor =>
   new onnx.Tensor(dtype as 'float32', held as Float32Array, shape)
 
 const toPlain = (name: string, tensor: OnnxTensor): PlainTensor => {
-  if (!isDType(tensor.type)) throw failure('bad-model', `output "${name}" has the dtype ${tensor.type}, which is not supported`)
-  return { dtype: tensor.type, data: tensor.data, shape: tensor.dims }
+  const dtype: string = tensor.type
+  if (!isDType(dtype)) throw failure('bad-model', `output "${name}" has the dtype ${dtype}, which is not supported`)
+  return { dtype, data: tensor.data, shape: tensor.dims }
 }
 
 export default async function work(task: Task): Promise<Answer> {
+  const givenUp = () => Atomics.load(task.givenUp, 0) === 1
+  if (givenUp()) return { kind: 'abandoned' }
   let session: InferenceSession
   try {
     session = await sessionOf(task)
@@ -59,6 +62,7 @@ export default async function work(task: Task): Promise<Answer> {
   try {
     check(shape, task.feeds)
     const feeds = Object.fromEntries(Object.entries(task.feeds).map(([name, tensor]) => [name, toOnnx(tensor)]))
+    if (givenUp()) return { kind: 'abandoned' }
     const began = performance.now()
     const results = await session.run(feeds)
     const ms = performance.now() - began

@@ -21,7 +21,11 @@ const isAdopted = (value: unknown): value is Adopted =>
 const reason = (error: unknown) => (error instanceof Error ? error.message : String(error))
 const syncFolder = async (folder: string) => {
   const handle = await open(folder, 'r')
-  await handle.sync().finally(() => handle.close())
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }
 
 /**

