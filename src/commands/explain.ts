@@ -40,8 +40,8 @@ export const explain: Command = {
     const [type, method, ...more] = (args.text('call') ?? 'loader.batch').split('.')
     if (!type || !method || more.length > 0) throw failure('invalid-argument', `--call ${args.text('call')}: use TYPE.METHOD, such as loader.batch`)
     const document = await readPolicy(path)
-    const { call, sites } = callFromSignals(pairsOf(args.texts('signal')), { type, method })
-    const explanation = explainCall(document, call, sites)
+    const { call, sites, model } = callFromSignals(pairsOf(args.texts('signal')), { type, method })
+    const explanation = explainCall(document, call, sites, model)
     print(args.flag('json') ? toJson(explanation) : renderExplanation(explanation))
   },
 }
