@@ -5,7 +5,7 @@ import { adoptable, photoDataset, pipelineSpec } from '../support/photos.ts'
 import { startNode } from '../support/processes.ts'
 import { median, ratioOf } from '../support/statistics.ts'
 
-const ROUNDS = 60
+const ROUNDS = 100
 const BATCH = 5
 
 export const wrapLocal: Measurement = {

@@ -7,7 +7,7 @@ import { isActiveStorageError } from '../../src/core/errors.ts'
 import { externalFilesOf, inspectOnnx } from '../../src/objects/model/onnx-file.ts'
 import { temporaryFolder } from '../storage-node/support.ts'
 import { faceModel } from './data.ts'
-import { modelWithExternal, nestedModel } from './model-files.ts'
+import { modelWithExternal, nestedModel, places } from './model-files.ts'
 
 test('a real model tells its opsets and keeps nothing outside', () => {
   const summary = inspectOnnx(faceModel())
@@ -17,14 +17,14 @@ test('a real model tells its opsets and keeps nothing outside', () => {
 })
 
 test('external tensors are found wherever they hide', () => {
-  for (const inside of ['initializer', 'attribute', 'subgraph', 'function'] as const) {
+  for (const inside of places) {
     assert.deepEqual(inspectOnnx(modelWithExternal('weights.bin', inside)).external, [{ location: 'weights.bin' }], inside)
   }
 })
 
 test('a location outside the folder is refused, wherever it hides', () => {
   for (const location of ['/etc/passwd', '../secret', 'a/../../secret', 'a\\..\\..\\secret', '\\\\host\\share', 'C:\\secret', 'c:secret', '', 'a\0b']) {
-    for (const inside of ['initializer', 'attribute', 'subgraph', 'function'] as const) {
+    for (const inside of places) {
       assert.throws(() => inspectOnnx(modelWithExternal(location, inside)), { code: 'bad-model', message: /outside its own folder/ }, `${location} in ${inside}`)
     }
   }
