@@ -8,9 +8,17 @@ const commands: readonly { readonly name: string; readonly summary: string; read
   { name: 'node', summary: 'run a storage node', load: async () => (await import('./commands/node.ts')).node },
   { name: 'put', summary: 'put samples, a model or a pipeline into an object', load: async () => (await import('./commands/put.ts')).put },
   { name: 'ls', summary: 'list the objects of a node', load: async () => (await import('./commands/ls.ts')).ls },
-  { name: 'describe', summary: 'describe a node, or one of its objects', load: async () => (await import('./commands/describe.ts')).describe },
+  {
+    name: 'describe',
+    summary: 'describe a node, or one of its objects',
+    load: async () => (await import('./commands/describe.ts')).describe,
+  },
   { name: 'call', summary: 'call a method of an object', load: async () => (await import('./commands/call.ts')).call },
-  { name: 'explain', summary: 'check a policy, and show where it would place a call', load: async () => (await import('./commands/explain.ts')).explain },
+  {
+    name: 'explain',
+    summary: 'check a policy, and show where it would place a call',
+    load: async () => (await import('./commands/explain.ts')).explain,
+  },
   { name: 'stats', summary: 'show what a node is doing and has done', load: async () => (await import('./commands/stats.ts')).stats },
 ]
 
@@ -68,7 +76,8 @@ const main = async (argv: readonly string[]): Promise<number> => {
     return 0
   } catch (error) {
     const known = toFailure(error)
-    if (rest.includes('--json')) process.stderr.write(`${JSON.stringify({ code: known.code, message: known.text, origin: known.origin })}\n`)
+    if (rest.includes('--json'))
+      process.stderr.write(`${JSON.stringify({ code: known.code, message: known.text, origin: known.origin })}\n`)
     else process.stderr.write(`active-storage ${name}: ${known.message}\n`)
     if (known.code === 'internal' && known.stack !== undefined) process.stderr.write(`${known.stack}\n`)
     return exitCodes[known.code] ?? 1

@@ -20,7 +20,13 @@ const grids = [
 
 const area = ({ left, top, right, bottom }: Box) => Math.max(0, right - left) * Math.max(0, bottom - top)
 const overlap = (a: Box, b: Box) => {
-  const shared = area({ score: 0, left: Math.max(a.left, b.left), top: Math.max(a.top, b.top), right: Math.min(a.right, b.right), bottom: Math.min(a.bottom, b.bottom) })
+  const shared = area({
+    score: 0,
+    left: Math.max(a.left, b.left),
+    top: Math.max(a.top, b.top),
+    right: Math.min(a.right, b.right),
+    bottom: Math.min(a.bottom, b.bottom),
+  })
   return shared / (area(a) + area(b) - shared)
 }
 

@@ -33,16 +33,40 @@ const run = async (): Promise<boolean> => {
   closers.push(() => rm(folder, { recursive: true, force: true }))
 
   say('Starting a storage node near the data (1 ms, 1 Gbit/s away) and a cloud node (40 ms, 50 Mbit/s away) ...')
-  const near = await startNode(['--data', join(folder, 'edge'), '--name', 'edge', '--tier', 'edge', '--adopt', people.folder, '--adopt', earth.folder])
+  const near = await startNode([
+    '--data',
+    join(folder, 'edge'),
+    '--name',
+    'edge',
+    '--tier',
+    'edge',
+    '--adopt',
+    people.folder,
+    '--adopt',
+    earth.folder,
+  ])
   closers.push(near.stop)
   const far = createShaper({ rttMs: 40, bitsPerSecond: 50e6 })
   const nearLink = await startLink({ shaper: createShaper({ rttMs: 1, bitsPerSecond: 1e9 }), to: near.address })
   // What the cloud fetches from the near node passes the same shaper as what the client sends it.
   const cloudToNear = await startLink({ shaper: far, to: near.address })
-  const cloud = await startNode(['--data', join(folder, 'cloud'), '--name', 'cloud', '--tier', 'cloud', '--peer', `edge=${cloudToNear.address}`])
+  const cloud = await startNode([
+    '--data',
+    join(folder, 'cloud'),
+    '--name',
+    'cloud',
+    '--tier',
+    'cloud',
+    '--peer',
+    `edge=${cloudToNear.address}`,
+  ])
   closers.push(cloud.stop)
   const cloudLink = await startLink({ shaper: far, to: cloud.address })
-  closers.push(() => nearLink.close(), () => cloudToNear.close(), () => cloudLink.close())
+  closers.push(
+    () => nearLink.close(),
+    () => cloudToNear.close(),
+    () => cloudLink.close(),
+  )
 
   const admin = await connect({ node: near.address, cloud: cloud.address })
   closers.push(() => admin.close())
@@ -52,7 +76,9 @@ const run = async (): Promise<boolean> => {
   const held = await mixed.adopt(earth.folder, { include: earth.include })
   const detector = await admin.object(model, 'faces').put(await readFile(blazeFace))
   const direction = await admin.object(model, 'text-direction').put(await readFile(textDirection))
-  say(`The near node holds ${held.count} photos (${megabytes(held.bytes)} MB, adopted in place) and two models: faces (${detector.mode === 'loop' ? 'one picture a run' : 'batches'}) and text-direction (${direction.mode === 'loop' ? 'one picture a run' : 'batches'}).`)
+  say(
+    `The near node holds ${held.count} photos (${megabytes(held.bytes)} MB, adopted in place) and two models: faces (${detector.mode === 'loop' ? 'one picture a run' : 'batches'}) and text-direction (${direction.mode === 'loop' ? 'one picture a run' : 'batches'}).`,
+  )
 
   const forget = async (runner: Runner) => {
     for (const place of ['edge', 'cloud']) await withCall(admin.object(site, 'main'), { place }).dropCaches()
@@ -61,7 +87,9 @@ const run = async (): Promise<boolean> => {
   const wire = () => ({ near: total(nearLink.stats()), cloud: total(cloudLink.stats()), fetch: total(cloudToNear.stats()) })
   const runners = new Map<Strategy, Runner>()
   const cold = new Map<Strategy, { result: EpochResult; near: number; cloud: number; fetch: number }>()
-  const warm = new Map<Strategy, { result: EpochResult; near: number; cloud: number; fetch: number }[]>(strategies.map((strategy) => [strategy, []]))
+  const warm = new Map<Strategy, { result: EpochResult; near: number; cloud: number; fetch: number }[]>(
+    strategies.map((strategy) => [strategy, []]),
+  )
 
   say('Warming up: caches empty before each strategy, one epoch each ...')
   for (const strategy of strategies) {
@@ -79,7 +107,8 @@ const run = async (): Promise<boolean> => {
     for (const strategy of order) warm.get(strategy)!.push(await measured(runners.get(strategy)!, epoch, wire))
   }
 
-  const hashesOf = (strategy: Strategy) => [cold.get(strategy)!.result.hash, ...warm.get(strategy)!.map(({ result }) => result.hash)].join(' ')
+  const hashesOf = (strategy: Strategy) =>
+    [cold.get(strategy)!.result.hash, ...warm.get(strategy)!.map(({ result }) => result.hash)].join(' ')
   const identical = strategies.every((strategy) => hashesOf(strategy) === hashesOf('local'))
   const answers = strategies.map((strategy) => warm.get(strategy)!.at(-1)!.result.faces.join(','))
   const right = strategies.every((_, index) => answers[index] === knownFaces.join(','))
@@ -87,7 +116,17 @@ const run = async (): Promise<boolean> => {
   say('')
   say(
     table([
-      ['strategy', 'items/s warm', 'cold', 'MB near link', 'MB cloud link', 'MB cloud<-near', 'peak RSS MB', 'faces', 'ran on (last epoch)'],
+      [
+        'strategy',
+        'items/s warm',
+        'cold',
+        'MB near link',
+        'MB cloud link',
+        'MB cloud<-near',
+        'peak RSS MB',
+        'faces',
+        'ran on (last epoch)',
+      ],
       ...strategies.map((strategy, index) => {
         const runs = warm.get(strategy)!
         const first = cold.get(strategy)!
@@ -103,7 +142,9 @@ const run = async (): Promise<boolean> => {
           `${mean((each) => each.fetch)} (${megabytes(first.fetch)})`,
           (last.peakRssBytes / 1e6).toFixed(0),
           answers[index]!,
-          Object.entries(last.places).map(([place, count]) => `${place} ${count}`).join(', '),
+          Object.entries(last.places)
+            .map(([place, count]) => `${place} ${count}`)
+            .join(', '),
         ]
       }),
     ]),
@@ -112,10 +153,16 @@ const run = async (): Promise<boolean> => {
   const times = (strategy: Strategy) => warm.get(strategy)!.map(({ result }) => result.ms)
   const fixed = (['local', 'node', 'cloud'] as const).toSorted((a, b) => median(times(a)) - median(times(b)))[0]!
   const against = ratio(times('cost-model'), times(fixed))
-  say(`cost-model takes ${against.value.toFixed(3)} x the time of the best fixed placement, ${fixed} (95 % ${against.low.toFixed(3)}..${against.high.toFixed(3)}; goal <= 1.10)`)
-  say(`answers: ${right ? `as known, ${knownFaces.reduce((sum, count) => sum + count, 0)} faces in ${knownFaces.length} photos` : `NOT as known (${knownFaces.join(',')})`}`)
+  say(
+    `cost-model takes ${against.value.toFixed(3)} x the time of the best fixed placement, ${fixed} (95 % ${against.low.toFixed(3)}..${against.high.toFixed(3)}; goal <= 1.10)`,
+  )
+  say(
+    `answers: ${right ? `as known, ${knownFaces.reduce((sum, count) => sum + count, 0)} faces in ${knownFaces.length} photos` : `NOT as known (${knownFaces.join(',')})`}`,
+  )
   say(`identical: ${identical ? 'yes' : 'NO'}`)
-  say(`(${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}; ${((performance.now() - began) / 1000).toFixed(0)} s)`)
+  say(
+    `(${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}; ${((performance.now() - began) / 1000).toFixed(0)} s)`,
+  )
   return identical && right
 }
 

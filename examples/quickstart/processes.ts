@@ -5,7 +5,8 @@ import type { EpochResult, Order } from './runner.ts'
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 
-const ended = (child: ChildProcess) => new Promise<void>((resolve) => (child.exitCode !== null || child.signalCode !== null ? resolve() : child.once('exit', () => resolve())))
+const ended = (child: ChildProcess) =>
+  new Promise<void>((resolve) => (child.exitCode !== null || child.signalCode !== null ? resolve() : child.once('exit', () => resolve())))
 
 export interface NodeProcess {
   readonly address: string
@@ -16,7 +17,11 @@ export interface NodeProcess {
 /** Starts `active-storage node` as a process of its own; resolves when it serves. */
 export const startNode = (args: readonly string[]): Promise<NodeProcess> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', here('../../src/cli.ts'), 'node', '--json', '--listen', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', here('../../src/cli.ts'), 'node', '--json', '--listen', '127.0.0.1:0', ...args],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
     const stop = async () => {
       child.kill('SIGTERM')
       await ended(child)
@@ -24,7 +29,8 @@ export const startNode = (args: readonly string[]): Promise<NodeProcess> =>
     child.once('exit', (code) => reject(new Error(`the node ended with code ${code} before it served`)))
     createInterface({ input: child.stdout }).once('line', (line) => {
       const said: unknown = JSON.parse(line)
-      if (typeof said === 'object' && said !== null && 'address' in said) resolve({ address: String(said.address), pid: child.pid ?? 0, stop })
+      if (typeof said === 'object' && said !== null && 'address' in said)
+        resolve({ address: String(said.address), pid: child.pid ?? 0, stop })
       else reject(new Error(`the node said ${line}`))
     })
   })

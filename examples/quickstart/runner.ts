@@ -17,8 +17,19 @@ export type Order = { readonly kind: 'epoch'; readonly epoch: number } | { reado
 
 const [node = '', cloud = '', yaml = ''] = process.argv.slice(2)
 const client = await connect({ node, cloud, policy: { yaml } })
-const people = client.wrap(dataLoader({ dataset: client.object(dataset, 'people'), pipeline: facePipeline, model: client.object(model, 'faces'), batchSize: 1 }))
-const mixed = client.wrap(dataLoader({ dataset: client.object(dataset, 'mixed'), pipeline: textPipeline, model: client.object(model, 'text-direction'), batchSize: 2, shuffle: true, seed: 7 }))
+const people = client.wrap(
+  dataLoader({ dataset: client.object(dataset, 'people'), pipeline: facePipeline, model: client.object(model, 'faces'), batchSize: 1 }),
+)
+const mixed = client.wrap(
+  dataLoader({
+    dataset: client.object(dataset, 'mixed'),
+    pipeline: textPipeline,
+    model: client.object(model, 'text-direction'),
+    batchSize: 2,
+    shuffle: true,
+    seed: 7,
+  }),
+)
 
 const feed = (hash: ReturnType<typeof createHash>, batch: Batch<BatchData>) => {
   hash.update(`${batch.epoch}/${batch.index}/${batch.ids.join('|')}`)

@@ -7,7 +7,10 @@ export const median = (values: readonly number[]): number => {
 }
 
 /** Median of the pairwise ratios and its 95 % bootstrap interval; the draws are fixed, so a run's figures give one interval. */
-export const ratio = (ours: readonly number[], theirs: readonly number[]): { readonly value: number; readonly low: number; readonly high: number } => {
+export const ratio = (
+  ours: readonly number[],
+  theirs: readonly number[],
+): { readonly value: number; readonly low: number; readonly high: number } => {
   const ratios = ours.map((value, index) => value / theirs[index]!)
   const draws = opDraws(1, 0, 'bootstrap', 0)
   const medians = Array.from({ length: 2000 }, () => median(ratios.map(() => ratios[draws.below(ratios.length)]!))).sort((a, b) => a - b)

@@ -23,13 +23,18 @@ export const call: Command = {
   options: {
     ...nodeOption,
     stream: { type: 'boolean', help: 'the method gives a stream: print each item' },
-    'idempotency-key': { type: 'string', value: 'KEY', help: 'a repeated call with the same key returns the first one\'s result' },
+    'idempotency-key': { type: 'string', value: 'KEY', help: "a repeated call with the same key returns the first one's result" },
   },
-  examples: ['active-storage call dataset photos count', 'active-storage call dataset photos list \'{"limit": 3}\'', 'active-storage call counter visits add 5 --idempotency-key order-17'],
+  examples: [
+    'active-storage call dataset photos count',
+    'active-storage call dataset photos list \'{"limit": 3}\'',
+    'active-storage call counter visits add 5 --idempotency-key order-17',
+  ],
   run: (args) =>
     asking(args, async (transport, timeoutMs) => {
       const [type, name, method, ...rest] = args.positionals
-      if (type === undefined || name === undefined || method === undefined) throw failure('invalid-argument', 'usage: active-storage call TYPE NAME METHOD [ARGUMENT...]')
+      if (type === undefined || name === undefined || method === undefined)
+        throw failure('invalid-argument', 'usage: active-storage call TYPE NAME METHOD [ARGUMENT...]')
       const key = args.text('idempotency-key')
       const made: Call = {
         type: typeName(type),

@@ -46,13 +46,20 @@ export const nodeOption = {
 export const parse = (command: Command, argv: readonly string[]): Parsed => {
   const options = { ...common, ...command.options }
   const config: ParseArgsConfig['options'] = Object.fromEntries(
-    Object.entries(options).map(([name, { type, multiple, short }]: [string, OptionHelp]) => [name, { type, ...(multiple !== undefined && { multiple }), ...(short !== undefined && { short }) }]),
+    Object.entries(options).map(([name, { type, multiple, short }]: [string, OptionHelp]) => [
+      name,
+      { type, ...(multiple !== undefined && { multiple }), ...(short !== undefined && { short }) },
+    ]),
   )
   const read = () => {
     try {
       return parseArgs({ args: [...argv], options: config, allowPositionals: true, strict: true })
     } catch (error) {
-      throw failure('invalid-argument', `${error instanceof Error ? error.message : String(error)}\nTry: active-storage ${command.name} --help`, error)
+      throw failure(
+        'invalid-argument',
+        `${error instanceof Error ? error.message : String(error)}\nTry: active-storage ${command.name} --help`,
+        error,
+      )
     }
   }
   const { values, positionals } = read()
@@ -61,10 +68,12 @@ export const parse = (command: Command, argv: readonly string[]): Parsed => {
 }
 
 export const helpOf = (command: Command): string => {
-  const rows = Object.entries({ ...command.options, ...common } as Options).map(([name, { short, value, help }]): readonly [string, string] => [
-    `  ${short === undefined ? '   ' : `-${short},`} --${name}${value === undefined ? '' : ` ${value}`}`,
-    help,
-  ])
+  const rows = Object.entries({ ...command.options, ...common } as Options).map(
+    ([name, { short, value, help }]): readonly [string, string] => [
+      `  ${short === undefined ? '   ' : `-${short},`} --${name}${value === undefined ? '' : ` ${value}`}`,
+      help,
+    ],
+  )
   const width = Math.max(...rows.map(([left]) => left.length))
   return [
     `${command.summary}`,

@@ -18,6 +18,10 @@ export const describe: Command = {
       if (type === undefined) return print(toJson(await remoteOf(site, 'main', () => transport, { timeoutMs }).describe()))
       if (name === undefined) throw failure('invalid-argument', 'usage: active-storage describe [TYPE NAME]')
       const context = { callId: newCallId(), chain: [], budgetMs: timeoutMs }
-      print(toJson(await transport.call({ type: typeName(type), object: objectId(name), method: 'describe', kind: 'readonly', args: [], context })))
+      print(
+        toJson(
+          await transport.call({ type: typeName(type), object: objectId(name), method: 'describe', kind: 'readonly', args: [], context }),
+        ),
+      )
     }),
 }

@@ -18,7 +18,8 @@ const pairsOf = (texts: readonly string[]): Record<string, number> =>
     texts.map((text) => {
       const cut = text.indexOf('=')
       const value = Number(text.slice(cut + 1))
-      if (cut < 1 || text.length === cut + 1 || Number.isNaN(value)) throw failure('invalid-argument', `--signal ${text}: use NAME=NUMBER, such as node.rttMs=1.5`)
+      if (cut < 1 || text.length === cut + 1 || Number.isNaN(value))
+        throw failure('invalid-argument', `--signal ${text}: use NAME=NUMBER, such as node.rttMs=1.5`)
       return [text.slice(0, cut), value]
     }),
   )
@@ -32,13 +33,25 @@ export const explain: Command = {
     signal: { type: 'string', multiple: true, value: 'NAME=NUMBER', help: 'what is measured; may be repeated' },
     signals: { type: 'boolean', help: 'list the signals and what they mean' },
   },
-  examples: ['active-storage explain policy.yaml --call loader.batch --signal node.rttMs=1 --signal node.inFlight=40', 'active-storage explain --signals'],
+  examples: [
+    'active-storage explain policy.yaml --call loader.batch --signal node.rttMs=1 --signal node.inFlight=40',
+    'active-storage explain --signals',
+  ],
   async run(args) {
-    if (args.flag('signals')) return print(args.flag('json') ? toJson(signals) : Object.entries(signals).map(([name, means]) => `${name.padEnd(24)} ${means}`).join('\n'))
+    if (args.flag('signals'))
+      return print(
+        args.flag('json')
+          ? toJson(signals)
+          : Object.entries(signals)
+              .map(([name, means]) => `${name.padEnd(24)} ${means}`)
+              .join('\n'),
+      )
     const [path] = args.positionals
-    if (path === undefined) throw failure('invalid-argument', 'usage: active-storage explain POLICY.yaml [--call TYPE.METHOD] [--signal NAME=NUMBER...]')
+    if (path === undefined)
+      throw failure('invalid-argument', 'usage: active-storage explain POLICY.yaml [--call TYPE.METHOD] [--signal NAME=NUMBER...]')
     const [type, method, ...more] = (args.text('call') ?? 'loader.batch').split('.')
-    if (!type || !method || more.length > 0) throw failure('invalid-argument', `--call ${args.text('call')}: use TYPE.METHOD, such as loader.batch`)
+    if (!type || !method || more.length > 0)
+      throw failure('invalid-argument', `--call ${args.text('call')}: use TYPE.METHOD, such as loader.batch`)
     const document = await readPolicy(path)
     const { call, sites, model } = callFromSignals(pairsOf(args.texts('signal')), { type, method })
     const explanation = explainCall(document, call, sites, model)

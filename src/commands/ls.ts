@@ -18,11 +18,19 @@ export const ls: Command = {
       const all: ObjectEntry[] = []
       for (;;) {
         const last = all.at(-1)
-        const page = await remote.list({ ...(type !== undefined && { type }), ...(last !== undefined && { after: `${last.type}/${last.id}` }) })
+        const page = await remote.list({
+          ...(type !== undefined && { type }),
+          ...(last !== undefined && { after: `${last.type}/${last.id}` }),
+        })
         all.push(...page)
         if (page.length < 1000) break
       }
       if (args.flag('json')) print(toJson(all))
-      else print(all.length === 0 ? 'no objects' : table([['TYPE', 'NAME', 'VERSION'], ...all.map(({ type: of, id, version }) => [of, id, version])]))
+      else
+        print(
+          all.length === 0
+            ? 'no objects'
+            : table([['TYPE', 'NAME', 'VERSION'], ...all.map(({ type: of, id, version }) => [of, id, version])]),
+        )
     }),
 }

@@ -7,7 +7,8 @@ import { print, toJson } from './output.ts'
 
 const tiers = ['edge', 'fog', 'cloud'] as const
 
-const isObjectType = (thing: unknown): thing is ObjectType => typeof thing === 'object' && thing !== null && 'entries' in thing && thing.entries instanceof Map && 'name' in thing
+const isObjectType = (thing: unknown): thing is ObjectType =>
+  typeof thing === 'object' && thing !== null && 'entries' in thing && thing.entries instanceof Map && 'name' in thing
 
 /** Object types that a module exports. It is the operator's own, trusted code. */
 const typesFrom = async (module: string): Promise<ObjectType[]> => {
@@ -16,7 +17,11 @@ const typesFrom = async (module: string): Promise<ObjectType[]> => {
       const loaded: unknown = await import(pathToFileURL(resolve(module)).href)
       return typeof loaded === 'object' && loaded !== null ? { ...loaded } : {}
     } catch (error) {
-      throw failure('invalid-argument', `--objects ${module} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, error)
+      throw failure(
+        'invalid-argument',
+        `--objects ${module} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
+        error,
+      )
     }
   }
   const types = Object.values(await load()).filter(isObjectType)
@@ -27,7 +32,8 @@ const typesFrom = async (module: string): Promise<ObjectType[]> => {
 const whole = (name: string, text: string | undefined, most: number): number | undefined => {
   if (text === undefined) return undefined
   const number = Number(text)
-  if (!Number.isSafeInteger(number) || number < 1 || number > most) throw failure('invalid-argument', `--${name} ${text}: use a whole number from 1 to ${most}`)
+  if (!Number.isSafeInteger(number) || number < 1 || number > most)
+    throw failure('invalid-argument', `--${name} ${text}: use a whole number from 1 to ${most}`)
   return number
 }
 
@@ -47,7 +53,7 @@ export const node: Command = {
   options: {
     data: { type: 'string', value: 'DIR', help: 'folder for everything that lasts (required)' },
     listen: { type: 'string', value: 'HOST:PORT', help: 'address (default 127.0.0.1:7070; port 0 takes a free one)' },
-    name: { type: 'string', value: 'NAME', help: 'the site\'s name, which references carry (default node)' },
+    name: { type: 'string', value: 'NAME', help: "the site's name, which references carry (default node)" },
     tier: { type: 'string', value: 'TIER', help: 'edge, fog or cloud (default edge)' },
     threads: { type: 'string', value: 'K', help: 'compute workers (default 2)' },
     objects: { type: 'string', multiple: true, value: 'MODULE', help: 'module that exports object types; trusted code; may be repeated' },
@@ -57,7 +63,10 @@ export const node: Command = {
     'max-calls': { type: 'string', value: 'N', help: 'calls under way before more are refused (default 1024)' },
     insecure: { type: 'boolean', help: 'listen beyond loopback without encryption' },
   },
-  examples: ['active-storage node --data /srv/as --name edge-7 --adopt /srv/photos', 'active-storage node --data ./cloud --name pool --tier cloud --listen 127.0.0.1:7071 --peer edge-7=127.0.0.1:7070'],
+  examples: [
+    'active-storage node --data /srv/as --name edge-7 --adopt /srv/photos',
+    'active-storage node --data ./cloud --name pool --tier cloud --listen 127.0.0.1:7071 --peer edge-7=127.0.0.1:7070',
+  ],
   async run(args) {
     const data = args.text('data')
     if (data === undefined) throw failure('invalid-argument', '--data DIR is required: the folder for everything that lasts')
@@ -84,7 +93,11 @@ export const node: Command = {
       ...(maxCalls !== undefined && { limits: { calls: maxCalls } }),
     })
     const { address, host } = started
-    print(args.flag('json') ? toJson({ name: started.name, tier, address, data, pid: process.pid }).replaceAll(/\n\s*/g, ' ') : `storage node ${started.name} (${tier}) serves on ${address}, data in ${data}; ${host.description.types.length} object types`)
+    print(
+      args.flag('json')
+        ? toJson({ name: started.name, tier, address, data, pid: process.pid }).replaceAll(/\n\s*/g, ' ')
+        : `storage node ${started.name} (${tier}) serves on ${address}, data in ${data}; ${host.description.types.length} object types`,
+    )
 
     await new Promise<void>((stopped) => {
       const stop = (signal: string) => {

@@ -14,7 +14,10 @@ export const toJson = (value: unknown): string =>
     },
     2,
   )
-const firstOf = (tensor: Tensor): unknown[] => Array.from<unknown>(tensor.data).slice(0, 8).map((item) => (typeof item === 'bigint' ? item.toString() : item))
+const firstOf = (tensor: Tensor): unknown[] =>
+  Array.from<unknown>(tensor.data)
+    .slice(0, 8)
+    .map((item) => (typeof item === 'bigint' ? item.toString() : item))
 
 export const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
 
@@ -22,7 +25,10 @@ export const print = (text: string): void => void process.stdout.write(text.ends
 export const table = (rows: readonly (readonly (string | number)[])[]): string => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => String(row[column] ?? '').length)))
   const line = (row: readonly (string | number)[]) =>
-    row.map((cell, column) => (typeof cell === 'number' ? String(cell).padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  ').trimEnd()
+    row
+      .map((cell, column) => (typeof cell === 'number' ? String(cell).padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd()
   return rows.map(line).join('\n')
 }
 

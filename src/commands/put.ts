@@ -20,7 +20,10 @@ const filesOf = async (path: string): Promise<readonly string[]> => {
   })
   if (info.isFile()) return [path]
   const entries = await readdir(path, { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).sort()
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
 }
 
 export const put: Command = {
@@ -30,14 +33,20 @@ export const put: Command = {
   options: {
     ...nodeOption,
     adopt: { type: 'boolean', help: 'dataset: PATH is a folder of the node, taken in where it lies' },
-    labels: { type: 'string', value: 'folder', help: 'dataset: a sample\'s label is the name of its folder' },
+    labels: { type: 'string', value: 'folder', help: "dataset: a sample's label is the name of its folder" },
   },
-  examples: ['active-storage put dataset photos ./photos', 'active-storage put dataset photos --adopt /srv/photos', 'active-storage put model faces blazeface.onnx', 'active-storage put pipeline faces-256 pipeline.json'],
+  examples: [
+    'active-storage put dataset photos ./photos',
+    'active-storage put dataset photos --adopt /srv/photos',
+    'active-storage put model faces blazeface.onnx',
+    'active-storage put pipeline faces-256 pipeline.json',
+  ],
   run: (args) =>
     asking(args, async (transport, timeoutMs) => {
       const [kind, name, ...paths] = args.positionals
       const [path] = paths
-      if (kind === undefined || name === undefined || path === undefined) throw failure('invalid-argument', 'usage: active-storage put dataset|model|pipeline NAME PATH...')
+      if (kind === undefined || name === undefined || path === undefined)
+        throw failure('invalid-argument', 'usage: active-storage put dataset|model|pipeline NAME PATH...')
       const labels = args.text('labels')
       if (labels !== undefined && labels !== 'folder') throw failure('invalid-argument', `--labels ${labels}: use folder`)
       const bar = progress(`${kind} ${name}`)
@@ -76,7 +85,10 @@ export const put: Command = {
         } else if (kind === 'model') {
           const { file, external } = await externalFilesOf(path)
           const result = await remoteOf(model, name, route, { timeoutMs }).put(file, external)
-          done(result, `${name}: ${humanBytes(result.bytes)}, inputs ${result.inputs.map((spec) => `${spec.name} ${spec.dtype}[${spec.shape.join(',')}]`).join(', ')}, ${result.mode === 'loop' ? 'one sample a run' : 'batches whole'}`)
+          done(
+            result,
+            `${name}: ${humanBytes(result.bytes)}, inputs ${result.inputs.map((spec) => `${spec.name} ${spec.dtype}[${spec.shape.join(',')}]`).join(', ')}, ${result.mode === 'loop' ? 'one sample a run' : 'batches whole'}`,
+          )
         } else if (kind === 'pipeline') {
           const hash = await remoteOf(pipeline, name, route, { timeoutMs }).put(parseSpec(await readFile(path, 'utf8'), path))
           done({ name, hash }, `${name}: pipeline ${hash.slice(0, 16)}`)

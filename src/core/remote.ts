@@ -85,7 +85,14 @@ export const remoteOf = <T extends ObjectType>(
   const transport = route(options)
   const stub: Record<string, (...args: Value[]) => unknown> = {}
   for (const [method, entry] of type.entries) {
-    const callOf = (args: Value[]): Call => ({ type: type.name, object: objectId(id), method, kind: entry.kind, args, context: contextOf(recipe) })
+    const callOf = (args: Value[]): Call => ({
+      type: type.name,
+      object: objectId(id),
+      method,
+      kind: entry.kind,
+      args,
+      context: contextOf(recipe),
+    })
     stub[method] = entry.stream ? (...args) => transport.stream(callOf(args)) : (...args) => transport.call(callOf(args))
   }
   recipes.set(stub, recipe)

@@ -20,7 +20,12 @@ export interface Breaker {
   failed(): void
 }
 
-export const createBreaker = ({ failures = 5, coolMs = 1000, now = () => performance.now(), random = Math.random }: BreakerOptions = {}): Breaker => {
+export const createBreaker = ({
+  failures = 5,
+  coolMs = 1000,
+  now = () => performance.now(),
+  random = Math.random,
+}: BreakerOptions = {}): Breaker => {
   let inARow = 0
   let opened = 0
   let openUntil = 0

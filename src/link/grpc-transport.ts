@@ -19,7 +19,8 @@ const reconnect = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnec
 /** `host:port`, an IPv6 address in brackets. @throws `invalid-argument` */
 export const checkAddress = (address: string): string => {
   const match = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(address)
-  if (match === null || Number(match[1]) > 65_535) throw failure('invalid-argument', `"${address}" is not an address: use host:port, such as edge-7:7070 or [::1]:7070`)
+  if (match === null || Number(match[1]) > 65_535)
+    throw failure('invalid-argument', `"${address}" is not an address: use host:port, such as edge-7:7070 or [::1]:7070`)
   return address
 }
 
@@ -39,7 +40,12 @@ export const grpcTransport = (address: string, site: SiteName): Transport => {
   checkAddress(address)
   const open = (name: string) =>
     // Without a pool of its own, grpc-js would give both clients the same connection.
-    new protocol.StorageNode(address, credentials.createInsecure(), { ...channelOptions, ...reconnect, 'grpc.use_local_subchannel_pool': 1, 'grpc.primary_user_agent': `active-storage-${name}` })
+    new protocol.StorageNode(address, credentials.createInsecure(), {
+      ...channelOptions,
+      ...reconnect,
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.primary_user_agent': `active-storage-${name}`,
+    })
   const control = open('control')
   let bulk: typeof control | undefined
   const largeResults = new Set<string>()
@@ -102,10 +108,7 @@ export const grpcTransport = (address: string, site: SiteName): Transport => {
         const { duplex } = flight
         let incoming: Incoming | undefined
         let problem: Error | undefined
-        let settled = false
         const settle = (metadata: Metadata) => {
-          if (settled) return
-          settled = true
           report(call, flight, metadata)
           try {
             if (problem !== undefined) throw problem
@@ -130,24 +133,16 @@ export const grpcTransport = (address: string, site: SiteName): Transport => {
             duplex.cancel()
           }
         })
-        let ended = false
-        let final: StatusObject | undefined
-        // The status may come before the last message has been read; then the end of the stream tells.
-        const done = () => {
-          if (final?.code === status.OK && (ended || incoming?.complete === true)) settle(final.metadata)
-        }
-        duplex.on('end', () => {
-          ended = true
-          done()
-        })
         duplex.on('status', (arrived: StatusObject) => {
-          final = arrived
-          if (arrived.code === status.OK || problem !== undefined) return problem === undefined ? done() : settle(arrived.metadata)
-          report(call, flight, arrived.metadata)
-          reject(errorOf(call, Object.assign(new Error(arrived.details), arrived)))
+          if (problem === undefined && arrived.code !== status.OK) {
+            report(call, flight, arrived.metadata)
+            return reject(errorOf(call, Object.assign(new Error(arrived.details), arrived)))
+          }
+          // The status may come before the last message has been read; then the end of the stream tells.
+          if (problem !== undefined || incoming?.complete === true) settle(arrived.metadata)
+          else duplex.once('end', () => settle(arrived.metadata))
         })
-        // The status says the same and comes in every case; without a listener the event would end the process.
-        duplex.on('error', () => undefined)
+        duplex.on('error', ignored)
       }),
 
     async *stream(call) {
@@ -193,7 +188,11 @@ export const grpcTransport = (address: string, site: SiteName): Transport => {
   }
 }
 
-const isServiceError = (error: unknown): error is ServiceError => error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error
+/** The status says the same and comes in every case; without a listener the event would end the process. */
+const ignored = () => undefined
+
+const isServiceError = (error: unknown): error is ServiceError =>
+  error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error
 
 /** Sends chunks no faster than the other end takes them. */
 const pump = async (duplex: Duplex, chunks: Iterable<Uint8Array>): Promise<void> => {

@@ -25,7 +25,9 @@ const BUDGET_MOST = 10
 export const repeatable = (call: Call, error: ActiveStorageError): boolean => {
   const { retry } = codes[error.code]
   if (retry === 'never') return false
-  return error.code === 'overloaded' || error.code === 'missing-inputs' || call.kind !== 'stateful' || call.context.idempotencyKey !== undefined
+  return (
+    error.code === 'overloaded' || error.code === 'missing-inputs' || call.kind !== 'stateful' || call.context.idempotencyKey !== undefined
+  )
 }
 
 /** Adds a deadline to every call, tries again where that is safe, and stops trying a site that does not answer. */
@@ -34,14 +36,20 @@ export const resilient = (inner: Transport, { breaker, timeoutMs = 120_000, atte
 
   const guard = (call: Call) => {
     if (breaker.allows()) return
-    throw failure('unavailable', `${call.type}/${call.object}.${call.method}: the site has not answered lately; it is tried again by itself`)
+    throw failure(
+      'unavailable',
+      `${call.type}/${call.object}.${call.method}: the site has not answered lately; it is tried again by itself`,
+    )
   }
   const learn = (error: unknown) => {
     // Only silence counts against a site. An error that it sends shows that it lives.
     if (isActiveStorageError(error, 'unavailable') || isActiveStorageError(error, 'deadline-exceeded')) breaker.failed()
     else if (!isActiveStorageError(error, 'cancelled')) breaker.succeeded()
   }
-  const within = (call: Call, until: number): Call => ({ ...call, context: { ...call.context, budgetMs: Math.max(0, until - performance.now()) } })
+  const within = (call: Call, until: number): Call => ({
+    ...call,
+    context: { ...call.context, budgetMs: Math.max(0, until - performance.now()) },
+  })
 
   const attempt = async (call: Call): Promise<Value> => {
     guard(call)
@@ -65,7 +73,10 @@ export const resilient = (inner: Transport, { breaker, timeoutMs = 120_000, atte
         } catch (error) {
           // Missing inputs come again until somebody supplies them, which is for the layer that holds the data.
           if (!isActiveStorageError(error) || error.code === 'missing-inputs' || tried >= attempts || !repeatable(call, error)) throw error
-          const wait = Math.max(Math.random() * baseMs * 2 ** tried, isActiveStorageError(error, 'overloaded') ? error.details.retryAfterMs : 0)
+          const wait = Math.max(
+            Math.random() * baseMs * 2 ** tried,
+            isActiveStorageError(error, 'overloaded') ? error.details.retryAfterMs : 0,
+          )
           if (budget < 1 || !breaker.up || performance.now() + wait >= until) throw error
           budget--
           await pause(wait, undefined, { signal: call.context.signal, ref: true }).catch(() => undefined)

@@ -87,7 +87,9 @@ export const createClient = ({ sites, policy, onClose }: ClientParts): Client =>
 
   function wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
   function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
-  function wrap(loader: DataLoader<BatchData> | Iterable<unknown> | AsyncIterable<unknown>): WrappedLoader<BatchData> | WrappedIterable<unknown> {
+  function wrap(
+    loader: DataLoader<BatchData> | Iterable<unknown> | AsyncIterable<unknown>,
+  ): WrappedLoader<BatchData> | WrappedIterable<unknown> {
     if (isDataLoader(loader)) {
       let next = 0
       const epoch = (index: number) => load<BatchData>(context, loader.options, index)

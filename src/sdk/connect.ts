@@ -36,7 +36,8 @@ export interface ConnectOptions {
 /** First contact: a site that does not answer in this time is said to be unreachable. */
 const CONTACT_MS = 5000
 
-const describeAt = (transport: Transport): Promise<SiteDescription> => remoteOf(siteType, 'main', () => transport, { timeoutMs: CONTACT_MS }).describe()
+const describeAt = (transport: Transport): Promise<SiteDescription> =>
+  remoteOf(siteType, 'main', () => transport, { timeoutMs: CONTACT_MS }).describe()
 
 /** The name that a node goes by, which references carry: asked of the node, since the short form gives none. */
 const nameOf = async (role: 'node' | 'cloud', address: string): Promise<SiteName> => {
@@ -45,7 +46,11 @@ const nameOf = async (role: 'node' | 'cloud', address: string): Promise<SiteName
     return siteName((await describeAt(probe)).name)
   } catch (error) {
     if (!isActiveStorageError(error)) throw error
-    throw failure('unavailable', `the ${role} at ${address} does not answer (${error.text}): start it with "active-storage node", or correct the address`, error)
+    throw failure(
+      'unavailable',
+      `the ${role} at ${address} does not answer (${error.text}): start it with "active-storage node", or correct the address`,
+      error,
+    )
   } finally {
     await probe.close()
   }
@@ -56,12 +61,15 @@ const meet = async (site: Site, expected: string, onWarning: (message: string) =
   const { transport } = site
   const remote = remoteOf(siteType, 'main', () => transport, { timeoutMs: CONTACT_MS })
   const description = await remote.describe()
-  if (description.name !== site.name) throw failure('invalid-argument', `the node at site "${site.name}" was started as --name ${description.name}: use that name in sites`)
+  if (description.name !== site.name)
+    throw failure('invalid-argument', `the node at site "${site.name}" was started as --name ${description.name}: use that name in sites`)
   site.description = description
   // The first call opened the connection; this one shows the round trip.
   await remote.echo()
   if (description.fingerprint !== expected) {
-    onWarning(`${site.name} may give results that differ in their last bits from this process: it has ${description.fingerprint}, here is ${expected}`)
+    onWarning(
+      `${site.name} may give results that differ in their last bits from this process: it has ${description.fingerprint}, here is ${expected}`,
+    )
   }
 }
 
@@ -72,13 +80,16 @@ const meet = async (site: Site, expected: string, onWarning: (message: string) =
 export const connect = async (options: ConnectOptions = {}): Promise<Client> => {
   const { onWarning = (message) => process.emitWarning(message, 'ActiveStorageWarning'), timeoutMs } = options
   const resilience = timeoutMs === undefined ? {} : { timeoutMs }
-  const watched = typeof options.policy === 'string' ? watchPolicy(options.policy, { onWarning: (error) => onWarning(error.message) }) : undefined
-  const fixed = watched === undefined ? parsePolicy(typeof options.policy === 'object' ? options.policy.yaml : 'version: 1\n', 'policy') : undefined
+  const watched =
+    typeof options.policy === 'string' ? watchPolicy(options.policy, { onWarning: (error) => onWarning(error.message) }) : undefined
+  const fixed =
+    watched === undefined ? parsePolicy(typeof options.policy === 'object' ? options.policy.yaml : 'version: 1\n', 'policy') : undefined
 
   const sites = new Map<SiteName, Site>()
   const peers = new Map<SiteName, Transport>()
   const add = (site: Site) => {
-    if (sites.has(site.name)) throw failure('invalid-argument', `two sites are named "${site.name}": start each node with a --name of its own`)
+    if (sites.has(site.name))
+      throw failure('invalid-argument', `two sites are named "${site.name}": start each node with a --name of its own`)
     sites.set(site.name, site)
     peers.set(site.name, site.transport)
   }
@@ -107,14 +118,16 @@ export const connect = async (options: ConnectOptions = {}): Promise<Client> => 
     const { fingerprint } = await import('../storage-node/fingerprint.ts')
     const expected = fingerprint()
     await Promise.all(
-      [...sites.values()].filter(({ role }) => role !== 'local').map(async (site) => {
-        try {
-          await meet(site, expected, onWarning)
-        } catch (error) {
-          if (!isActiveStorageError(error, 'unavailable') && !isActiveStorageError(error, 'deadline-exceeded')) throw error
-          onWarning(`site ${site.name} does not answer yet: ${error.text}`)
-        }
-      }),
+      [...sites.values()]
+        .filter(({ role }) => role !== 'local')
+        .map(async (site) => {
+          try {
+            await meet(site, expected, onWarning)
+          } catch (error) {
+            if (!isActiveStorageError(error, 'unavailable') && !isActiveStorageError(error, 'deadline-exceeded')) throw error
+            onWarning(`site ${site.name} does not answer yet: ${error.text}`)
+          }
+        }),
     )
     const policy = createPolicy(watched === undefined ? fixed! : () => watched.current())
     return createClient({ sites, policy, onClose: async () => watched?.close() })

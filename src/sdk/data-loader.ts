@@ -39,12 +39,15 @@ export interface DataLoader<Data> extends AsyncIterable<Batch<Data>> {
  * Declares a loader of batches: samples of a data set, preprocessed, and run through a model where one is given.
  * @throws ActiveStorageError `invalid-argument`
  */
-export function dataLoader(options: DataLoaderOptions & { readonly model: ModelRemote | ModelDescription | string }): DataLoader<Readonly<Record<string, Tensor>>>
+export function dataLoader(
+  options: DataLoaderOptions & { readonly model: ModelRemote | ModelDescription | string },
+): DataLoader<Readonly<Record<string, Tensor>>>
 export function dataLoader(options: DataLoaderOptions): DataLoader<Tensor>
 export function dataLoader(options: DataLoaderOptions): DataLoader<Tensor | Readonly<Record<string, Tensor>>> {
   checkPlan(options)
   const { prefetch = 2, pipeline } = options
-  if (!Number.isSafeInteger(prefetch) || prefetch < 0 || prefetch > 256) throw failure('invalid-argument', `prefetch ${prefetch}: use a whole number from 0 to 256`)
+  if (!Number.isSafeInteger(prefetch) || prefetch < 0 || prefetch > 256)
+    throw failure('invalid-argument', `prefetch ${prefetch}: use a whole number from 0 to 256`)
   if (isOps(pipeline)) checkPipeline({ ops: pipeline })
   else if (isSpec(pipeline)) checkPipeline(pipeline)
   let next = 0
@@ -53,9 +56,14 @@ export function dataLoader(options: DataLoaderOptions): DataLoader<Tensor | Read
 }
 
 export const isOps = (pipeline: DataLoaderOptions['pipeline']): pipeline is readonly Op[] => Array.isArray(pipeline)
-export const isSpec = (pipeline: DataLoaderOptions['pipeline']): pipeline is PipelineSpec => typeof pipeline === 'object' && 'ops' in pipeline
+export const isSpec = (pipeline: DataLoaderOptions['pipeline']): pipeline is PipelineSpec =>
+  typeof pipeline === 'object' && 'ops' in pipeline
 
 const homeLoader = ({ dataset }: DataLoaderOptions) => {
-  if (typeof dataset === 'string') throw failure('invalid-argument', `the data set is given by its name, "${dataset}", which only a client can find: wrap the loader, or give client.object(dataset, '${dataset}')`)
+  if (typeof dataset === 'string')
+    throw failure(
+      'invalid-argument',
+      `the data set is given by its name, "${dataset}", which only a client can find: wrap the loader, or give client.object(dataset, '${dataset}')`,
+    )
   return loadersOf(recipeOf(dataset).route)
 }

@@ -8,7 +8,11 @@ let shared: Promise<Client> | undefined
 
 const client = (): Promise<Client> => {
   const { ACTIVE_STORAGE_NODE: node, ACTIVE_STORAGE_CLOUD: cloud, ACTIVE_STORAGE_POLICY: policy } = process.env
-  return (shared ??= connect({ ...(node !== undefined && { node }), ...(cloud !== undefined && { cloud }), ...(policy !== undefined && { policy }) }).catch((error: unknown) => {
+  return (shared ??= connect({
+    ...(node !== undefined && { node }),
+    ...(cloud !== undefined && { cloud }),
+    ...(policy !== undefined && { policy }),
+  }).catch((error: unknown) => {
     // A node that was down may be there at the next try.
     shared = undefined
     throw error
@@ -22,7 +26,9 @@ async function* later<Item>(iterable: (client: Client) => AsyncIterable<Item>): 
 
 function wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
 function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
-function wrap(loader: DataLoader<BatchData> | Iterable<unknown> | AsyncIterable<unknown>): WrappedLoader<BatchData> | WrappedIterable<unknown> {
+function wrap(
+  loader: DataLoader<BatchData> | Iterable<unknown> | AsyncIterable<unknown>,
+): WrappedLoader<BatchData> | WrappedIterable<unknown> {
   if ('options' in loader && 'epoch' in loader) {
     let next = 0
     const epoch = (index: number): AsyncIterable<Batch> => later((connected) => connected.wrap(loader).epoch(index))

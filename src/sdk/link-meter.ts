@@ -63,7 +63,8 @@ export const createLinkMeter = (): LinkMeter => {
       if (small) rtt = least(rtt, beyond)
       const moving = beyond - (rtt ?? 0)
       if (moving <= 0) return
-      if (report.bytesReceived >= TELLING_BYTES && report.bytesReceived > report.bytesSent * 8) down = most(down, report.bytesReceived / moving)
+      if (report.bytesReceived >= TELLING_BYTES && report.bytesReceived > report.bytesSent * 8)
+        down = most(down, report.bytesReceived / moving)
       if (report.bytesSent >= TELLING_BYTES && report.bytesSent > report.bytesReceived * 8) up = most(up, report.bytesSent / moving)
     },
   }

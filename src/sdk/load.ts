@@ -72,15 +72,32 @@ const resolve = async (context: LoadContext, { dataset, pipeline, model, input }
 
 const inputsOf = (refs: readonly ContentRef[]) => refs.map(({ hash, bytes, home }) => ({ hash, bytes, home }))
 
-const viewOf = (samples: readonly Sample[], preprocess: string, forward: string | undefined, model: LoaderModel | undefined, budgetMs: number | undefined): CallView => {
-  const stages: StageView[] = [{ key: preprocess, units: samples.reduce((sum, { content }) => sum + content.bytes, 0), inputs: inputsOf(samples.map(({ content }) => content)) }]
+const viewOf = (
+  samples: readonly Sample[],
+  preprocess: string,
+  forward: string | undefined,
+  model: LoaderModel | undefined,
+  budgetMs: number | undefined,
+): CallView => {
+  const stages: StageView[] = [
+    {
+      key: preprocess,
+      units: samples.reduce((sum, { content }) => sum + content.bytes, 0),
+      inputs: inputsOf(samples.map(({ content }) => content)),
+    },
+  ]
   if (model !== undefined && forward !== undefined) stages.push({ key: forward, units: samples.length, inputs: inputsOf(filesOf(model)) })
   // Ids and references of the samples, and the spec: small beside what they stand for.
   return { type: 'loader', method: 'batch', stages, argumentBytes: samples.length * 128 + 512, budgetMs }
 }
 
 /** The batches of one epoch, each made where the placer says; `only` holds them all at one site. */
-export async function* load<Data extends BatchData>(context: LoadContext, options: DataLoaderOptions, epoch: number, only?: 'local'): AsyncGenerator<Batch<Data>> {
+export async function* load<Data extends BatchData>(
+  context: LoadContext,
+  options: DataLoaderOptions,
+  epoch: number,
+  only?: 'local',
+): AsyncGenerator<Batch<Data>> {
   const { seed = 0, prefetch = 2, timeoutMs } = options
   const { samples, spec, model } = await resolve(context, options)
   const batches = planEpoch(samples, options, epoch)
@@ -91,14 +108,19 @@ export async function* load<Data extends BatchData>(context: LoadContext, option
   const make = async (index: number, signal: AbortSignal): Promise<Batch<Data>> => {
     const chosen = batches[index] ?? []
     const inputs = chosen.map(({ id, content }) => ({ id, content }))
-    const data = await context.placer.run(viewOf(chosen, preprocess, forward, model, timeoutMs), only, signal, async ([first, second], onReport) => {
-      if (first === undefined) throw failure('internal', 'a placement of no stage')
-      const options = { signal, onReport, ...(timeoutMs !== undefined && { timeoutMs }) }
-      const stagesAt = (site: Site) => remoteOf(batchStages, 'main', () => context.at(site), options)
-      if (model === undefined) return stagesAt(first).preprocess(spec, inputs, key)
-      if (second === undefined || second === first) return stagesAt(first).whole(spec, inputs, key, model)
-      return stagesAt(second).forward(model, await stagesAt(first).preprocess(spec, inputs, key))
-    })
+    const data = await context.placer.run(
+      viewOf(chosen, preprocess, forward, model, timeoutMs),
+      only,
+      signal,
+      async ([first, second], onReport) => {
+        if (first === undefined) throw failure('internal', 'a placement of no stage')
+        const options = { signal, onReport, ...(timeoutMs !== undefined && { timeoutMs }) }
+        const stagesAt = (site: Site) => remoteOf(batchStages, 'main', () => context.at(site), options)
+        if (model === undefined) return stagesAt(first).preprocess(spec, inputs, key)
+        if (second === undefined || second === first) return stagesAt(first).whole(spec, inputs, key, model)
+        return stagesAt(second).forward(model, await stagesAt(first).preprocess(spec, inputs, key))
+      },
+    )
     const labels = chosen.flatMap(({ label }) => (label === undefined ? [] : [label]))
     return {
       ids: chosen.map(({ id }) => id),
@@ -112,9 +134,10 @@ export async function* load<Data extends BatchData>(context: LoadContext, option
 }
 
 const checked = <Data extends BatchData>(data: unknown, named: boolean): Data => {
-  const fits = named ? typeof data === 'object' && data !== null && Object.values(data).every((output) => output instanceof Tensor) : data instanceof Tensor
+  const fits = named
+    ? typeof data === 'object' && data !== null && Object.values(data).every((output) => output instanceof Tensor)
+    : data instanceof Tensor
   if (!fits) throw failure('malformed-message', 'a batch that is not made of tensors')
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked above; which of the two it is follows from the loader's options
   return data as Data
 }
-

@@ -15,6 +15,7 @@ export const registerLoaders = (route: Route, loaders: Loaders): void => void by
 
 export const loadersOf = (route: Route): Loaders => {
   const loaders = byRoute.get(route)
-  if (loaders === undefined) throw failure('invalid-argument', 'the data set is not one of a client: take it from client.object(dataset, name)')
+  if (loaders === undefined)
+    throw failure('invalid-argument', 'the data set is not one of a client: take it from client.object(dataset, name)')
   return loaders
 }

@@ -25,7 +25,10 @@ const PAUSE_MS = 250
 /** The site of a role, or of that name. @throws `invalid-argument` */
 export const siteAt = (sites: ReadonlyMap<SiteName, Site>, place: Place): Site => {
   for (const site of sites.values()) if (site.name === place || (site.role === place && roles.includes(site.role))) return site
-  throw failure('invalid-argument', `there is no site "${place}": this client has ${[...sites.values()].map(({ name, role }) => (name === role ? name : `${name} (${role})`)).join(', ')}`)
+  throw failure(
+    'invalid-argument',
+    `there is no site "${place}": this client has ${[...sites.values()].map(({ name, role }) => (name === role ? name : `${name} (${role})`)).join(', ')}`,
+  )
 }
 
 const worthAnotherSite = (error: unknown) => isActiveStorageError(error) && codes[error.code].retry !== 'never'
@@ -61,7 +64,10 @@ export const createPlacer = (policy: Policy, sites: ReadonlyMap<SiteName, Site>,
     async run(view, place, signal, execute) {
       if (place !== undefined) {
         const site = siteAt(sites, place)
-        return execute(view.stages.map(() => site), () => undefined)
+        return execute(
+          view.stages.map(() => site),
+          () => undefined,
+        )
       }
       let last: unknown
       for (let round = 0; round < ROUNDS; round++) {

@@ -2,7 +2,11 @@
  * Runs `make` for 0 .. count - 1, at most `ahead` + 1 at a time, and yields the results in order. A reader that stops
  * early aborts what is under way.
  */
-export async function* prefetching<T>(count: number, ahead: number, make: (index: number, signal: AbortSignal) => Promise<T>): AsyncGenerator<T> {
+export async function* prefetching<T>(
+  count: number,
+  ahead: number,
+  make: (index: number, signal: AbortSignal) => Promise<T>,
+): AsyncGenerator<T> {
   const controller = new AbortController()
   const underWay: Promise<T>[] = []
   let started = 0

@@ -100,7 +100,15 @@ const siteOf = (name: SiteName, role: Role, raw: Transport, breaker: Breaker, op
     },
     has: known.has,
   }
-  return { name, role, transport: metered(resilient(raw, { breaker, ...options }), meter, outstanding), meter, description: undefined, known, view }
+  return {
+    name,
+    role,
+    transport: metered(resilient(raw, { breaker, ...options }), meter, outstanding),
+    meter,
+    description: undefined,
+    known,
+    view,
+  }
 }
 
 /** A storage node at an address. */

@@ -9,9 +9,14 @@ import { pipeline as pipelineType } from '../objects/pipeline/pipeline.ts'
 import { type Op, type PipelineSpec, checkPipeline } from '../objects/pipeline/spec.ts'
 
 /** What a user's own loader may yield: a batch, a tensor [N, ...], or N encoded images. */
-export type LooseBatch = Tensor | readonly Uint8Array[] | { readonly ids?: readonly string[]; readonly data: Tensor | readonly Uint8Array[]; readonly labels?: readonly (string | number)[] }
+export type LooseBatch =
+  | Tensor
+  | readonly Uint8Array[]
+  | { readonly ids?: readonly string[]; readonly data: Tensor | readonly Uint8Array[]; readonly labels?: readonly (string | number)[] }
 
-type Stage = { readonly kind: 'map'; readonly spec: PipelineSpec } | { readonly kind: 'forward'; readonly model: ModelDescription; readonly input: string }
+type Stage =
+  | { readonly kind: 'map'; readonly spec: PipelineSpec }
+  | { readonly kind: 'forward'; readonly model: ModelDescription; readonly input: string }
 
 /** A user's own loader, iterated unchanged until stages are added, each placed batch by batch. */
 export interface WrappedIterable<Item> extends AsyncIterable<Item> {
@@ -28,15 +33,20 @@ interface Loose {
 }
 
 const looseOf = (item: unknown, index: number): Loose => {
-  const inner = typeof item === 'object' && item !== null && !(item instanceof Tensor) && !Array.isArray(item) && 'data' in item ? item : { data: item }
+  const inner =
+    typeof item === 'object' && item !== null && !(item instanceof Tensor) && !Array.isArray(item) && 'data' in item ? item : { data: item }
   const { data } = inner
   const count = data instanceof Tensor ? data.shape[0] : isImages(data) ? data.length : undefined
   if (count === undefined || !(data instanceof Tensor || isImages(data))) {
-    throw failure('invalid-argument', `batch ${index} of the wrapped loader: use a Tensor [N, ...], a list of encoded images, or { data, ids?, labels? } with one of them`)
+    throw failure(
+      'invalid-argument',
+      `batch ${index} of the wrapped loader: use a Tensor [N, ...], a list of encoded images, or { data, ids?, labels? } with one of them`,
+    )
   }
   const given: unknown = 'ids' in inner ? inner.ids : undefined
   const ids = Array.isArray(given) ? given.map(String) : Array.from({ length: count }, (_, row) => `${index}/${row}`)
-  if (ids.length !== count) throw failure('invalid-argument', `batch ${index} of the wrapped loader has ${ids.length} ids for ${count} samples`)
+  if (ids.length !== count)
+    throw failure('invalid-argument', `batch ${index} of the wrapped loader has ${ids.length} ids for ${count} samples`)
   const labels: unknown = 'labels' in inner ? inner.labels : undefined
   return { ids, data, ...(Array.isArray(labels) && { labels }) }
 }
@@ -44,12 +54,21 @@ const isImages = (data: unknown): data is readonly Uint8Array[] => Array.isArray
 
 const isOps = (pipeline: readonly Op[] | PipelineSpec): pipeline is readonly Op[] => Array.isArray(pipeline)
 
-const applied = async (transport: Transport, stage: Stage, { data, ids }: Loose, key: { seed: number; epoch: number }): Promise<BatchData> => {
+const applied = async (
+  transport: Transport,
+  stage: Stage,
+  { data, ids }: Loose,
+  key: { seed: number; epoch: number },
+): Promise<BatchData> => {
   const route = () => transport
   if (stage.kind === 'map') {
     const remote = remoteOf(pipelineType, 'main', route)
     if (data instanceof Tensor) return remote.runRaw(stage.spec, data, ids, key)
-    return remote.run(stage.spec, images(data).map((content, row) => ({ id: ids[row] ?? '', content })), key)
+    return remote.run(
+      stage.spec,
+      images(data).map((content, row) => ({ id: ids[row] ?? '', content })),
+      key,
+    )
   }
   if (!(data instanceof Tensor)) throw failure('tensor-mismatch', 'a model takes a tensor: preprocess the images with .map(pipeline) first')
   const { hash, file, external, mode } = stage.model
@@ -70,7 +89,11 @@ export const wrapIterable = <Item>(source: Iterable<Item> | AsyncIterable<Item>,
     },
     forward: (model, wanted) => {
       const input = wanted ?? (model.inputs.length === 1 ? model.inputs[0]?.name : undefined)
-      if (input === undefined) throw failure('invalid-argument', `the model's inputs are ${model.inputs.map(({ name }) => name).join(', ')}: name the one that takes the batch`)
+      if (input === undefined)
+        throw failure(
+          'invalid-argument',
+          `the model's inputs are ${model.inputs.map(({ name }) => name).join(', ')}: name the one that takes the batch`,
+        )
       return staged([...stages, { kind: 'forward', model, input }], seed)
     },
     async *[Symbol.asyncIterator]() {

@@ -63,7 +63,8 @@ export const createAdmission = (limits: AdmissionLimits): Admission => {
     },
     reserve(count) {
       // One call larger than the limit is let in when it is alone, or it could never run.
-      if (bytes > 0 && bytes + count > limits.bytes) throw refuse(`calls under way hold ${bytes} bytes of arguments; ${count} more are over the limit of ${limits.bytes}`)
+      if (bytes > 0 && bytes + count > limits.bytes)
+        throw refuse(`calls under way hold ${bytes} bytes of arguments; ${count} more are over the limit of ${limits.bytes}`)
       bytes += count
       return once(() => (bytes -= count))
     },

@@ -24,7 +24,11 @@ const versionOf = (name: string): string => {
 const processor = (): string => {
   try {
     const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? ''
-    return flags.split(' ').filter((flag) => /^(avx|fma|sse|amx|f16c|asimd|sve|bf16|i8mm)/.test(flag)).sort().join(' ')
+    return flags
+      .split(' ')
+      .filter((flag) => /^(avx|fma|sse|amx|f16c|asimd|sve|bf16|i8mm)/.test(flag))
+      .sort()
+      .join(' ')
   } catch {
     return cpus()[0]?.model ?? 'unknown'
   }

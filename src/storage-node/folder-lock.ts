@@ -18,18 +18,27 @@ export const lockFolder = async (folder: string): Promise<() => void> => {
       mkdirSync(folder, { recursive: true })
       return openSync(path, 'a+')
     } catch (error) {
-      throw failure('storage-failed', `the data folder ${folder} cannot be used: ${error instanceof Error ? error.message : String(error)}`, error)
+      throw failure(
+        'storage-failed',
+        `the data folder ${folder} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+        error,
+      )
     }
   }
   const fd = opened()
   // Node has no flock. Loaded here, since only a storage node needs it.
   const { default: koffi } = await import('koffi')
-  const flock: unknown = koffi.load(process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6').func('int flock(int fd, int operation)')
+  const flock: unknown = koffi
+    .load(process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6')
+    .func('int flock(int fd, int operation)')
   if (typeof flock !== 'function') throw failure('internal', 'flock is not there')
   if (flock(fd, LOCK_EX | LOCK_NB) !== 0) {
     const holder = readFileSync(path, 'utf8').trim()
     closeSync(fd)
-    throw failure('folder-in-use', `${folder} is in use by another storage node${/^\d+$/.test(holder) ? ` (process ${holder})` : ''}: stop it, or give this one another --data folder`)
+    throw failure(
+      'folder-in-use',
+      `${folder} is in use by another storage node${/^\d+$/.test(holder) ? ` (process ${holder})` : ''}: stop it, or give this one another --data folder`,
+    )
   }
   ftruncateSync(fd, 0)
   writeSync(fd, `${process.pid}\n`)

@@ -56,9 +56,14 @@ export const createHost = ({ description, types, store, resolver, compute, admis
 
   const find = (name: string, method: string): { type: ObjectType; entry: MethodEntry } => {
     const type = byName.get(name)
-    if (type === undefined) throw failure('unknown-type', `${site} hosts no object type "${name.slice(0, 80)}"; it hosts ${[...byName.keys()].sort().join(', ')}`)
+    if (type === undefined)
+      throw failure('unknown-type', `${site} hosts no object type "${name.slice(0, 80)}"; it hosts ${[...byName.keys()].sort().join(', ')}`)
     const entry = type.entries.get(method)
-    if (entry === undefined) throw failure('unknown-method', `${name} has no method "${method.slice(0, 80)}"; it has ${[...type.entries.keys()].sort().join(', ')}`)
+    if (entry === undefined)
+      throw failure(
+        'unknown-method',
+        `${name} has no method "${method.slice(0, 80)}"; it has ${[...type.entries.keys()].sort().join(', ')}`,
+      )
     return { type, entry }
   }
 
@@ -116,12 +121,17 @@ export const createHost = ({ description, types, store, resolver, compute, admis
   const checkVersion = (call: Call, version: number) => {
     const { expectedVersion } = call.context
     if (expectedVersion !== undefined && expectedVersion !== version) {
-      throw failureWith('version-mismatch', `the object is at version ${version}, the caller expected ${expectedVersion}`, { actual: version })
+      throw failureWith('version-mismatch', `the object is at version ${version}, the caller expected ${expectedVersion}`, {
+        actual: version,
+      })
     }
   }
   const checkDeclared = (type: ObjectType, record: ObjectRecord) => {
     if (record.declared !== type.version) {
-      throw failure('unsupported', `the object was written by version ${record.declared} of type "${type.name}", this host has version ${type.version}, and migrations are not there yet`)
+      throw failure(
+        'unsupported',
+        `the object was written by version ${record.declared} of type "${type.name}", this host has version ${type.version}, and migrations are not there yet`,
+      )
     }
   }
   const nested = ({ call, scope }: Running) => {
@@ -138,14 +148,22 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     checkVersion(call, record?.version ?? 0)
     const { table } = objectTables(store, call.type, call.object)
     // Assigned rather than spread: a spread would call the getter of the signal, and make one that nobody may want.
-    const self = Object.assign(movableSelf(running), { id: call.object, type: call.type, version: record?.version ?? 0, state: record?.state, table, object: nested(running) })
+    const self = Object.assign(movableSelf(running), {
+      id: call.object,
+      type: call.type,
+      version: record?.version ?? 0,
+      state: record?.state,
+      table,
+      object: nested(running),
+    })
     return invoke(entry, self, call.args)
   }
 
   const runTurn = async (running: Running): Promise<unknown> => {
     const { call, type, entry, scope, content } = running
     const name = `${call.type}/${call.object}`
-    if (call.context.chain.includes(name)) throw failure('call-cycle', `${[...call.context.chain, name].join(' -> ')} comes back to ${name}, which is still in its turn`)
+    if (call.context.chain.includes(name))
+      throw failure('call-cycle', `${[...call.context.chain, name].join(' -> ')} comes back to ${name}, which is still in its turn`)
     const { idempotencyKey, fencingToken } = call.context
     const end = await turns.take(name)
     try {
@@ -158,7 +176,8 @@ export const createHost = ({ description, types, store, resolver, compute, admis
       const before = bytes === undefined ? undefined : decodeRecord(bytes, name)
       if (before !== undefined) checkDeclared(type, before)
       checkVersion(call, before?.version ?? 0)
-      if (fencingToken !== undefined && fencingToken < (before?.fence ?? 0)) throw failure('fenced', `the fencing token ${fencingToken} is older than ${before?.fence}, which ${name} has seen`)
+      if (fencingToken !== undefined && fencingToken < (before?.fence ?? 0))
+        throw failure('fenced', `the fencing token ${fencingToken} is older than ${before?.fence}, which ${name} has seen`)
 
       const tables = objectTables(store, call.type, call.object)
       const self = Object.assign(movableSelf(running), {
@@ -172,12 +191,18 @@ export const createHost = ({ description, types, store, resolver, compute, admis
       })
       const result = await invoke(entry, self, call.args)
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- encodeRecord checks it, value by value
-      const after: ObjectRecord = { version: (before?.version ?? 0) + 1, fence: Math.max(before?.fence ?? 0, fencingToken ?? 0), declared: type.version, state: self.state as Value }
+      const after: ObjectRecord = {
+        version: (before?.version ?? 0) + 1,
+        fence: Math.max(before?.fence ?? 0, fencingToken ?? 0),
+        declared: type.version,
+        state: self.state as Value,
+      }
       const writes = [...tables.writes]
       const changed = before === undefined || !encodeRecord({ ...after, version: before.version }).equals(bytes ?? Buffer.alloc(0))
       if (changed || writes.length > 0) writes.push({ key: recordKey(call.type, call.object), value: encodeRecord(after) })
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- toBytes checks it, value by value
-      if (idempotencyKey !== undefined) writes.push({ key: resultKey(call.type, call.object, idempotencyKey), value: toBytes(result as Value) })
+      if (idempotencyKey !== undefined)
+        writes.push({ key: resultKey(call.type, call.object, idempotencyKey), value: toBytes(result as Value) })
       if (writes.length > 0) await store.commit(writes)
       return result
     } finally {
@@ -189,7 +214,11 @@ export const createHost = ({ description, types, store, resolver, compute, admis
   const admit = (call: Call, stream: boolean) => {
     try {
       const { type, entry } = find(call.type, call.method)
-      if (entry.stream !== stream) throw failure('invalid-argument', `${call.type}.${call.method} ${entry.stream ? 'gives a stream' : 'gives one result'}: call it as such`)
+      if (entry.stream !== stream)
+        throw failure(
+          'invalid-argument',
+          `${call.type}.${call.method} ${entry.stream ? 'gives a stream' : 'gives one result'}: call it as such`,
+        )
       return { type, entry, leave: admission.enter(entry.stream) }
     } catch (error) {
       throw located(call, toFailure(error))
@@ -224,7 +253,8 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     }
     return { running, finish }
   }
-  const located = (call: Call, error: ActiveStorageError) => error.at({ object: `${call.type}/${call.object}`, method: call.method, site, callId: call.context.callId })
+  const located = (call: Call, error: ActiveStorageError) =>
+    error.at({ object: `${call.type}/${call.object}`, method: call.method, site, callId: call.context.callId })
   const failed = (call: Call, thrown: unknown): ActiveStorageError => {
     failures++
     return located(call, isActiveStorageError(thrown) ? thrown : toFailure(thrown, 'method-threw'))
@@ -239,7 +269,12 @@ export const createHost = ({ description, types, store, resolver, compute, admis
       const { running, finish } = start(call, false)
       try {
         const { kind } = running.entry
-        const work = kind === 'movable' ? invoke(running.entry, movableSelf(running), call.args) : kind === 'readonly' ? runReadonly(running) : runTurn(running)
+        const work =
+          kind === 'movable'
+            ? invoke(running.entry, movableSelf(running), call.args)
+            : kind === 'readonly'
+              ? runReadonly(running)
+              : runTurn(running)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of a remote method lets through only values, and the codec checks what leaves
         return (await running.scope.limit(work)) as Value
       } catch (error) {
@@ -252,7 +287,11 @@ export const createHost = ({ description, types, store, resolver, compute, admis
       const { running, finish } = start(call, true)
       try {
         const { entry } = running
-        if (entry.kind === 'stateful') throw failure('unsupported', `${call.type}.${call.method}: a stream that changes state is not there yet; make it readonly or movable`)
+        if (entry.kind === 'stateful')
+          throw failure(
+            'unsupported',
+            `${call.type}.${call.method}: a stream that changes state is not there yet; make it readonly or movable`,
+          )
         const items = entry.kind === 'movable' ? invoke(entry, movableSelf(running), call.args) : runReadonly(running)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entry.stream says that it is an async generator
         for await (const item of items as AsyncIterable<Value>) {

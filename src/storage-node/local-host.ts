@@ -26,14 +26,27 @@ export interface LocalHostOptions {
 }
 
 /** A host without a port: the same calls, objects and stages as a storage node, in this process and its memory. */
-export const createLocalHost = ({ peers = new Map(), objects = [], threads = 2, cacheBytes = 512 * 1024 ** 2, name = LOCAL }: LocalHostOptions = {}): Host => {
+export const createLocalHost = ({
+  peers = new Map(),
+  objects = [],
+  threads = 2,
+  cacheBytes = 512 * 1024 ** 2,
+  name = LOCAL,
+}: LocalHostOptions = {}): Host => {
   const store = memoryStore()
   const contentStore = memoryContent()
   const resolver = createResolver({ site: name, store: contentStore, cache: contentCache(cacheBytes), peers })
   const compute = createCompute({ threads, openModel: modelOpener(contentStore, resolver) })
   const types = [...builtIn, ...objects]
   const host = createHost({
-    description: { name, tier: 'local', version: VERSION, fingerprint: fingerprint(), peers: [...peers.keys()], types: types.map((type) => type.name) },
+    description: {
+      name,
+      tier: 'local',
+      version: VERSION,
+      fingerprint: fingerprint(),
+      peers: [...peers.keys()],
+      types: types.map((type) => type.name),
+    },
     types,
     store,
     resolver,

@@ -62,7 +62,11 @@ const bind = (server: Server, listen: string): Promise<number> =>
     server.bindAsync(listen, ServerCredentials.createInsecure(), (error, port) => {
       if (error === null) return resolve(port)
       const taken = /EADDRINUSE/.test(error.message)
-      reject(taken ? failure('address-in-use', `${listen} is taken by another process: choose another port with --listen, or stop it`, error) : failure('invalid-argument', `cannot listen on ${listen}: ${error.message}`, error))
+      reject(
+        taken
+          ? failure('address-in-use', `${listen} is taken by another process: choose another port with --listen, or stop it`, error)
+          : failure('invalid-argument', `cannot listen on ${listen}: ${error.message}`, error),
+      )
     })
   })
 
@@ -71,12 +75,26 @@ const bind = (server: Server, listen: string): Promise<number> =>
  * @throws ActiveStorageError `folder-in-use`, `address-in-use`, `permission-denied`, `invalid-argument`, `storage-failed`
  */
 export const createStorageNode = async (options: StorageNodeOptions): Promise<StorageNode> => {
-  const { data, listen = '127.0.0.1:7070', tier = 'edge', threads = 2, objects = [], peers = {}, adopt = [], insecure = false, cacheBytes = 1024 ** 3 } = options
+  const {
+    data,
+    listen = '127.0.0.1:7070',
+    tier = 'edge',
+    threads = 2,
+    objects = [],
+    peers = {},
+    adopt = [],
+    insecure = false,
+    cacheBytes = 1024 ** 3,
+  } = options
   const name = siteName(options.name ?? 'node')
-  if (name === 'local') throw failure('invalid-argument', '"local" is the name of every client\'s own process: give the node another --name')
+  if (name === 'local')
+    throw failure('invalid-argument', '"local" is the name of every client\'s own process: give the node another --name')
   checkAddress(listen)
   if (!isLoopback(listen) && !insecure) {
-    throw failure('permission-denied', `${listen} can be reached from other machines, and connections are not encrypted yet: listen on 127.0.0.1, or say --insecure on a network that you trust`)
+    throw failure(
+      'permission-denied',
+      `${listen} can be reached from other machines, and connections are not encrypted yet: listen on 127.0.0.1, or say --insecure on a network that you trust`,
+    )
   }
   const closers: (() => Promise<void> | void)[] = []
   const closeAll = async () => {
@@ -97,7 +115,14 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     const compute = createCompute({ threads, openModel: modelOpener(contentStore, resolver) })
     closers.push(() => compute.close())
     const types = [...builtIn, ...objects]
-    const description: SiteDescription = { name, tier, version: VERSION, fingerprint: fingerprint(), peers: [...peerLinks.keys()], types: types.map((type) => type.name) }
+    const description: SiteDescription = {
+      name,
+      tier,
+      version: VERSION,
+      fingerprint: fingerprint(),
+      peers: [...peerLinks.keys()],
+      types: types.map((type) => type.name),
+    }
     const admission = createAdmission({ ...defaultAdmission, ...options.limits })
     const host = createHost({ description, types, store, resolver, compute, admission })
 

@@ -12,7 +12,8 @@ export const objectTables = (store: Store, type: string, id: string) => {
   const writes = new Map<string, Buffer | undefined>()
 
   const entryKey = (prefix: string, key: string) => {
-    if (key.length === 0 || key.includes('\0')) throw failure('invalid-argument', 'a table key must be text of at least one character, without the character U+0000')
+    if (key.length === 0 || key.includes('\0'))
+      throw failure('invalid-argument', 'a table key must be text of at least one character, without the character U+0000')
     return prefix + keyOf(key)
   }
   const table = (name: string): Table => {
@@ -28,7 +29,9 @@ export const objectTables = (store: Store, type: string, id: string) => {
       entries: ({ after, limit = PAGE } = {}) => {
         const from = after === undefined ? undefined : entryKey(prefix, after)
         // As many more as the turn may have deleted, so that a page is full where there is enough.
-        const merged = new Map<string, Buffer | undefined>(store.range(prefix, { ...(from !== undefined && { after: from }), limit: limit + writes.size }))
+        const merged = new Map<string, Buffer | undefined>(
+          store.range(prefix, { ...(from !== undefined && { after: from }), limit: limit + writes.size }),
+        )
         for (const [key, bytes] of writes) if (key.startsWith(prefix) && (from === undefined || key > from)) merged.set(key, bytes)
         const found: [string, Value][] = []
         for (const key of [...merged.keys()].sort()) {

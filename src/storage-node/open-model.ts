@@ -16,7 +16,13 @@ export const modelOpener = (store: ContentStore, resolver: Resolver) => {
     return shared
   }
   return async (model: ModelSource, signal: AbortSignal): Promise<OpenModel> => {
-    const external = await Promise.all(model.external.map(async ({ location, content }) => ({ location, file: await open(content, signal) })))
-    return { file: await open(model.file, signal), external, bytes: [model.file, ...model.external.map(({ content }) => content)].reduce((sum, ref) => sum + ref.bytes, 0) }
+    const external = await Promise.all(
+      model.external.map(async ({ location, content }) => ({ location, file: await open(content, signal) })),
+    )
+    return {
+      file: await open(model.file, signal),
+      external,
+      bytes: [model.file, ...model.external.map(({ content }) => content)].reduce((sum, ref) => sum + ref.bytes, 0),
+    }
   }
 }

@@ -60,7 +60,12 @@ const trailersOf = (site: SiteName, report: CallReport | undefined, inFlight: nu
   if (report !== undefined && (report.stages.length > 0 || report.bytesFetched > 0)) {
     metadata.set(
       trailers.accounting,
-      protocol.Accounting.serialize({ site, bytesFetched: report.bytesFetched, fetchMs: report.fetchMs, stages: report.stages.map(({ key, ms, units }) => ({ key, ms, units })) }),
+      protocol.Accounting.serialize({
+        site,
+        bytesFetched: report.bytesFetched,
+        fetchMs: report.fetchMs,
+        stages: report.stages.map(({ key, ms, units }) => ({ key, ms, units })),
+      }),
     )
   }
   return metadata
@@ -128,7 +133,8 @@ export const serviceOf = (host: Host): StorageNodeHandlers => ({
           if (start !== undefined) throw failure('malformed-message', 'a call that starts twice')
           start = frame.start
           if (!frame.start.arguments) throw failure('malformed-message', 'a call without arguments')
-          if (start.chain.length > MAX_CHAIN || start.idempotencyKey.length > MAX_KEY) throw failure('malformed-message', 'a call chain or idempotency key beyond its bounds')
+          if (start.chain.length > MAX_CHAIN || start.idempotencyKey.length > MAX_KEY)
+            throw failure('malformed-message', 'a call chain or idempotency key beyond its bounds')
           incoming = new Incoming(frame.start.arguments, (bytes) => (release = host.admission.reserve(bytes)))
         } else if (frame.chunk && incoming !== undefined && !incoming.complete) incoming.push(frame.chunk)
         else throw failure('malformed-message', 'a frame that belongs to nothing')

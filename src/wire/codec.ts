@@ -120,7 +120,10 @@ export const encode = (value: Value): Encoded => {
   const segments: SegmentOut[] = []
   const body = packr.pack(lower(value, segments, 0, ''))
   if (body.byteLength > limits.bodyBytes) {
-    throw failure('too-large', `plain data of ${body.byteLength} bytes; the most is ${limits.bodyBytes}: send numbers as a Tensor and pages of long lists`)
+    throw failure(
+      'too-large',
+      `plain data of ${body.byteLength} bytes; the most is ${limits.bodyBytes}: send numbers as a Tensor and pages of long lists`,
+    )
   }
   return { body, segments, segmentBytes: checkHeads(segments) }
 }

@@ -62,4 +62,3 @@ export const failureOf = (error: ServiceError): ActiveStorageError => {
     return plain(error)
   }
 }
-

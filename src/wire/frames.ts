@@ -68,7 +68,8 @@ export class Incoming {
    * @throws ActiveStorageError `malformed-message`, `too-large`
    */
   constructor(message: ValueMessage, reserve: (bytes: number) => void = () => undefined) {
-    if (message.body.byteLength > limits.bodyBytes) throw failure('too-large', `plain data of ${message.body.byteLength} bytes; the most is ${limits.bodyBytes}`)
+    if (message.body.byteLength > limits.bodyBytes)
+      throw failure('too-large', `plain data of ${message.body.byteLength} bytes; the most is ${limits.bodyBytes}`)
     this.#body = message.body
     this.#heads = headsOf(message)
     const total = checkHeads(this.#heads)
@@ -104,7 +105,8 @@ export class Incoming {
     let from = 0
     while (from < chunk.byteLength) {
       const part = this.#parts[this.#part]
-      if (part === undefined || this.complete) throw failure('malformed-message', `${chunk.byteLength - from} bytes more than the segments announce`)
+      if (part === undefined || this.complete)
+        throw failure('malformed-message', `${chunk.byteLength - from} bytes more than the segments announce`)
       const count = Math.min(part.byteLength - this.#filled, chunk.byteLength - from)
       part.set(chunk.subarray(from, from + count), this.#filled)
       this.#filled += count

@@ -42,7 +42,11 @@ export const scan = (bytes: Uint8Array): void => {
     const type = view.getInt8(take(1))
     if (!allowed.has(type)) throw malformed(start, `extension type ${type} is not part of this protocol`)
     const size = type === extensions.segment ? 4 : type === extensions.undefined || type === extensions.negativeZero ? 1 : length
-    if (size !== length || (type === extensions.timestamp && ![4, 8, 12].includes(length)) || (type === extensions.content && length > 512)) {
+    if (
+      size !== length ||
+      (type === extensions.timestamp && ![4, 8, 12].includes(length)) ||
+      (type === extensions.content && length > 512)
+    ) {
       throw malformed(start, `extension type ${type} of ${length} bytes`)
     }
     take(length)

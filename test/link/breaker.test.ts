@@ -5,7 +5,11 @@ import { createBreaker } from '../../src/link/breaker.ts'
 const clocked = (random = 0.5) => {
   let time = 1000
   const breaker = createBreaker({ failures: 3, coolMs: 100, now: () => time, random: () => random })
-  return { breaker, wait: (ms: number) => void (time += ms), fail: (times: number) => Array.from({ length: times }, () => breaker.failed()) }
+  return {
+    breaker,
+    wait: (ms: number) => void (time += ms),
+    fail: (times: number) => Array.from({ length: times }, () => breaker.failed()),
+  }
 }
 
 test('a breaker opens after so many failures in a row, and no fewer', () => {
@@ -56,7 +60,10 @@ test('each probe that fails doubles the pause, up to a minute', () => {
 })
 
 test('pauses are spread by a quarter either way', () => {
-  for (const [random, pause] of [[0, 75], [1, 125]] as const) {
+  for (const [random, pause] of [
+    [0, 75],
+    [1, 125],
+  ] as const) {
     const { breaker, wait, fail } = clocked(random)
     fail(3)
     wait(pause - 1)

@@ -13,7 +13,21 @@ transportContract('gRPC to a storage node', async (t, objects) => linkTo(t, (awa
 
 test('addresses are host:port, IPv6 in brackets', () => {
   for (const good of ['edge-7:7070', '127.0.0.1:0', '[::1]:7070', 'a.b.example:65535']) assert.equal(checkAddress(good), good)
-  for (const bad of ['', 'edge-7', ':7070', 'edge-7:', 'edge-7:x', 'edge-7:65536', '::1:7070', 'http://edge-7:7070', 'unix:/tmp/x', 'dns:///edge-7:7070', 'a b:1', 'edge-7:7070\n', '[::1:7070']) {
+  for (const bad of [
+    '',
+    'edge-7',
+    ':7070',
+    'edge-7:',
+    'edge-7:x',
+    'edge-7:65536',
+    '::1:7070',
+    'http://edge-7:7070',
+    'unix:/tmp/x',
+    'dns:///edge-7:7070',
+    'a b:1',
+    'edge-7:7070\n',
+    '[::1:7070',
+  ]) {
     assert.throws(() => checkAddress(bad), { code: 'invalid-argument', message: /host:port/ }, bad)
   }
 })

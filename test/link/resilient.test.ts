@@ -70,7 +70,13 @@ test('a stateful call that was refused at the door is made again', async () => {
 })
 
 test('what would fail again is not made again', async () => {
-  for (const error of [failure('bad-sample', 'x'), failure('deadline-exceeded', 'x'), failure('cancelled', 'x'), failure('internal', 'x'), failureWith('missing-inputs', 'x', { hashes: [] })]) {
+  for (const error of [
+    failure('bad-sample', 'x'),
+    failure('deadline-exceeded', 'x'),
+    failure('cancelled', 'x'),
+    failure('internal', 'x'),
+    failureWith('missing-inputs', 'x', { hashes: [] }),
+  ]) {
     const { transport, made } = failingWith([error])
     await failing(transport.call(callOf('movable')), error.code)
     assert.equal(made.length, 1)
@@ -124,7 +130,10 @@ test('a caller that gives up during a pause is cancelled at once', async () => {
 })
 
 test('a site that does not answer is not asked any more, and calls fail at once', async () => {
-  const { transport, made, breaker } = failingWith(Array.from({ length: 99 }, gone), { breaker: createBreaker({ failures: 3 }), attempts: 1 })
+  const { transport, made, breaker } = failingWith(Array.from({ length: 99 }, gone), {
+    breaker: createBreaker({ failures: 3 }),
+    attempts: 1,
+  })
   for (let i = 0; i < 10; i++) await failing(transport.call(callOf('movable')), 'unavailable')
   assert.equal(made.length, 3)
   assert.equal(breaker.up, false)
@@ -136,8 +145,12 @@ test('a site that does not answer is not asked any more, and calls fail at once'
 
 test('an error that the site sends shows that it lives', async () => {
   const breaker = createBreaker({ failures: 2 })
-  const { transport } = failingWith([gone(), failure('bad-sample', 'x'), gone(), failure('not-found', 'x'), gone()], { breaker, attempts: 1 })
-  for (const code of ['unavailable', 'bad-sample', 'unavailable', 'not-found', 'unavailable'] as const) await failing(transport.call(callOf('movable')), code)
+  const { transport } = failingWith([gone(), failure('bad-sample', 'x'), gone(), failure('not-found', 'x'), gone()], {
+    breaker,
+    attempts: 1,
+  })
+  for (const code of ['unavailable', 'bad-sample', 'unavailable', 'not-found', 'unavailable'] as const)
+    await failing(transport.call(callOf('movable')), code)
   assert.ok(breaker.up)
 })
 

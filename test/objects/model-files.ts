@@ -20,11 +20,19 @@ export const modelWithExternal = (location: string, place: (typeof places)[numbe
     sparse: [{ ...plain, sparseInitializer: [{ values: [{ name: 'v' }], indices: [tensor] }] }],
     doubled: [{ ...plain, initializer: [tensor] }, plain],
   }[place]
-  return Buffer.from(ModelProto.encode({ irVersion: 8, opsetImport: [{ domain: '', version: 17 }], graph, ...(place === 'function' && { functions: [{ node: [node] }] }) }).finish())
+  return Buffer.from(
+    ModelProto.encode({
+      irVersion: 8,
+      opsetImport: [{ domain: '', version: 17 }],
+      graph,
+      ...(place === 'function' && { functions: [{ node: [node] }] }),
+    }).finish(),
+  )
 }
 
 const varint = (value: number): number[] => (value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)])
-const within = (field: number, content: Buffer) => Buffer.concat([Buffer.from(varint((field << 3) | 2)), Buffer.from(varint(content.length)), content])
+const within = (field: number, content: Buffer) =>
+  Buffer.concat([Buffer.from(varint((field << 3) | 2)), Buffer.from(varint(content.length)), content])
 
 /** A graph that nests as many graphs; written by hand, since protobufjs itself stops at some depth. */
 export const nestedModel = (depth: number): Buffer => {

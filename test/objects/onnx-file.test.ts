@@ -23,9 +23,23 @@ test('external tensors are found wherever they hide', () => {
 })
 
 test('a location outside the folder is refused, wherever it hides', () => {
-  for (const location of ['/etc/passwd', '../secret', 'a/../../secret', 'a\\..\\..\\secret', '\\\\host\\share', 'C:\\secret', 'c:secret', '', 'a\0b']) {
+  for (const location of [
+    '/etc/passwd',
+    '../secret',
+    'a/../../secret',
+    'a\\..\\..\\secret',
+    '\\\\host\\share',
+    'C:\\secret',
+    'c:secret',
+    '',
+    'a\0b',
+  ]) {
     for (const inside of places) {
-      assert.throws(() => inspectOnnx(modelWithExternal(location, inside)), { code: 'bad-model', message: /outside its own folder/ }, `${location} in ${inside}`)
+      assert.throws(
+        () => inspectOnnx(modelWithExternal(location, inside)),
+        { code: 'bad-model', message: /outside its own folder/ },
+        `${location} in ${inside}`,
+      )
     }
   }
 })
@@ -37,7 +51,13 @@ test('graphs nested too deep are refused', () => {
 
 test('what is no ONNX file, or a part of one, is bad-model with a remedy', () => {
   const whole = faceModel()
-  for (const bytes of [Buffer.alloc(0), Buffer.from('a text file'), whole.subarray(0, 100), whole.subarray(0, whole.length / 2), whole.subarray(0, -5)]) {
+  for (const bytes of [
+    Buffer.alloc(0),
+    Buffer.from('a text file'),
+    whole.subarray(0, 100),
+    whole.subarray(0, whole.length / 2),
+    whole.subarray(0, -5),
+  ]) {
     assert.throws(() => inspectOnnx(bytes), { code: 'bad-model', message: /again/ }, `${bytes.length} bytes`)
   }
 })

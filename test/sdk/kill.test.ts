@@ -5,7 +5,12 @@ import { bytesOf } from '../../src/core/tensor.ts'
 import { photoFolder, randomPipeline } from '../support/material.ts'
 import { startNodeProcess, temporaryFolder } from '../support/node-process.ts'
 
-const summary = ({ ids, data, epoch, index }: Batch<Tensor>) => ({ ids, epoch, index, bytes: Buffer.from(bytesOf(data)).toString('base64') })
+const summary = ({ ids, data, epoch, index }: Batch<Tensor>) => ({
+  ids,
+  epoch,
+  index,
+  bytes: Buffer.from(bytesOf(data)).toString('base64'),
+})
 
 const loaderOf = (client: Client) =>
   dataLoader({ dataset: client.object(dataset, 'photos'), pipeline: randomPipeline, batchSize: 1, shuffle: true, seed: 3, prefetch: 2 })
@@ -26,7 +31,14 @@ const nothing = () => Promise.resolve()
 test('a cloud node killed in mid-iteration: no batch is lost, doubled or changed', async () => {
   await using folder = await temporaryFolder()
   await using edge = await startNodeProcess(`${folder.path}/edge`, ['--name', 'edge', '--adopt', photoFolder])
-  await using cloud = await startNodeProcess(`${folder.path}/cloud`, ['--name', 'cloud', '--tier', 'cloud', '--peer', `edge=${edge.address}`])
+  await using cloud = await startNodeProcess(`${folder.path}/cloud`, [
+    '--name',
+    'cloud',
+    '--tier',
+    'cloud',
+    '--peer',
+    `edge=${edge.address}`,
+  ])
   await using client = await connect({ node: edge.address, cloud: cloud.address, policy: { yaml: 'version: 1\nstrategy: cloud\n' } })
   await client.object(dataset, 'photos').adopt(photoFolder, { include: 'sample*.jpg' })
   const loader = loaderOf(client)
@@ -35,9 +47,15 @@ test('a cloud node killed in mid-iteration: no batch is lost, doubled or changed
 
   const seen = await collect(client.wrap(loader).epoch, 5, cloud.kill)
   assert.deepEqual(seen, expected)
-  const places = client.decisions().filter(({ failed }) => !failed).map(({ ranOn }) => ranOn[0])
+  const places = client
+    .decisions()
+    .filter(({ failed }) => !failed)
+    .map(({ ranOn }) => ranOn[0])
   assert.ok(places.includes('cloud'), 'the cloud ran batches before it died')
-  assert.ok(places.some((place) => place !== 'cloud'), 'another site ran batches after it')
+  assert.ok(
+    places.some((place) => place !== 'cloud'),
+    'another site ran batches after it',
+  )
 })
 
 test('the home of the data killed in mid-iteration: the loop goes on where the content is kept', async () => {
@@ -52,7 +70,10 @@ test('the home of the data killed in mid-iteration: the loop goes on where the c
   // The list of samples is read at the start of an epoch, so the node dies within the last.
   const seen = await collect(client.wrap(loader).epoch, 14, edge.kill)
   assert.deepEqual(seen, expected)
-  const places = client.decisions().filter(({ failed }) => !failed).map(({ ranOn }) => ranOn[0])
+  const places = client
+    .decisions()
+    .filter(({ failed }) => !failed)
+    .map(({ ranOn }) => ranOn[0])
   assert.deepEqual(new Set<string | undefined>(places), new Set(['edge', 'local']))
 })
 

@@ -1,12 +1,27 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { bytesOf } from '../../src/core/tensor.ts'
-import { type Batch, type BatchData, type Client, connect, createStorageNode, dataLoader, dataset, model, site, type StorageNode, Tensor, withCall } from '../../src/index.ts'
+import {
+  type Batch,
+  type BatchData,
+  type Client,
+  connect,
+  createStorageNode,
+  dataLoader,
+  dataset,
+  model,
+  site,
+  type StorageNode,
+  Tensor,
+  withCall,
+} from '../../src/index.ts'
 import { blazeFace, facePipeline, photoFile, photoFolder, randomPipeline } from '../support/material.ts'
 import { temporaryFolder } from '../support/node-process.ts'
 
 const bytes = (data: BatchData) =>
-  data instanceof Tensor ? Buffer.from(bytesOf(data)).toString('base64') : Object.entries(data).map(([name, tensor]) => `${name} ${tensor.shape.join('x')} ${Buffer.from(bytesOf(tensor)).toString('base64')}`)
+  data instanceof Tensor
+    ? Buffer.from(bytesOf(data)).toString('base64')
+    : Object.entries(data).map(([name, tensor]) => `${name} ${tensor.shape.join('x')} ${Buffer.from(bytesOf(tensor)).toString('base64')}`)
 const all = async (batches: AsyncIterable<Batch<BatchData>>) => {
   const seen = []
   for await (const { ids, data, labels, epoch, index } of batches) seen.push({ ids, labels, epoch, index, data: bytes(data) })
@@ -22,7 +37,11 @@ describe('a wrapped loader', () => {
   let stranger: StorageNode
   const clients: Client[] = []
   const clientOf = async (strategy: string, far = cloud) => {
-    const client = await connect({ node: edge.address, cloud: far.address, policy: { yaml: `version: 1\nstrategy: ${strategy}\nthreshold: { offloadAboveBytes: 100KiB }\n` } })
+    const client = await connect({
+      node: edge.address,
+      cloud: far.address,
+      policy: { yaml: `version: 1\nstrategy: ${strategy}\nthreshold: { offloadAboveBytes: 100KiB }\n` },
+    })
     clients.push(client)
     return client
   }
@@ -45,8 +64,15 @@ describe('a wrapped loader', () => {
     const client = await clientOf('local')
     const options = { pipeline: randomPipeline, batchSize: 4, shuffle: true, seed: 9 }
     const expected = await all(dataLoader({ dataset: client.object(dataset, 'photos'), ...options }).epoch(3))
-    assert.deepEqual(expected.map(({ ids }) => ids.length), [4, 2])
-    assert.notDeepEqual(expected.flatMap(({ ids }) => ids), expected.flatMap(({ ids }) => ids).toSorted(), 'the epoch is shuffled')
+    assert.deepEqual(
+      expected.map(({ ids }) => ids.length),
+      [4, 2],
+    )
+    assert.notDeepEqual(
+      expected.flatMap(({ ids }) => ids),
+      expected.flatMap(({ ids }) => ids).toSorted(),
+      'the epoch is shuffled',
+    )
     for (const strategy of strategies) {
       const other = await clientOf(strategy)
       assert.deepEqual(await all(other.wrap(dataLoader({ dataset: 'photos', ...options })).epoch(3)), expected, strategy)
@@ -56,7 +82,8 @@ describe('a wrapped loader', () => {
   test('gives the same model outputs under every strategy', async () => {
     const options = { dataset: 'photos', pipeline: facePipeline, model: 'faces', batchSize: 3 } as const
     const expected = await all((await clientOf('local')).wrap(dataLoader(options)).epoch(0))
-    for (const strategy of strategies) assert.deepEqual(await all((await clientOf(strategy)).wrap(dataLoader(options)).epoch(0)), expected, strategy)
+    for (const strategy of strategies)
+      assert.deepEqual(await all((await clientOf(strategy)).wrap(dataLoader(options)).epoch(0)), expected, strategy)
   })
 
   test('iterated twice it goes from epoch to epoch', async () => {
@@ -107,7 +134,10 @@ describe('a wrapped loader', () => {
     const faces = await client.object(model, 'faces').describe()
     const outputs = []
     for await (const batch of client.wrap(source()).map(facePipeline).forward(faces)) outputs.push(batch)
-    assert.deepEqual(outputs.map(({ ids, labels, index }) => ({ ids, labels, index })), [{ ids: ['a', 'b'], labels: [1, 0], index: 0 }])
+    assert.deepEqual(
+      outputs.map(({ ids, labels, index }) => ({ ids, labels, index })),
+      [{ ids: ['a', 'b'], labels: [1, 0], index: 0 }],
+    )
     const direct = await all(client.wrap(dataLoader({ dataset: 'photos', pipeline: facePipeline, model: 'faces', batchSize: 2 })).epoch(0))
     assert.deepEqual(bytes(outputs[0]!.data), direct[0]?.data, 'the same as the loader over the same photos')
     assert.ok(client.decisions().some(({ call }) => call.startsWith('pipeline.')))
@@ -115,7 +145,9 @@ describe('a wrapped loader', () => {
 
   test('a reader that stops early leaves nothing running', async () => {
     const client = await clientOf('node')
-    for await (const batch of client.wrap(dataLoader({ dataset: 'photos', pipeline: randomPipeline, batchSize: 1, prefetch: 4 })).epoch(0)) {
+    for await (const batch of client
+      .wrap(dataLoader({ dataset: 'photos', pipeline: randomPipeline, batchSize: 1, prefetch: 4 }))
+      .epoch(0)) {
       assert.equal(batch.index, 0)
       break
     }
@@ -124,7 +156,10 @@ describe('a wrapped loader', () => {
   })
 
   test('a loader over a name alone says that it must be wrapped', async () => {
-    await assert.rejects(async () => all(dataLoader({ dataset: 'photos', pipeline: randomPipeline, batchSize: 1 }).epoch(0)), /\[invalid-argument\] .*wrap the loader/)
+    await assert.rejects(
+      async () => all(dataLoader({ dataset: 'photos', pipeline: randomPipeline, batchSize: 1 }).epoch(0)),
+      /\[invalid-argument\] .*wrap the loader/,
+    )
   })
 
   test('every decision keeps its reason and what it cost', async () => {

@@ -50,7 +50,12 @@ const hugePng = (width: number, height: number) => {
   header.writeUInt32BE(width, 0)
   header.writeUInt32BE(height, 4)
   header.set([8, 2, 0, 0, 0], 8)
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), pngChunk('IHDR', header), pngChunk('IDAT', deflateSync(Buffer.alloc(1000))), pngChunk('IEND', Buffer.alloc(0))])
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    pngChunk('IHDR', header),
+    pngChunk('IDAT', deflateSync(Buffer.alloc(1000))),
+    pngChunk('IEND', Buffer.alloc(0)),
+  ])
 }
 
 const spec: PipelineSpec = { ops: [{ op: 'decode' }, { op: 'resize', width: 32, height: 32 }, { op: 'normalize' }] }
@@ -81,10 +86,19 @@ void suite('bad input', () => {
     assert.ok(error.origin.object !== undefined && error.origin.method !== undefined && error.origin.site === 'node')
     await stillServes()
   }
-  const run = (id: string, bytes: Uint8Array) => object(pipeline).run(spec, [{ id: 'good.jpg', content: photo(1) }, { id, content: bytes }], key)
+  const run = (id: string, bytes: Uint8Array) =>
+    object(pipeline).run(
+      spec,
+      [
+        { id: 'good.jpg', content: photo(1) },
+        { id, content: bytes },
+      ],
+      key,
+    )
 
   test('a truncated JPEG', () => refused(run('cut.jpg', photo(2).subarray(0, photo(2).length / 2)), 'bad-sample', /cut\.jpg/))
-  test('a PNG that claims 60000x60000 pixels', () => refused(run('huge.png', hugePng(60_000, 60_000)), 'bad-sample', /huge\.png.*(60000|pixels)/))
+  test('a PNG that claims 60000x60000 pixels', () =>
+    refused(run('huge.png', hugePng(60_000, 60_000)), 'bad-sample', /huge\.png.*(60000|pixels)/))
   test('a PNG that claims more than its data holds', () => refused(run('short.png', hugePng(5000, 5000)), 'bad-sample', /short\.png/))
   test('a text file named .jpg', () => refused(run('notes.jpg', Buffer.from('these are notes')), 'bad-sample', /notes\.jpg/))
   test('an empty sample', () => refused(run('empty.jpg', Buffer.alloc(0)), 'bad-sample', /empty\.jpg/))
@@ -95,7 +109,14 @@ void suite('bad input', () => {
     await refused(object(pipeline).run(spec, [sample], key), 'bad-sample', /notes\.jpg/)
   })
   test('a good sample beside them', async () => {
-    const batch = await object(pipeline).run(spec, [{ id: 'a', content: photo(1) }, { id: 'b', content: photo(6) }], key)
+    const batch = await object(pipeline).run(
+      spec,
+      [
+        { id: 'a', content: photo(1) },
+        { id: 'b', content: photo(6) },
+      ],
+      key,
+    )
     assert.deepEqual([batch.dtype, batch.shape[0]], ['float32', 2])
   })
   test('a pipeline that is none', () => {
@@ -105,7 +126,12 @@ void suite('bad input', () => {
   test('arguments of the wrong type', async () => {
     const wrong: unknown = 5
     const photos = object(dataset, 'photos')
-    for (const call of [() => object(pipeline).run(spec, wrong as never, key), () => photos.put(wrong as never), () => photos.put([wrong as never]), () => object(model).put(wrong as never)]) {
+    for (const call of [
+      () => object(pipeline).run(spec, wrong as never, key),
+      () => photos.put(wrong as never),
+      () => photos.put([wrong as never]),
+      () => object(model).put(wrong as never),
+    ]) {
       assert.notEqual((await failingAny(call())).code, 'internal')
       await stillServes()
     }
@@ -113,9 +139,16 @@ void suite('bad input', () => {
 
   test('a truncated model', () => refused(object(model).put(faceModel().subarray(0, 200_000)), 'bad-model', /again/))
   test('a model of text', () => refused(object(model).put(Buffer.from('this is no model')), 'bad-model', /again/))
-  test('a model with data outside its folder', () => refused(object(model).put(modelWithExternal('../../etc/passwd'), { '../../etc/passwd': Buffer.from('x') }), 'bad-model', /outside its own folder/))
-  test('a model whose data did not come with it', () => refused(object(model).put(modelWithExternal('weights.bin')), 'bad-model', /weights\.bin.*put the model from its folder/))
-  test('a model that onnxruntime refuses', () => refused(object(model).put(modelWithExternal('weights.bin'), { 'weights.bin': Buffer.from('few') }), 'bad-model', /onnxruntime/))
+  test('a model with data outside its folder', () =>
+    refused(
+      object(model).put(modelWithExternal('../../etc/passwd'), { '../../etc/passwd': Buffer.from('x') }),
+      'bad-model',
+      /outside its own folder/,
+    ))
+  test('a model whose data did not come with it', () =>
+    refused(object(model).put(modelWithExternal('weights.bin')), 'bad-model', /weights\.bin.*put the model from its folder/))
+  test('a model that onnxruntime refuses', () =>
+    refused(object(model).put(modelWithExternal('weights.bin'), { 'weights.bin': Buffer.from('few') }), 'bad-model', /onnxruntime/))
   test('a model that was refused leaves no object', () => refused(object(model).describe(), 'not-found', /main/))
 
   test('tensors of the wrong name, dtype and shape', async () => {
@@ -127,8 +160,16 @@ void suite('bad input', () => {
     const size = sides.reduce((product, side) => product * side, 1)
     const good = new Tensor('float32', new Float32Array(size), sides)
     const bad = (name: string, tensor: Tensor) => face.forward(source, { [name]: tensor })
-    await refused(bad(input.name, new Tensor('float64', new Float64Array(size), sides)), 'tensor-mismatch', /needs float32 .* given float64/)
-    await refused(bad(input.name, new Tensor('float32', new Float32Array(size / 2), [sides[0]!, sides[1]! / 2, ...sides.slice(2)])), 'tensor-mismatch', /needs float32 \[.*given float32 \[/)
+    await refused(
+      bad(input.name, new Tensor('float64', new Float64Array(size), sides)),
+      'tensor-mismatch',
+      /needs float32 .* given float64/,
+    )
+    await refused(
+      bad(input.name, new Tensor('float32', new Float32Array(size / 2), [sides[0]!, sides[1]! / 2, ...sides.slice(2)])),
+      'tensor-mismatch',
+      /needs float32 \[.*given float32 \[/,
+    )
     await refused(bad(input.name, new Tensor('float32', new Float32Array(4), [2, 2])), 'tensor-mismatch', /given float32 \[.*2\]/)
     await refused(bad('another', good), 'tensor-mismatch', new RegExp(`no input "another"; it has ${input.name}`))
     await refused(face.forward(source, {}), 'tensor-mismatch', /is missing/)
@@ -171,24 +212,60 @@ void suite('bad input', () => {
   test('a raw call that is right', async () => assert.equal(await raw([starting({ arguments: tensorArgument() })]), undefined))
   test('a tensor whose declared size disagrees with its bytes', async () => {
     const head = tensorArgument()
-    const declared = (shape: readonly number[], byteLength: number) => ({ ...head, segments: [{ dtype: 'float32', shape: [...shape], byteLength }] })
+    const declared = (shape: readonly number[], byteLength: number) => ({
+      ...head,
+      segments: [{ dtype: 'float32', shape: [...shape], byteLength }],
+    })
     await rawRefused([starting({ arguments: declared([5], 16) })], 'malformed-message', /segment 0.*need 20 bytes/)
     await rawRefused([starting({ arguments: declared([5], 20) })], 'malformed-message', /announce 20 bytes, 16 came/)
     await rawRefused([starting({ arguments: declared([2 ** 20, 2 ** 20, 2 ** 20], 16) })], 'malformed-message', /segment 0/)
-    await rawRefused([starting({ arguments: { ...declared([1_000_000], 4_000_000), inline: Buffer.alloc(0) } }), { chunk: Buffer.alloc(3_999_999) }], 'malformed-message', /before its arguments were whole/)
-    await rawRefused([starting({ arguments: { ...declared([1_000_000], 4_000_000), inline: Buffer.alloc(0) } }), { chunk: Buffer.alloc(4_000_001) }], 'malformed-message', /1 bytes more/)
-    await rawRefused([starting({ arguments: { ...head, segments: [{ dtype: 'bytes', shape: [], byteLength: limits.valueBytes + 1 }], inline: Buffer.alloc(0) } })], 'too-large', /the most is/)
+    await rawRefused(
+      [starting({ arguments: { ...declared([1_000_000], 4_000_000), inline: Buffer.alloc(0) } }), { chunk: Buffer.alloc(3_999_999) }],
+      'malformed-message',
+      /before its arguments were whole/,
+    )
+    await rawRefused(
+      [starting({ arguments: { ...declared([1_000_000], 4_000_000), inline: Buffer.alloc(0) } }), { chunk: Buffer.alloc(4_000_001) }],
+      'malformed-message',
+      /1 bytes more/,
+    )
+    await rawRefused(
+      [
+        starting({
+          arguments: { ...head, segments: [{ dtype: 'bytes', shape: [], byteLength: limits.valueBytes + 1 }], inline: Buffer.alloc(0) },
+        }),
+      ],
+      'too-large',
+      /the most is/,
+    )
   })
   test('frames in the wrong order', async () => {
     await rawRefused([], 'malformed-message', /before its arguments were whole/)
     await rawRefused([{ chunk: Buffer.alloc(5) }], 'malformed-message', /belongs to nothing/)
     await rawRefused([{}], 'malformed-message', /belongs to nothing/)
-    await rawRefused([{ start: { type: 'site', object: 'main', method: 'echo', callId: 'raw-client-1' } }], 'malformed-message', /without arguments/)
-    const waiting = { ...outgoing([]).head, body: outgoing([new Uint8Array(2000)]).head.body ?? Buffer.alloc(0), segments: [{ dtype: 'bytes', shape: [], byteLength: 1_000_000 }], inline: Buffer.alloc(0) }
+    await rawRefused(
+      [{ start: { type: 'site', object: 'main', method: 'echo', callId: 'raw-client-1' } }],
+      'malformed-message',
+      /without arguments/,
+    )
+    const waiting = {
+      ...outgoing([]).head,
+      body: outgoing([new Uint8Array(2000)]).head.body ?? Buffer.alloc(0),
+      segments: [{ dtype: 'bytes', shape: [], byteLength: 1_000_000 }],
+      inline: Buffer.alloc(0),
+    }
     await rawRefused([starting({ arguments: waiting }), starting()], 'malformed-message', /starts twice/)
   })
   test('a body that is no MessagePack, holds records, a foreign extension or "__proto__"', async () => {
-    for (const body of [Buffer.from([0xc1]), Buffer.from([0xd4, 0x72, 0x40]), Buffer.from([0x91, 0xd4, 0x74, 0]), Buffer.from([0x91, 0x81, 0xa9, ...Buffer.from('__proto__'), 0x80]), Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]), Buffer.alloc(0), Buffer.from([0x90, 0x90])]) {
+    for (const body of [
+      Buffer.from([0xc1]),
+      Buffer.from([0xd4, 0x72, 0x40]),
+      Buffer.from([0x91, 0xd4, 0x74, 0]),
+      Buffer.from([0x91, 0x81, 0xa9, ...Buffer.from('__proto__'), 0x80]),
+      Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]),
+      Buffer.alloc(0),
+      Buffer.from([0x90, 0x90]),
+    ]) {
       await rawRefused([starting({ arguments: { body, segments: [], inline: Buffer.alloc(0) } })], 'malformed-message', /MessagePack/)
     }
     await rawRefused([starting({ arguments: outgoing({ not: 'a list' }).head })], 'malformed-message', /not a list/)
@@ -208,7 +285,15 @@ void suite('bad input', () => {
     call.on('data', () => undefined)
     const ended = new Promise<void>((resolve) => call.on('status', () => resolve()))
     call.on('error', () => undefined)
-    call.write(starting({ arguments: { body: outgoing([new Uint8Array(2000)]).head.body ?? Buffer.alloc(0), segments: [{ dtype: 'bytes', shape: [], byteLength: 1_000_000 }], inline: Buffer.alloc(0) } }))
+    call.write(
+      starting({
+        arguments: {
+          body: outgoing([new Uint8Array(2000)]).head.body ?? Buffer.alloc(0),
+          segments: [{ dtype: 'bytes', shape: [], byteLength: 1_000_000 }],
+          inline: Buffer.alloc(0),
+        },
+      }),
+    )
     call.write({ chunk: Buffer.alloc(1000) }, () => call.cancel())
     await ended
     client.close()

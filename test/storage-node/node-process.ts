@@ -39,7 +39,10 @@ export const startNodeProcess = async (t: TestContext, args: readonly string[]):
   let stderr = ''
   child.stderr.on('data', (text: Buffer) => (stderr += text.toString()))
   const lines = createInterface({ input: child.stdout })
-  const line = await Promise.race([once(lines, 'line').then(([first]: string[]) => first ?? ''), ended.then((how) => assert.fail(`the node ended with ${how}: ${stderr}`))])
+  const line = await Promise.race([
+    once(lines, 'line').then(([first]: string[]) => first ?? ''),
+    ended.then((how) => assert.fail(`the node ended with ${how}: ${stderr}`)),
+  ])
   return { address: addressIn(line), child, ended }
 }
 

@@ -148,7 +148,9 @@ test('the standard health service says SERVING, and NOT_SERVING when the node st
   assert.ok(Check !== undefined && Watch !== undefined)
   const check = (name: string) =>
     new Promise<unknown>((resolve, reject) => {
-      client.makeUnaryRequest(Check.path, Check.requestSerialize, Check.responseDeserialize, { service: name }, (error, answer) => (error === null ? resolve(answer) : reject(error)))
+      client.makeUnaryRequest(Check.path, Check.requestSerialize, Check.responseDeserialize, { service: name }, (error, answer) =>
+        error === null ? resolve(answer) : reject(error),
+      )
     })
   assert.deepEqual(await check(''), { status: 'SERVING' })
   assert.deepEqual(await check('active_storage.v1.StorageNode'), { status: 'SERVING' })
@@ -173,7 +175,10 @@ test('server reflection lists the service', async (t) => {
   const folder = dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json'))
   const definition = loadSync(join(folder, 'build/proto/grpc/reflection/v1/reflection.proto'), { enums: String, oneofs: true })
   assert.ok(loadPackageDefinition(definition)['grpc'] !== undefined)
-  const service = definition['grpc.reflection.v1.ServerReflection'] as Record<string, { path: string; requestSerialize: (value: object) => Buffer; responseDeserialize: (bytes: Buffer) => unknown }>
+  const service = definition['grpc.reflection.v1.ServerReflection'] as Record<
+    string,
+    { path: string; requestSerialize: (value: object) => Buffer; responseDeserialize: (bytes: Buffer) => unknown }
+  >
   const { path, requestSerialize, responseDeserialize } = service['ServerReflectionInfo']!
   const client = new Client(node.address, credentials.createInsecure())
   t.after(() => client.close())
@@ -200,7 +205,10 @@ test('a folder outside --adopt is refused, also by a link that leads out, and on
   await failing(set.adopt(join(photos, '..', 'secrets')), 'permission-denied')
   await failing(set.count(), 'not-found')
   assert.deepEqual(await set.adopt(photos, { labels: 'folder' }), { added: 1, count: 1, bytes: 7 })
-  assert.deepEqual((await set.list({})).map(({ id, label }) => [id, label]), [['cats/a.jpg', 'cats']])
+  assert.deepEqual(
+    (await set.list({})).map(({ id, label }) => [id, label]),
+    [['cats/a.jpg', 'cats']],
+  )
   await failing(set.adopt(join(base, 'none')), 'not-found')
 
   const closed = await startNode(t, { name: 'closed' })

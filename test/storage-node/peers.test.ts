@@ -36,7 +36,13 @@ test('a node fetches inputs from its peer by hash, counts their bytes, and keeps
   const { reports, run } = reported(t, b)
   const there = await run(spec, samples, key)
   const again = await run(spec, samples, key)
-  assert.deepEqual(reports.map(({ bytesFetched, site: where }) => [where, bytesFetched]), [['b', total], ['b', 0]])
+  assert.deepEqual(
+    reports.map(({ bytesFetched, site: where }) => [where, bytesFetched]),
+    [
+      ['b', total],
+      ['b', 0],
+    ],
+  )
   assert.ok(reports[0]!.fetchMs > 0 && reports[1]!.fetchMs === 0)
   assert.ok(reports[0]!.bytesSent < 2000, 'the client sent references, not the photos')
 
@@ -56,7 +62,10 @@ test('many calls at once fetch each input once', async (t) => {
   const samples = await photosOn(t, a)
   const { reports, run } = reported(t, b)
   await Promise.all(Array.from({ length: 8 }, () => run(spec, samples, key)))
-  assert.equal(reports.reduce((sum, { bytesFetched }) => sum + bytesFetched, 0), total)
+  assert.equal(
+    reports.reduce((sum, { bytesFetched }) => sum + bytesFetched, 0),
+    total,
+  )
 })
 
 test('without its home as a peer the inputs are missing, and go on where the client supplies them', async (t) => {
@@ -70,13 +79,16 @@ test('without its home as a peer the inputs are missing, and go on where the cli
   assert.deepEqual(details, { hashes: samples.map((sample) => sample.content.hash) })
 
   const store = remote(linkTo(t, b.address, 'b'), content)
-  assert.deepEqual(await store.supply([1, 2, 3].map((number) => photo(number as 1))), samples.map((sample) => sample.content.hash))
+  assert.deepEqual(
+    await store.supply([1, 2, 3].map((number) => photo(number as 1))),
+    samples.map((sample) => sample.content.hash),
+  )
   assert.deepEqual(await store.has([samples[0]!.content.hash, '0'.repeat(64)]), [true, false])
   assert.deepEqual((await run(spec, samples, key)).shape[0], 3)
   assert.equal(reports.at(-1)?.bytesFetched, 0)
 })
 
-test('a reference names a site, never an address: a stranger\'s name is missing, and the peer that is gone as well', async (t) => {
+test("a reference names a site, never an address: a stranger's name is missing, and the peer that is gone as well", async (t) => {
   const a = await startNode(t, { name: 'a' })
   const b = await startNode(t, { name: 'b', peers: { a: a.address } })
   const [sample] = await photosOn(t, a)
@@ -99,7 +111,7 @@ test('a hash that the peer does not have is missing, beside those that it has', 
   assert.equal((await run(spec, samples, key)).shape[0], 3)
 })
 
-test('two nodes that are each other\'s peers do not ask in a circle', async (t) => {
+test("two nodes that are each other's peers do not ask in a circle", async (t) => {
   const a = await startNode(t, { name: 'a' })
   const b = await startNode(t, { name: 'b', peers: { a: a.address } })
   const lost = new ContentRef('0'.repeat(64), 5, 'b')
@@ -112,7 +124,13 @@ test('a model of one node runs on another, with the same bits', async (t) => {
   const home = remote(linkTo(t, a.address, 'a'), model, 'face')
   const source = await home.put(faceModel())
   const sides = source.inputs[0]!.shape.map(Number)
-  const feeds = { [source.inputs[0]!.name]: new Tensor('float32', Float32Array.from({ length: sides.reduce((x, y) => x * y, 1) }, (_, i) => (i % 255) / 255), sides) }
+  const feeds = {
+    [source.inputs[0]!.name]: new Tensor(
+      'float32',
+      Float32Array.from({ length: sides.reduce((x, y) => x * y, 1) }, (_, i) => (i % 255) / 255),
+      sides,
+    ),
+  }
   const reports: CallReport[] = []
   const there = await remote(linkTo(t, b.address, 'b'), model, 'any', { onReport: (report) => reports.push(report) }).forward(source, feeds)
   assert.deepStrictEqual(there, await home.forward(source, feeds))

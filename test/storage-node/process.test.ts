@@ -29,7 +29,10 @@ test('what was acknowledged is there after kill -9, and the folder is free at on
   const photos = remote(linkTo(t, second.address), dataset, 'photos')
   assert.equal(acknowledged.length, 50)
   const there = new Set((await photos.list({})).map(({ id }) => id))
-  assert.deepEqual(acknowledged.filter((id) => !there.has(id)), [])
+  assert.deepEqual(
+    acknowledged.filter((id) => !there.has(id)),
+    [],
+  )
   for (const id of acknowledged) assert.equal(Buffer.from(await photos.read(id)).toString(), `bytes of ${id.slice(1)}`)
   assert.equal(await photos.count(), there.size)
   for (const id of there) assert.ok((await photos.read(id)).byteLength > 0)

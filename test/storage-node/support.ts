@@ -28,7 +28,8 @@ export const linkTo = (t: TestContext, address: string, name = 'node'): Transpor
   return transport
 }
 
-export const remote = <T extends ObjectType>(transport: Transport, type: T, id = 'main', options: CallOptions = {}): Remote<T> => remoteOf(type, id, () => transport, options)
+export const remote = <T extends ObjectType>(transport: Transport, type: T, id = 'main', options: CallOptions = {}): Remote<T> =>
+  remoteOf(type, id, () => transport, options)
 
 /** A promise with its ends outside: for tests that decide when something happens. */
 export const deferred = <T = void>() => {

@@ -11,13 +11,22 @@ const prepared = (t: TestContext) => {
   const { type, seen } = createProbe()
   const host = createLocalHost({ objects: [type] })
   t.after(() => host.close())
-  return { seen, host, main: remote(host, type), other: remote(host, type, 'other'), with: (options: CallOptions) => remote(host, type, 'main', options) }
+  return {
+    seen,
+    host,
+    main: remote(host, type),
+    other: remote(host, type, 'other'),
+    with: (options: CallOptions) => remote(host, type, 'main', options),
+  }
 }
 
 test('100 increments at once give 100', async (t) => {
   const { main } = prepared(t)
   const results = await Promise.all(Array.from({ length: 100 }, () => main.slowAdd(1)))
-  assert.deepEqual(results, Array.from({ length: 100 }, (_, index) => index + 1))
+  assert.deepEqual(
+    results,
+    Array.from({ length: 100 }, (_, index) => index + 1),
+  )
   assert.equal(await main.count(), 100)
   assert.equal(await main.version(), 100)
 })
@@ -79,7 +88,10 @@ test('table rows are committed with the state, in the order of their UTF-8 bytes
   const { main } = prepared(t)
   for (const key of ['b', '🐟', 'a', 'ÿ', '�']) await main.put(key, key)
   await main.remove('b')
-  assert.deepEqual((await main.rows()).map(([key]) => key), ['a', 'ÿ', '�', '🐟'])
+  assert.deepEqual(
+    (await main.rows()).map(([key]) => key),
+    ['a', 'ÿ', '�', '🐟'],
+  )
   for (const key of ['', 'a\0b']) await failing(main.put(key, 1), 'invalid-argument')
 })
 
@@ -97,7 +109,10 @@ test('a call repeated with its idempotency key runs once and returns the recorde
 
 test('repeats of one key side by side run once', async (t) => {
   const { main, seen, with: options } = prepared(t)
-  assert.deepEqual(await Promise.all(Array.from({ length: 20 }, () => options({ idempotencyKey: 'k' }).add(1))), Array.from({ length: 20 }, () => 1))
+  assert.deepEqual(
+    await Promise.all(Array.from({ length: 20 }, () => options({ idempotencyKey: 'k' }).add(1))),
+    Array.from({ length: 20 }, () => 1),
+  )
   assert.equal(seen.ran, 1)
   assert.equal(await main.count(), 1)
 })

@@ -30,7 +30,9 @@ const gone = async (child: ChildProcess, signal: NodeJS.Signals) => {
 }
 
 export const startNodeProcess = async (data: string, args: readonly string[] = []): Promise<NodeProcess> => {
-  const child = spawn(process.execPath, ['--import', 'tsx', cli, 'node', '--json', '--data', data, '--listen', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--import', 'tsx', cli, 'node', '--json', '--data', data, '--listen', '127.0.0.1:0', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
   const line = new Promise<string>((resolve, reject) => {

@@ -13,7 +13,11 @@ import { tensorOf, values } from './values.ts'
 
 const roundTrip = (value: Value): Value => {
   const { body, segments } = encode(value)
-  return decode(body, segments, segments.map(({ bytes }) => Uint8Array.from(bytes)))
+  return decode(
+    body,
+    segments,
+    segments.map(({ bytes }) => Uint8Array.from(bytes)),
+  )
 }
 /** Byte strings may come back as Buffers, which are Uint8Arrays; the comparison is of what they hold. */
 const plain = (value: Value): Value => {
@@ -38,11 +42,17 @@ const refused = (value: unknown, says: RegExp) =>
   )
 
 test('every value comes back deep-equal', () => {
-  fc.assert(fc.property(values, (value) => same(roundTrip(value), value)), { numRuns: 1500 })
+  fc.assert(
+    fc.property(values, (value) => same(roundTrip(value), value)),
+    { numRuns: 1500 },
+  )
 })
 
 test('every value comes back deep-equal from the store', () => {
-  fc.assert(fc.property(values, (value) => same(fromBytes(toBytes(value)), value)), { numRuns: 500 })
+  fc.assert(
+    fc.property(values, (value) => same(fromBytes(toBytes(value)), value)),
+    { numRuns: 500 },
+  )
 })
 
 for (const dtype of Object.keys(dtypes).filter(isDType)) {

@@ -45,7 +45,8 @@ test('an origin that is not known stays unknown', () => {
 })
 
 test('anything thrown that is not ours arrives as internal', () => {
-  for (const thrown of [new TypeError('broken'), 'text', undefined, Object.create(null)]) assert.equal(failureOf(asSeen(thrown)).code, 'internal')
+  for (const thrown of [new TypeError('broken'), 'text', undefined, Object.create(null)])
+    assert.equal(failureOf(asSeen(thrown)).code, 'internal')
 })
 
 test('a code of a later version arrives as internal that names it', () => {

@@ -12,7 +12,11 @@ import { values } from './values.ts'
 /** The head as it arrives: through protobuf. */
 const arrived = ({ head }: Outgoing): ValueMessage => protocol.Value.deserialize(protocol.Value.serialize(head))
 const large = (): Value => ({
-  a: new Tensor('float32', Float32Array.from({ length: 200_000 }, (_, i) => i), [200_000]),
+  a: new Tensor(
+    'float32',
+    Float32Array.from({ length: 200_000 }, (_, i) => i),
+    [200_000],
+  ),
   empty: new Tensor('float32', new Float32Array(0), [0]),
   b: Uint8Array.from({ length: limits.chunkBytes * 2 + 5 }, (_, i) => i % 251),
   small: new Tensor('uint8', Uint8Array.of(1, 2, 3), [3]),
@@ -38,7 +42,10 @@ test('a large value travels as chunks no larger than the limit, that make it who
   const chunks = [...out.chunks]
   assert.ok(chunks.length >= 3)
   assert.ok(chunks.every((chunk) => chunk.byteLength > 0 && chunk.byteLength <= limits.chunkBytes))
-  assert.equal(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0), bytesOfLarge)
+  assert.equal(
+    chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0),
+    bytesOfLarge,
+  )
   same(receive(arrived(out), chunks), large())
 })
 
@@ -49,7 +56,13 @@ test('whatever the cuts between chunks, the same value comes out', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(all.length), { maxLength: 12 }), (cuts) => {
       const places = [0, ...cuts.toSorted((a, b) => a - b), all.length]
-      same(receive(message, places.slice(1).map((to, index) => all.subarray(places[index], to))), large())
+      same(
+        receive(
+          message,
+          places.slice(1).map((to, index) => all.subarray(places[index], to)),
+        ),
+        large(),
+      )
     }),
     { numRuns: 25 },
   )
@@ -106,7 +119,11 @@ test('inline bytes that disagree with the segments are refused at once', () => {
 
 test('a huge announced size is refused, or reserved, before memory is taken', () => {
   const message = arrived(outgoing(new Uint8Array(2000)))
-  const claims = (byteLength: number): ValueMessage => ({ ...message, segments: [{ dtype: 'bytes', shape: [], byteLength }], inline: Buffer.alloc(0) })
+  const claims = (byteLength: number): ValueMessage => ({
+    ...message,
+    segments: [{ dtype: 'bytes', shape: [], byteLength }],
+    inline: Buffer.alloc(0),
+  })
   assert.throws(() => new Incoming(claims(limits.valueBytes + 1)), { code: 'too-large' })
   assert.throws(() => new Incoming(claims(2 ** 60)), /malformed-message|too-large/)
   const before = process.memoryUsage().arrayBuffers

@@ -29,8 +29,13 @@ test('the generated types are those of the proto file', (t) => {
 test('the proto is loaded with the options that its types were generated for', () => {
   const source = readFileSync(script, 'utf8')
   const flags = Object.fromEntries(
-    [...source.matchAll(/'--(longs|enums|defaults|oneofs|keepCase|bytes|arrays|objects|json)(?:=(\w+))?'/g)].map(([, name, value]) => [name, value ?? true]),
+    [...source.matchAll(/'--(longs|enums|defaults|oneofs|keepCase|bytes|arrays|objects|json)(?:=(\w+))?'/g)].map(([, name, value]) => [
+      name,
+      value ?? true,
+    ]),
   )
-  const asFlags = Object.fromEntries(Object.entries(loadOptions).map(([name, value]) => [name, typeof value === 'function' ? value.name : value]))
+  const asFlags = Object.fromEntries(
+    Object.entries(loadOptions).map(([name, value]) => [name, typeof value === 'function' ? value.name : value]),
+  )
   assert.deepStrictEqual(flags, asFlags)
 })

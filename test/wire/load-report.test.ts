@@ -24,7 +24,10 @@ const OrcaLoadReport = protobuf
   )
   .root.lookupType('xds.data.orca.v3.OrcaLoadReport')
 
-const loads = fc.record({ inFlight: fc.nat(), queueMs: fc.double({ noNaN: true }), serviceMs: fc.double({ noNaN: true }) }, { noNullPrototype: true })
+const loads = fc.record(
+  { inFlight: fc.nat(), queueMs: fc.double({ noNaN: true }), serviceMs: fc.double({ noNaN: true }) },
+  { noNullPrototype: true },
+)
 
 test('a load report comes back as it was', () => {
   fc.assert(fc.property(loads, (load) => assert.deepStrictEqual(decodeLoad(encodeLoad(load)), load)))
@@ -58,7 +61,10 @@ test('a report without our metrics is none', () => {
 })
 
 test('bytes that are no report give undefined, never an error', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => void decodeLoad(bytes)), { numRuns: 2000 })
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => void decodeLoad(bytes)),
+    { numRuns: 2000 },
+  )
   const good = encodeLoad({ inFlight: 1, queueMs: 2, serviceMs: 3 })
   for (let length = 0; length < good.length; length++) assert.equal(decodeLoad(good.subarray(0, length)), undefined)
 })

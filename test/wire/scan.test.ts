@@ -19,14 +19,15 @@ const malformed = (bytes: readonly number[] | Uint8Array, says: RegExp) =>
     },
   )
 
-test('msgpackr\'s records are refused', () => {
+test("msgpackr's records are refused", () => {
   const records = new Packr({ useRecords: true })
   malformed(records.pack({ a: 1, b: 2 }), /extension type 114|not part of this protocol/)
 })
 
 test('what msgpackr makes of a Map, a Set, an Error or a RegExp is refused', () => {
   const other = new Packr({ useRecords: false, moreTypes: true, mapsAsObjects: false })
-  for (const value of [new Set([1]), new Error('x'), /x/, new Float32Array(2)]) malformed(other.pack(value), /not part of this protocol|not a string/)
+  for (const value of [new Set([1]), new Error('x'), /x/, new Float32Array(2)])
+    malformed(other.pack(value), /not part of this protocol|not a string/)
   malformed(other.pack(new Map([[1, 2]])), /a map key that is not a string/)
 })
 
@@ -65,7 +66,11 @@ test('bytes after the value are refused', () => {
 })
 
 test('a body that ends early is refused at every cut', () => {
-  const { body } = encode({ list: [1, 'text', 2n, new Date(5), -0], bytes: Uint8Array.of(1, 2, 3), t: new Tensor('uint8', Uint8Array.of(1), [1]) })
+  const { body } = encode({
+    list: [1, 'text', 2n, new Date(5), -0],
+    bytes: Uint8Array.of(1, 2, 3),
+    t: new Tensor('uint8', Uint8Array.of(1), [1]),
+  })
   for (let length = 0; length < body.byteLength; length++) malformed(body.subarray(0, length), /body/)
 })
 
@@ -86,7 +91,10 @@ test('the unused tag and long extensions are refused', () => {
 })
 
 test('what the encoder writes, the scan takes', () => {
-  fc.assert(fc.property(values, (value) => scan(encode(value).body)), { numRuns: 500 })
+  fc.assert(
+    fc.property(values, (value) => scan(encode(value).body)),
+    { numRuns: 500 },
+  )
 })
 
 test('mutated bodies give a value or an error of ours, never anything else', () => {
@@ -103,7 +111,11 @@ test('mutated bodies give a value or an error of ours, never anything else', () 
         else bytes = bytes.slice(0, place)
       }
       try {
-        decode(Uint8Array.from(bytes), segments, segments.map((segment) => segment.bytes))
+        decode(
+          Uint8Array.from(bytes),
+          segments,
+          segments.map((segment) => segment.bytes),
+        )
       } catch (error) {
         assert.ok(isActiveStorageError(error, 'malformed-message'), error instanceof Error ? error.stack : String(error))
       }

@@ -21,7 +21,11 @@ test('a declared size that disagrees with dtype and shape is refused before the 
     head('float32', [-1], 4),
     head('float32', [0.5], 2),
     head('float32', [2 ** 40, 2 ** 40], 0),
-    head('float32', Array.from({ length: 33 }, () => 1), 4),
+    head(
+      'float32',
+      Array.from({ length: 33 }, () => 1),
+      4,
+    ),
     head('uint8', [], -1),
     head('bytes', [], NaN),
     head('bytes', [], 1.5),
@@ -32,7 +36,10 @@ test('a declared size that disagrees with dtype and shape is refused before the 
 })
 
 test('sizes that agree are summed', () => {
-  assert.equal(checkHeads([head('float32', [2, 2], 16), head('int4', [3], 2), head('string', [1], 9), head('bytes', [], 5), head('int64', [0, 7], 0)]), 32)
+  assert.equal(
+    checkHeads([head('float32', [2, 2], 16), head('int4', [3], 2), head('string', [1], 9), head('bytes', [], 5), head('int64', [0, 7], 0)]),
+    32,
+  )
 })
 
 test('a value beyond the limits on segments and bytes is refused', () => {
@@ -56,7 +63,13 @@ const strings = (offsets: readonly number[], text: string) => {
 test('string tensors whose offsets lie are refused', () => {
   const two = (offsets: readonly number[], text: string) => itemOf(head('string', [2], 12 + text.length), strings(offsets, text))
   assert.ok(two([0, 2, 4], 'abcd') instanceof Tensor)
-  for (const offsets of [[1, 2, 4], [0, 3, 2], [0, 2, 5], [0, 2, 3], [0, 0xffffffff, 4]]) {
+  for (const offsets of [
+    [1, 2, 4],
+    [0, 3, 2],
+    [0, 2, 5],
+    [0, 2, 3],
+    [0, 0xffffffff, 4],
+  ]) {
     assert.throws(() => two(offsets, 'abcd'), { code: 'malformed-message' }, offsets.join())
   }
 })

@@ -23,10 +23,15 @@ export const tensorOf = (dtype: DType): fc.Arbitrary<Tensor> =>
 export const tensors: fc.Arbitrary<Tensor> = fc.oneof(...names.map(tensorOf))
 
 export const refs: fc.Arbitrary<ContentRef> = fc
-  .record({ hash: fc.string({ unit: fc.constantFrom(...Array.from('0123456789abcdef')), minLength: 64, maxLength: 64 }), bytes: fc.maxSafeNat() })
+  .record({
+    hash: fc.string({ unit: fc.constantFrom(...Array.from('0123456789abcdef')), minLength: 64, maxLength: 64 }),
+    bytes: fc.maxSafeNat(),
+  })
   .map(({ hash, bytes }) => new ContentRef(hash, bytes, 'edge-7'))
 
-const keys = fc.oneof(text, fc.constantFrom('constructor', 'toString', '0', '', 'then', 'hasOwnProperty')).filter((key) => key !== '__proto__')
+const keys = fc
+  .oneof(text, fc.constantFrom('constructor', 'toString', '0', '', 'then', 'hasOwnProperty'))
+  .filter((key) => key !== '__proto__')
 
 const leaves: fc.Arbitrary<Value> = fc.oneof(
   fc.constantFrom<Value>(null, undefined, true, false, -0, 0, NaN, Infinity, -Infinity, 2 ** 32, -(2 ** 31) - 1, Number.MAX_SAFE_INTEGER),
@@ -44,5 +49,10 @@ const leaves: fc.Arbitrary<Value> = fc.oneof(
 
 /** Everything that can be sent. */
 export const values: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) => ({
-  value: fc.oneof({ maxDepth: 4, withCrossShrink: true }, leaves, fc.array(tie('value'), { maxLength: 5 }), fc.dictionary(keys, tie('value'), { maxKeys: 5, noNullPrototype: true })),
+  value: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    leaves,
+    fc.array(tie('value'), { maxLength: 5 }),
+    fc.dictionary(keys, tie('value'), { maxKeys: 5, noNullPrototype: true }),
+  ),
 })).value

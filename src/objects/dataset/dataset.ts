@@ -27,7 +27,11 @@ const SAMPLES = 'samples'
 const PAGE = 1000
 const IMAGE = /\.(jpe?g|png|webp)$/i
 
-const sampleOf = (id: string, { hash, bytes, label }: Row, home: string): Sample => ({ id, content: new ContentRef(hash, bytes, home), ...(label !== undefined && { label }) })
+const sampleOf = (id: string, { hash, bytes, label }: Row, home: string): Sample => ({
+  id,
+  content: new ContentRef(hash, bytes, home),
+  ...(label !== undefined && { label }),
+})
 
 const rowOf = (table: ReadonlyTable<Row>, dataset: string, id: string): Row => {
   const row = table.get(id)
@@ -40,7 +44,10 @@ const imagesBelow = async (folder: string): Promise<string[]> => {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
     throw failure('not-found', `the folder ${folder} cannot be read: ${error instanceof Error ? error.message : String(error)}`, error)
   })
-  return entries.filter((entry) => entry.isFile() && IMAGE.test(entry.name)).map((entry) => join(entry.parentPath, entry.name)).sort()
+  return entries
+    .filter((entry) => entry.isFile() && IMAGE.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
 }
 
 /** Tests ids against a pattern piece by piece: what a caller sends is never compiled, and costs no more than its length. */
@@ -77,11 +84,19 @@ export const dataset = defineObject({
      * the folder. With `labels: 'folder'` a sample's label is the name of the folder it is in; `include` takes only ids
      * that fit it, where "*" stands for any text.
      */
-    async adopt(self, folder: string, options: { labels?: 'folder'; include?: string } = {}): Promise<{ added: number; count: number; bytes: number }> {
+    async adopt(
+      self,
+      folder: string,
+      options: { labels?: 'folder'; include?: string } = {},
+    ): Promise<{ added: number; count: number; bytes: number }> {
       const table = self.table<Row>(SAMPLES)
       const fits = matcher(options.include ?? '*')
       const paths = (await imagesBelow(folder)).filter((path) => fits(relative(folder, path)))
-      if (paths.length === 0) throw failure('not-found', `${folder} holds no .jpg, .jpeg, .png or .webp file${options.include === undefined ? '' : ` that fits "${options.include}"`}`)
+      if (paths.length === 0)
+        throw failure(
+          'not-found',
+          `${folder} holds no .jpg, .jpeg, .png or .webp file${options.include === undefined ? '' : ` that fits "${options.include}"`}`,
+        )
       let added = 0
       await mapLimited(paths, 16, async (path) => {
         if (self.signal.aborted) throw self.signal.reason
@@ -89,7 +104,11 @@ export const dataset = defineObject({
         const id = relative(folder, path).split(sep).join('/')
         const before = table.get(id)
         const folderName = id.split('/').at(-2)
-        table.put(id, { hash: ref.hash, bytes: ref.bytes, ...(options.labels === 'folder' && folderName !== undefined && { label: folderName }) })
+        table.put(id, {
+          hash: ref.hash,
+          bytes: ref.bytes,
+          ...(options.labels === 'folder' && folderName !== undefined && { label: folderName }),
+        })
         if (before === undefined) added++
         self.state.count += before === undefined ? 1 : 0
         self.state.bytes += ref.bytes - (before?.bytes ?? 0)
@@ -117,7 +136,10 @@ export const dataset = defineObject({
     list: (self, range: { after?: string; limit?: number } = {}): readonly Sample[] =>
       self
         .table<Row>(SAMPLES)
-        .entries({ ...(range.after !== undefined && { after: range.after }), limit: Math.min(PAGE, Math.max(1, Math.trunc(range.limit ?? PAGE))) })
+        .entries({
+          ...(range.after !== undefined && { after: range.after }),
+          limit: Math.min(PAGE, Math.max(1, Math.trunc(range.limit ?? PAGE))),
+        })
         .map(([id, row]) => sampleOf(id, row, self.site)),
     /** @throws `not-found` */
     sample: (self, id: string): Sample => sampleOf(id, rowOf(self.table<Row>(SAMPLES), self.id, id), self.site),

@@ -19,7 +19,8 @@ export const batchStages = defineObject({
   name: 'batch',
   movable: {
     /** Preprocesses the samples of one batch: one tensor [N, ...]. */
-    preprocess: (self, spec: PipelineSpec, samples: readonly SampleInput[], key: RandomKey): Promise<Tensor> => preprocess(self, spec, samples, key),
+    preprocess: (self, spec: PipelineSpec, samples: readonly SampleInput[], key: RandomKey): Promise<Tensor> =>
+      preprocess(self, spec, samples, key),
     /** A model's named outputs for one preprocessed batch. */
     async forward(self, model: LoaderModel, data: Tensor): Promise<BatchData> {
       if (!(data instanceof Tensor)) throw failure('tensor-mismatch', 'the batch is not a tensor')

@@ -12,12 +12,14 @@ export interface PlanOptions {
 }
 
 export const checkPlan = ({ batchSize, seed = 0 }: PlanOptions): void => {
-  if (!Number.isSafeInteger(batchSize) || batchSize < 1 || batchSize > 65_536) throw failure('invalid-argument', `batchSize ${batchSize}: use a whole number from 1 to 65536`)
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1 || batchSize > 65_536)
+    throw failure('invalid-argument', `batchSize ${batchSize}: use a whole number from 1 to 65536`)
   if (!Number.isSafeInteger(seed) || seed < 0) throw failure('invalid-argument', `seed ${seed}: use a whole number from 0 to 2^53 - 1`)
 }
 
 /** Number of batches in an epoch of `count` samples. */
-export const batchesIn = (count: number, { batchSize, dropLast = false }: PlanOptions): number => (dropLast ? Math.floor(count / batchSize) : Math.ceil(count / batchSize))
+export const batchesIn = (count: number, { batchSize, dropLast = false }: PlanOptions): number =>
+  dropLast ? Math.floor(count / batchSize) : Math.ceil(count / batchSize)
 
 /** An epoch's batches: a pure function of the samples, the seed and the epoch, and so the same wherever they run. */
 export const planEpoch = <Sample>(samples: readonly Sample[], options: PlanOptions, epoch: number): readonly (readonly Sample[])[] => {

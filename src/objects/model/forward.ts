@@ -32,7 +32,8 @@ const numeric = (dtype: DType): dtype is NumericDType => dtype !== 'string'
 
 const resolved = async (self: MovableSelf, name: string, feed: Tensor | TensorRef): Promise<Tensor> => {
   if (feed instanceof Tensor) return feed
-  if (!isDType(feed.dtype) || !numeric(feed.dtype)) throw failure('tensor-mismatch', `input "${name}": a tensor of ${String(feed.dtype)} cannot be given by reference`)
+  if (!isDType(feed.dtype) || !numeric(feed.dtype))
+    throw failure('tensor-mismatch', `input "${name}": a tensor of ${String(feed.dtype)} cannot be given by reference`)
   return tensorFromBytes(feed.dtype, await self.content.read(feed.content, self.signal), feed.shape)
 }
 
@@ -42,7 +43,8 @@ const rowsOf = (tensor: Tensor): number | undefined => tensor.shape[0]
 const row = (tensor: Tensor, index: number): Tensor => {
   const shape = [1, ...tensor.shape.slice(1)]
   const size = shape.reduce((product, side) => product * side, 1)
-  if (!numeric(tensor.dtype) || dtypes[tensor.dtype].bits < 8) throw failure('unsupported', `a batch of ${tensor.dtype} cannot be cut into samples`)
+  if (!numeric(tensor.dtype) || dtypes[tensor.dtype].bits < 8)
+    throw failure('unsupported', `a batch of ${tensor.dtype} cannot be cut into samples`)
   const width = byteLengthOf(tensor.dtype, size)
   return tensorFromBytes(tensor.dtype, bytesOf(tensor).subarray(index * width, (index + 1) * width), shape)
 }
@@ -50,10 +52,12 @@ const row = (tensor: Tensor, index: number): Tensor => {
 const joined = (rows: readonly Tensor[]): Tensor => {
   const [first] = rows
   if (first === undefined) throw failure('tensor-mismatch', 'a batch of no samples')
-  if (!numeric(first.dtype) || dtypes[first.dtype].bits < 8) throw failure('unsupported', `outputs of ${first.dtype} cannot be joined to a batch`)
+  if (!numeric(first.dtype) || dtypes[first.dtype].bits < 8)
+    throw failure('unsupported', `outputs of ${first.dtype} cannot be joined to a batch`)
   const shape = first.shape.join(',')
   const odd = rows.find((other) => other.dtype !== first.dtype || other.shape.join(',') !== shape)
-  if (odd !== undefined) throw failure('tensor-mismatch', `the model's outputs differ in shape within the batch: [${shape}] and [${odd.shape.join(',')}]`)
+  if (odd !== undefined)
+    throw failure('tensor-mismatch', `the model's outputs differ in shape within the batch: [${shape}] and [${odd.shape.join(',')}]`)
   // A graph that drops the batch axis gets it back; one that keeps it as 1 is joined along it.
   const sides = first.shape[0] === 1 ? first.shape.slice(1) : first.shape
   const bytes = new Uint8Array(first.byteLength * rows.length)
@@ -65,17 +69,32 @@ const joined = (rows: readonly Tensor[]): Tensor => {
  * Runs the model on named inputs, as a stage whose unit is the sample. A batch is never merged or split where the graph
  * takes it whole, since the bits of a product may depend on its size; where the graph takes one sample, it is a loop.
  */
-export const forward = async (self: MovableSelf, model: ModelHandle, feeds: Readonly<Record<string, Tensor | TensorRef>>): Promise<Forward> => {
-  await self.content.ensure([...filesOf(model), ...Object.values(feeds).flatMap((feed) => (feed instanceof Tensor ? [] : [feed.content]))], self.signal)
+export const forward = async (
+  self: MovableSelf,
+  model: ModelHandle,
+  feeds: Readonly<Record<string, Tensor | TensorRef>>,
+): Promise<Forward> => {
+  await self.content.ensure(
+    [...filesOf(model), ...Object.values(feeds).flatMap((feed) => (feed instanceof Tensor ? [] : [feed.content]))],
+    self.signal,
+  )
   const inputs: Record<string, Tensor> = {}
   for (const [name, feed] of Object.entries(feeds)) inputs[name] = await resolved(self, name, feed)
   const rows = Math.max(1, ...Object.values(inputs).map((tensor) => rowsOf(tensor) ?? 1))
   return self.stage(forwardKey(model), rows, async () => {
-    if (model.mode === 'batch' || rows === 1) return { outputs: await self.compute.run(model, inputs, self.signal), mode: model.mode, runs: 1 }
+    if (model.mode === 'batch' || rows === 1)
+      return { outputs: await self.compute.run(model, inputs, self.signal), mode: model.mode, runs: 1 }
     const uneven = Object.entries(inputs).find(([, tensor]) => rowsOf(tensor) !== rows)
-    if (uneven !== undefined) throw failure('tensor-mismatch', `input "${uneven[0]}" has ${rowsOf(uneven[1]) ?? 'no'} rows, another has ${rows}`)
+    if (uneven !== undefined)
+      throw failure('tensor-mismatch', `input "${uneven[0]}" has ${rowsOf(uneven[1]) ?? 'no'} rows, another has ${rows}`)
     const each = await Promise.all(
-      Array.from({ length: rows }, (_, index) => self.compute.run(model, Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, row(tensor, index)])), self.signal)),
+      Array.from({ length: rows }, (_, index) =>
+        self.compute.run(
+          model,
+          Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, row(tensor, index)])),
+          self.signal,
+        ),
+      ),
     )
     const outputs: Record<string, Tensor> = {}
     for (const name of Object.keys(each[0] ?? {})) outputs[name] = joined(each.map((one) => one[name]!))

@@ -36,7 +36,12 @@ const modeOf = ({ inputs, outputs }: ModelShape): BatchMode => {
 const describe = (state: State, site: string): ModelDescription => {
   const [main, ...external] = state.files
   if (main === undefined) throw failure('not-found', 'the model has no file yet: put one')
-  const hash = external.length === 0 ? main.hash : createHash('sha256').update(state.files.map((file) => `${file.location}\0${file.hash}\n`).join('')).digest('hex')
+  const hash =
+    external.length === 0
+      ? main.hash
+      : createHash('sha256')
+          .update(state.files.map((file) => `${file.location}\0${file.hash}\n`).join(''))
+          .digest('hex')
   return {
     hash,
     file: new ContentRef(main.hash, main.bytes, site),
@@ -62,7 +67,11 @@ export const model = defineObject({
     async put(self, file: Uint8Array, external: Readonly<Record<string, Uint8Array>> = {}): Promise<ModelDescription> {
       const needed = inspectOnnx(file).external.map(({ location }) => location)
       const lacking = needed.filter((location) => !Object.hasOwn(external, location))
-      if (lacking.length > 0) throw failure('bad-model', `the model keeps tensors in ${lacking.join(', ')}, which did not come with it: put the model from its folder, or export it as one file`)
+      if (lacking.length > 0)
+        throw failure(
+          'bad-model',
+          `the model keeps tensors in ${lacking.join(', ')}, which did not come with it: put the model from its folder, or export it as one file`,
+        )
       const files: StoredFile[] = []
       for (const [location, bytes] of [['', file] as const, ...[...new Set(needed)].map((name) => [name, external[name]!] as const)]) {
         const ref = await self.content.put(bytes)
@@ -80,6 +89,7 @@ export const model = defineObject({
   },
   movable: {
     /** Runs a model that `describe` gave on named inputs. @throws `tensor-mismatch`, `missing-inputs` */
-    forward: (self, source: ModelHandle, feeds: Readonly<Record<string, Tensor | TensorRef>>): Promise<Forward> => forward(self, source, feeds),
+    forward: (self, source: ModelHandle, feeds: Readonly<Record<string, Tensor | TensorRef>>): Promise<Forward> =>
+      forward(self, source, feeds),
   },
 })

@@ -71,7 +71,10 @@ function* tensorsIn(graph: Graph, depth: number): Generator<TensorProto> {
 const checkLocation = (location: string): string => {
   const parts = location.split(/[\\/]/)
   if (parts[0] === '' || location.includes('\0') || isAbsolute(location) || /^[A-Za-z]:/.test(location) || parts.includes('..')) {
-    throw failure('bad-model', `the model keeps a tensor in "${location.slice(0, 200)}", outside its own folder: export it again with its data beside it, or as one file`)
+    throw failure(
+      'bad-model',
+      `the model keeps a tensor in "${location.slice(0, 200)}", outside its own folder: export it again with its data beside it, or as one file`,
+    )
   }
   return location
 }
@@ -86,13 +89,21 @@ export const inspectOnnx = (bytes: Uint8Array): OnnxSummary => {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- decoded by the schema that these interfaces mirror
       return ModelProto.decode(bytes) as Model
     } catch (error) {
-      throw failure('bad-model', `this is no ONNX file, or only a part of one (${error instanceof Error ? error.message : String(error)}): export or copy it again`, error)
+      throw failure(
+        'bad-model',
+        `this is no ONNX file, or only a part of one (${error instanceof Error ? error.message : String(error)}): export or copy it again`,
+        error,
+      )
     }
   }
   const model = decoded()
-  const opsets = (model.opsetImport ?? []).map(({ domain = '', version }) => ({ domain: domain === '' ? 'ai.onnx' : domain, version: number(version) }))
+  const opsets = (model.opsetImport ?? []).map(({ domain = '', version }) => ({
+    domain: domain === '' ? 'ai.onnx' : domain,
+    version: number(version),
+  }))
   const graphs = model.graph ?? []
-  if (graphs.length === 0 || opsets.length === 0) throw failure('bad-model', 'this is no ONNX file, or only the beginning of one: it has no graph or no opset; export or copy it again')
+  if (graphs.length === 0 || opsets.length === 0)
+    throw failure('bad-model', 'this is no ONNX file, or only the beginning of one: it has no graph or no opset; export or copy it again')
   const locations = new Set<string>()
   const collect = (tensor: TensorProto) => {
     if (tensor.dataLocation !== EXTERNAL) return
@@ -127,7 +138,8 @@ export const externalFilesOf = async (path: string): Promise<{ file: Uint8Array;
   for (const { location } of inspectOnnx(file).external) {
     // A link may lead out of the folder although its name does not.
     const real = await realpath(join(folder, location)).catch(() => join(folder, location))
-    if (!real.startsWith(folder + sep)) throw failure('bad-model', `${location}, where the model keeps a tensor, leads out of ${folder}: copy the file itself there`)
+    if (!real.startsWith(folder + sep))
+      throw failure('bad-model', `${location}, where the model keeps a tensor, leads out of ${folder}: copy the file itself there`)
     external[location] = await read(real)
   }
   return { file, external }

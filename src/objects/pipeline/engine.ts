@@ -32,7 +32,8 @@ let loading: ReturnType<typeof loadSharp> | undefined
 const gate = createGate(Math.min(availableParallelism(), Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4))
 
 type Geometric = Extract<Op, { op: 'resize' | 'center-crop' | 'random-crop' | 'flip' }>
-const isGeometric = (op: Op): op is Geometric => op.op === 'resize' || op.op === 'center-crop' || op.op === 'random-crop' || op.op === 'flip'
+const isGeometric = (op: Op): op is Geometric =>
+  op.op === 'resize' || op.op === 'center-crop' || op.op === 'random-crop' || op.op === 'flip'
 
 /** First bytes of what is decoded; sharp by itself would also take SVG, GIF, TIFF and more, each with a decoder to attack. */
 const isImage = (bytes: Uint8Array): boolean => {
@@ -57,10 +58,16 @@ const toPixels = async (image: Sharp, channels: number): Promise<Pixels> => {
  * One sample through decode and the geometric ops. Consecutive ops share one sharp chain (and so shrink-on-load) as far
  * as sharp runs them in the order written: one resize, then one crop. Beyond that the pixels go through memory.
  */
-const shape = async ({ sharp, spec, key, maxPixels }: Work, id: string, input: Uint8Array | Pixels): Promise<{ pixels: Pixels; mirror: Mirror }> => {
-  if (input instanceof Uint8Array && !isImage(input)) throw failure('bad-sample', `sample "${id}" is no JPEG, PNG or WebP image: replace or remove it`)
+const shape = async (
+  { sharp, spec, key, maxPixels }: Work,
+  id: string,
+  input: Uint8Array | Pixels,
+): Promise<{ pixels: Pixels; mirror: Mirror }> => {
+  if (input instanceof Uint8Array && !isImage(input))
+    throw failure('bad-sample', `sample "${id}" is no JPEG, PNG or WebP image: replace or remove it`)
   const decode = spec.ops.find((op) => op.op === 'decode')
-  const raw = (pixels: Pixels): Sharp => sharp(pixels.data, { raw: { width: pixels.width, height: pixels.height, channels: pixels.channels === 1 ? 1 : 3 } })
+  const raw = (pixels: Pixels): Sharp =>
+    sharp(pixels.data, { raw: { width: pixels.width, height: pixels.height, channels: pixels.channels === 1 ? 1 : 3 } })
   const encoded: SharpOptions = { failOn: 'truncated', limitInputPixels: maxPixels, sequentialRead: true }
   const channels = input instanceof Uint8Array ? (decode?.channels ?? 3) : input.channels
   const decoded = (bytes: Uint8Array) => sharp(bytes, encoded).rotate()
@@ -87,7 +94,13 @@ const shape = async ({ sharp, spec, key, maxPixels }: Work, id: string, input: U
       case 'resize': {
         if (resized || cropped) await flush()
         const [r = 0, g = 0, b = 0] = op.background ?? []
-        image = image.resize({ width: op.width, height: op.height, fit: op.fit ?? 'fill', kernel: op.kernel ?? 'lanczos3', background: { r, g, b } })
+        image = image.resize({
+          width: op.width,
+          height: op.height,
+          fit: op.fit ?? 'fill',
+          kernel: op.kernel ?? 'lanczos3',
+          background: { r, g, b },
+        })
         resized = true
         size = op.fit === 'inside' ? undefined : op
         break
@@ -101,7 +114,11 @@ const shape = async ({ sharp, spec, key, maxPixels }: Work, id: string, input: U
         }
         size ??= await flush()
         const spare = { x: size.width - op.width, y: size.height - op.height }
-        if (spare.x < 0 || spare.y < 0) throw failure('bad-sample', `sample "${id}": a crop of ${op.width} x ${op.height} from ${size.width} x ${size.height}: resize it first, or make the crop smaller`)
+        if (spare.x < 0 || spare.y < 0)
+          throw failure(
+            'bad-sample',
+            `sample "${id}": a crop of ${op.width} x ${op.height} from ${size.width} x ${size.height}: resize it first, or make the crop smaller`,
+          )
         const draws = opDraws(key.seed, key.epoch, id, index)
         const left = op.op === 'center-crop' ? Math.floor(spare.x / 2) : draws.below(spare.x + 1)
         const top = op.op === 'center-crop' ? Math.floor(spare.y / 2) : draws.below(spare.y + 1)
@@ -129,11 +146,21 @@ const shape = async ({ sharp, spec, key, maxPixels }: Work, id: string, input: U
   return { pixels: await toPixels(image, channels), mirror }
 }
 
-const run = async (spec: PipelineSpec, ids: readonly string[], inputOf: (index: number) => Uint8Array | Pixels, key: RandomKey, options: EngineOptions): Promise<Tensor> => {
+const run = async (
+  spec: PipelineSpec,
+  ids: readonly string[],
+  inputOf: (index: number) => Uint8Array | Pixels,
+  key: RandomKey,
+  options: EngineOptions,
+): Promise<Tensor> => {
   const maxPixels = options.maxPixels ?? MAX_PIXELS
   // What an op makes is bounded like what comes in: a spec may come from outside too.
   spec.ops.forEach((op, index) => {
-    if ('width' in op && op.width * op.height > maxPixels) throw failure('invalid-argument', `pipeline ops[${index}].width: ${op.width} x ${op.height} is more than ${maxPixels} pixels: make it smaller`)
+    if ('width' in op && op.width * op.height > maxPixels)
+      throw failure(
+        'invalid-argument',
+        `pipeline ops[${index}].width: ${op.width} x ${op.height} is more than ${maxPixels} pixels: make it smaller`,
+      )
   })
   const sharp = await (loading ??= loadSharp())
   const work: Work = { sharp, spec, key, maxPixels }
@@ -150,7 +177,9 @@ const run = async (spec: PipelineSpec, ids: readonly string[], inputOf: (index: 
       failed = true
       if (isActiveStorageError(error)) throw error
       const why = error instanceof Error ? error.message : String(error)
-      const remedy = /pixel limit/i.test(why) ? `it has more than the ${work.maxPixels} pixels allowed` : `${why}; replace or remove the sample`
+      const remedy = /pixel limit/i.test(why)
+        ? `it has more than the ${work.maxPixels} pixels allowed`
+        : `${why}; replace or remove the sample`
       throw failure('bad-sample', `sample "${id}" cannot be decoded: ${remedy}`, error)
     }
   }
@@ -163,18 +192,43 @@ const run = async (spec: PipelineSpec, ids: readonly string[], inputOf: (index: 
  * @returns one tensor [N, C, H, W], or [N, H, W, C] by the spec's layout; uint8, or the spec's dtype
  * @throws ActiveStorageError `bad-sample` naming the sample; `invalid-argument` for the spec
  */
-export const runPipeline = async (spec: PipelineSpec, samples: readonly { readonly id: string; readonly bytes: Uint8Array }[], key: RandomKey, options: EngineOptions): Promise<Tensor> => {
+export const runPipeline = async (
+  spec: PipelineSpec,
+  samples: readonly { readonly id: string; readonly bytes: Uint8Array }[],
+  key: RandomKey,
+  options: EngineOptions,
+): Promise<Tensor> => {
   checkPipeline(spec)
   if (spec.ops[0]?.op !== 'decode') throw failure('invalid-argument', 'pipeline ops[0]: encoded images need a "decode" op first')
-  return run(spec, samples.map(({ id }) => id), (index) => samples[index]!.bytes, key, options)
+  return run(
+    spec,
+    samples.map(({ id }) => id),
+    (index) => samples[index]!.bytes,
+    key,
+    options,
+  )
 }
 
 /** The same from raw pixels, uint8 [N, H, W, C] with C 1 or 3, for a spec without `decode`. */
-export const runPipelineOnTensor = async (spec: PipelineSpec, pixels: Tensor, ids: readonly string[], key: RandomKey, options: EngineOptions): Promise<Tensor> => {
+export const runPipelineOnTensor = async (
+  spec: PipelineSpec,
+  pixels: Tensor,
+  ids: readonly string[],
+  key: RandomKey,
+  options: EngineOptions,
+): Promise<Tensor> => {
   checkPipeline(spec)
   const [count, height, width, channels] = pixels.shape
   const data: unknown = pixels.data
-  if (!(data instanceof Uint8Array) || pixels.dtype !== 'uint8' || count === undefined || height === undefined || width === undefined || (channels !== 1 && channels !== 3) || pixels.shape.length !== 4) {
+  if (
+    !(data instanceof Uint8Array) ||
+    pixels.dtype !== 'uint8' ||
+    count === undefined ||
+    height === undefined ||
+    width === undefined ||
+    (channels !== 1 && channels !== 3) ||
+    pixels.shape.length !== 4
+  ) {
     throw failure('tensor-mismatch', `raw pixels are uint8 [N, H, W, C] with C 1 or 3, not ${pixels.dtype} [${pixels.shape.join(', ')}]`)
   }
   if (spec.ops[0]?.op === 'decode') throw failure('invalid-argument', 'pipeline ops[0]: raw pixels need no "decode" op')

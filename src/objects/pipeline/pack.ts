@@ -66,7 +66,10 @@ export const outputOf = (spec: PipelineSpec, channels: number): Output => {
   const levels = arrayOf(dtype, 256 * channels)
   for (let channel = 0; channel < channels; channel++) {
     for (let level = 0; level < 256; level++) {
-      const value = normalize === undefined ? level : (level * (normalize.scale ?? 1 / 255) - at(normalize.mean, channel, 0)) / at(normalize.std, channel, 1)
+      const value =
+        normalize === undefined
+          ? level
+          : (level * (normalize.scale ?? 1 / 255) - at(normalize.mean, channel, 0)) / at(normalize.std, channel, 1)
       levels[channel * 256 + level] = dtype === 'float16' ? toHalf(value) : value
     }
   }
@@ -91,11 +94,15 @@ export class BatchPacker {
     this.#first ??= { shape: { ...pixels, data: new Uint8Array() }, id, output: outputOf(this.#spec, channels) }
     const { shape, output } = this.#first
     if (shape.width !== width || shape.height !== height || shape.channels !== channels) {
-      throw failure('bad-sample', `sample "${id}" is ${width} x ${height} x ${channels}, sample "${this.#first.id}" of the same batch ${shape.width} x ${shape.height} x ${shape.channels}: end the pipeline with a resize or crop`)
+      throw failure(
+        'bad-sample',
+        `sample "${id}" is ${width} x ${height} x ${channels}, sample "${this.#first.id}" of the same batch ${shape.width} x ${shape.height} x ${shape.channels}: end the pipeline with a resize or crop`,
+      )
     }
     const size = width * height * channels
     if (this.#data === undefined) {
-      if (size * this.#count > 2 ** 31) throw failure('too-large', `a batch of ${this.#count} x ${height} x ${width} x ${channels} values: make it smaller`)
+      if (size * this.#count > 2 ** 31)
+        throw failure('too-large', `a batch of ${this.#count} x ${height} x ${width} x ${channels} values: make it smaller`)
       this.#data = arrayOf(output.dtype, size * this.#count)
     }
     const out = this.#data
@@ -108,7 +115,8 @@ export class BatchPacker {
         const source = (from + (mirror.horizontal ? width - 1 - column : column)) * channels
         const pixel = row * width + column
         for (let channel = 0; channel < channels; channel++) {
-          out[base + (channelsFirst ? channel * plane + pixel : pixel * channels + channel)] = levels[channel * 256 + data[source + channel]!]!
+          out[base + (channelsFirst ? channel * plane + pixel : pixel * channels + channel)] =
+            levels[channel * 256 + data[source + channel]!]!
         }
       }
     }

@@ -23,7 +23,12 @@ export const preprocessKey = (spec: PipelineSpec): string => `preprocess:${pipel
 const bytesOf = ({ content }: SampleInput) => (content instanceof ContentRef ? content.bytes : content.byteLength)
 
 /** Runs a pipeline over samples on the host that executes the call, as a stage whose unit is the encoded byte. */
-export const preprocess = async (self: MovableSelf, spec: PipelineSpec, samples: readonly SampleInput[], key: RandomKey): Promise<Tensor> => {
+export const preprocess = async (
+  self: MovableSelf,
+  spec: PipelineSpec,
+  samples: readonly SampleInput[],
+  key: RandomKey,
+): Promise<Tensor> => {
   const refs = samples.flatMap(({ content }) => (content instanceof ContentRef ? [content] : []))
   await self.content.ensure(refs, self.signal)
   const inputs = await mapLimited(samples, 64, async ({ id, content }) => ({
@@ -51,7 +56,8 @@ export const pipeline = defineObject({
   },
   movable: {
     /** One tensor [N, ...] from N samples. @throws `bad-sample`, `missing-inputs` */
-    run: (self, spec: PipelineSpec, samples: readonly SampleInput[], key: RandomKey): Promise<Tensor> => preprocess(self, spec, samples, key),
+    run: (self, spec: PipelineSpec, samples: readonly SampleInput[], key: RandomKey): Promise<Tensor> =>
+      preprocess(self, spec, samples, key),
     /** The same from a batch of raw pixels, uint8 [N, H, W, C], for a spec without `decode`. */
     runRaw: (self, spec: PipelineSpec, pixels: Tensor, ids: readonly string[], key: RandomKey): Promise<Tensor> =>
       self.stage(preprocessKey(spec), pixels.byteLength, () => runPipelineOnTensor(spec, pixels, ids, key, { signal: self.signal })),

@@ -12,13 +12,25 @@ export type Op =
   /** JPEG, PNG or WebP to 8-bit pixels, turned upright by their EXIF orientation. `channels`: 3 (sRGB, default) or 1 (grey). */
   | { readonly op: 'decode'; readonly channels?: 1 | 3 }
   /** `fit` default `fill`, `kernel` default `lanczos3`, `background` (for `contain`) default black. */
-  | { readonly op: 'resize'; readonly width: number; readonly height: number; readonly fit?: (typeof fits)[number]; readonly kernel?: (typeof kernels)[number]; readonly background?: readonly number[] }
+  | {
+      readonly op: 'resize'
+      readonly width: number
+      readonly height: number
+      readonly fit?: (typeof fits)[number]
+      readonly kernel?: (typeof kernels)[number]
+      readonly background?: readonly number[]
+    }
   | { readonly op: 'center-crop'; readonly width: number; readonly height: number }
   | { readonly op: 'random-crop'; readonly width: number; readonly height: number }
   /** Mirrors left and right (`horizontal`, default) or top and bottom, with `probability` (default 0.5). */
   | { readonly op: 'flip'; readonly axis?: 'horizontal' | 'vertical'; readonly probability?: number }
   /** (pixel * scale - mean) / std, per channel. Defaults: scale 1/255, mean 0, std 1. */
-  | { readonly op: 'normalize'; readonly scale?: number; readonly mean?: number | readonly number[]; readonly std?: number | readonly number[] }
+  | {
+      readonly op: 'normalize'
+      readonly scale?: number
+      readonly mean?: number | readonly number[]
+      readonly std?: number | readonly number[]
+    }
   /** Default NCHW. */
   | { readonly op: 'layout'; readonly order: 'NCHW' | 'NHWC' }
   /** Default float32 after `normalize`, else uint8. */
@@ -33,7 +45,8 @@ const MOST_OPS = 64
 const MOST_SIDE = 16_384
 
 type Check = (value: unknown, channels: number) => string | undefined
-const side: Check = (value) => (Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= MOST_SIDE ? undefined : `a whole number from 1 to ${MOST_SIDE}`)
+const side: Check = (value) =>
+  Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= MOST_SIDE ? undefined : `a whole number from 1 to ${MOST_SIDE}`
 const oneOf =
   (words: readonly (string | number)[]): Check =>
   (value) =>
@@ -48,7 +61,9 @@ const perChannel =
   }
 
 const rgb: Check = (value) =>
-  Array.isArray(value) && value.length === 3 && value.every((each: unknown) => finite(each) && each >= 0 && each <= 255) ? undefined : 'a list of three numbers from 0 to 255'
+  Array.isArray(value) && value.length === 3 && value.every((each: unknown) => finite(each) && each >= 0 && each <= 255)
+    ? undefined
+    : 'a list of three numbers from 0 to 255'
 
 interface OpRule {
   readonly required: Readonly<Record<string, Check>>
@@ -68,7 +83,10 @@ const rules: Readonly<Record<Op['op'], OpRule>> = {
   'random-crop': { required: size, optional: {}, phase: 1 },
   flip: {
     required: {},
-    optional: { axis: oneOf(['horizontal', 'vertical']), probability: (value) => (finite(value) && value >= 0 && value <= 1 ? undefined : 'a number from 0 to 1') },
+    optional: {
+      axis: oneOf(['horizontal', 'vertical']),
+      probability: (value) => (finite(value) && value >= 0 && value <= 1 ? undefined : 'a number from 0 to 1'),
+    },
     phase: 1,
   },
   normalize: {
@@ -121,15 +139,25 @@ export function checkPipeline(spec: unknown): asserts spec is PipelineSpec {
       if (wanted !== undefined) throw refuse(`${place}.${key}`, `${JSON.stringify(value)?.slice(0, 60)} will not do: use ${wanted}`)
     }
     for (const key of Object.keys(rule.required)) if (!(key in op)) throw refuse(`${place}.${key}`, `${name} needs it`)
-    if (rule.phase < phase) throw refuse(place, `${name} comes too late: decode first, then resize, crop and flip, then normalize, then layout and dtype`)
+    if (rule.phase < phase)
+      throw refuse(place, `${name} comes too late: decode first, then resize, crop and flip, then normalize, then layout and dtype`)
     if (rule.phase !== 1 && seen.has(name)) throw refuse(place, `a second ${name}`)
-    if (name === 'dtype' && 'dtype' in op && op.dtype === 'uint8' && seen.has('normalize')) throw refuse(`${place}.dtype`, 'normalized pixels are no whole numbers: use float32, or leave normalize out')
+    if (name === 'dtype' && 'dtype' in op && op.dtype === 'uint8' && seen.has('normalize'))
+      throw refuse(`${place}.dtype`, 'normalized pixels are no whole numbers: use float32, or leave normalize out')
     seen.add(name)
     phase = rule.phase
   })
   const inside = ops.findLastIndex((op) => typeof op === 'object' && op !== null && 'fit' in op && op.fit === 'inside')
-  if (inside >= 0 && !ops.slice(inside + 1).some((op) => typeof op === 'object' && op !== null && 'op' in op && ['resize', 'center-crop', 'random-crop'].includes(String(op.op)))) {
-    throw refuse(`ops[${inside}].fit`, 'with "inside" each sample keeps a size of its own, and a batch needs one: crop after it, or use "contain"')
+  if (
+    inside >= 0 &&
+    !ops
+      .slice(inside + 1)
+      .some((op) => typeof op === 'object' && op !== null && 'op' in op && ['resize', 'center-crop', 'random-crop'].includes(String(op.op)))
+  ) {
+    throw refuse(
+      `ops[${inside}].fit`,
+      'with "inside" each sample keeps a size of its own, and a batch needs one: crop after it, or use "contain"',
+    )
   }
 }
 
@@ -151,7 +179,9 @@ export const parseSpec = (text: string, file: string): PipelineSpec => {
 /** Layout and dtype of what a spec yields, given or by default. */
 export const outputFormat = (spec: PipelineSpec) => ({
   order: spec.ops.find((op) => op.op === 'layout')?.order ?? ('NCHW' as const),
-  dtype: spec.ops.find((op) => op.op === 'dtype')?.dtype ?? (spec.ops.some(({ op }) => op === 'normalize') ? ('float32' as const) : ('uint8' as const)),
+  dtype:
+    spec.ops.find((op) => op.op === 'dtype')?.dtype ??
+    (spec.ops.some(({ op }) => op === 'normalize') ? ('float32' as const) : ('uint8' as const)),
 })
 
 /** Every op with its defaults written out and its keys in order; layout and dtype last, whether they were given or not. */
@@ -180,7 +210,9 @@ const hashes = new WeakMap<PipelineSpec, string>()
 export const pipelineHash = (spec: PipelineSpec): string => {
   const known = hashes.get(spec)
   if (known !== undefined) return known
-  const hash = createHash('sha256').update(JSON.stringify(canonical(spec))).digest('hex')
+  const hash = createHash('sha256')
+    .update(JSON.stringify(canonical(spec)))
+    .digest('hex')
   hashes.set(spec, hash)
   return hash
 }

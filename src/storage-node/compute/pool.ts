@@ -90,7 +90,14 @@ export const createCompute = ({ threads, intraOpThreads = 1, sessionBytes = 512 
     process.env['ORT_DISABLE_TELEMETRY'] = '1'
     const { Piscina: Pool } = await import('piscina')
     const workerData: WorkerOptions = { sessionBytes, intraOpThreads }
-    started = new Pool<Task, Answer>({ filename: workerFile, minThreads: 0, maxThreads: 2 * threads, idleTimeout: 60_000, workerData, atomics: 'disabled' })
+    started = new Pool<Task, Answer>({
+      filename: workerFile,
+      minThreads: 0,
+      maxThreads: 2 * threads,
+      idleTimeout: 60_000,
+      workerData,
+      atomics: 'disabled',
+    })
     // A worker that dies fails its task, which tells the caller; without a listener it would also end the process.
     started.on('error', () => undefined)
     return started
@@ -104,19 +111,25 @@ export const createCompute = ({ threads, intraOpThreads = 1, sessionBytes = 512 
     const givenUp = new Int32Array(new SharedArrayBuffer(4))
     const working = workers.run({ hash: model.hash, model: source, generation, givenUp, ...(feeds !== undefined && { feeds }) })
     let left = false
-    const ended = working.catch(() => undefined).finally(() => {
-      inWorkers.delete(ended)
-      if (left) abandoned--
-      completed++
-      release()
-    })
+    const ended = working
+      .catch(() => undefined)
+      .finally(() => {
+        inWorkers.delete(ended)
+        if (left) abandoned--
+        completed++
+        release()
+      })
     inWorkers.add(ended)
     const { fired, stop } = firing(signal)
     try {
       const answer = await Promise.race([working, fired])
       if (answer !== 'aborted' && answer.kind !== 'abandoned') return answer
     } catch (error) {
-      throw failure('worker-died', `a compute worker ended in the middle of its work: ${error instanceof Error ? error.message : String(error)}`, error)
+      throw failure(
+        'worker-died',
+        `a compute worker ended in the middle of its work: ${error instanceof Error ? error.message : String(error)}`,
+        error,
+      )
     } finally {
       stop()
     }
@@ -142,7 +155,13 @@ export const createCompute = ({ threads, intraOpThreads = 1, sessionBytes = 512 
       if (answer.kind !== 'outputs') throw failure('internal', 'a worker answered another question')
       return Object.fromEntries(Object.entries(answer.outputs).map(([name, tensor]) => [name, toTensor(tensor)]))
     },
-    stats: () => ({ workers: started?.threads.length ?? 0, running: inWorkers.size - abandoned, abandoned, queued: slots.waiting, completed }),
+    stats: () => ({
+      workers: started?.threads.length ?? 0,
+      running: inWorkers.size - abandoned,
+      abandoned,
+      queued: slots.waiting,
+      completed,
+    }),
     dropSessions: () => {
       generation++
       opened.clear()

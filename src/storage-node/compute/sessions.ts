@@ -42,10 +42,18 @@ export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: Wor
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
       logSeverityLevel: 4,
-      externalData: [NO_OTHERS, ...task.model.external.map(({ location, file }) => ({ path: location, data: typeof file === 'string' ? readFileSync(file) : own(file) }))],
+      externalData: [
+        NO_OTHERS,
+        ...task.model.external.map(({ location, file }) => ({
+          path: location,
+          data: typeof file === 'string' ? readFileSync(file) : own(file),
+        })),
+      ],
     }
     const file = own(task.model.file)
-    const session = await (typeof file === 'string' ? onnx.InferenceSession.create(file, options) : onnx.InferenceSession.create(file, options))
+    const session = await (typeof file === 'string'
+      ? onnx.InferenceSession.create(file, options)
+      : onnx.InferenceSession.create(file, options))
     open.set(task.hash, { session, bytes: task.model.bytes })
     total += task.model.bytes
     for (const hash of [...open.keys()]) {

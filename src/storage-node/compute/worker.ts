@@ -21,20 +21,30 @@ const sessionOf = createSessions(onnx, options)
 const reason = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 const specs = (metadata: readonly InferenceSession.ValueMetadata[]): TensorSpec[] =>
-  metadata.map((entry) => (entry.isTensor ? { name: entry.name, dtype: entry.type, shape: entry.shape } : { name: entry.name, dtype: 'not a tensor', shape: [] }))
-const shapeOf = (session: InferenceSession): ModelShape => ({ inputs: specs(session.inputMetadata), outputs: specs(session.outputMetadata) })
+  metadata.map((entry) =>
+    entry.isTensor ? { name: entry.name, dtype: entry.type, shape: entry.shape } : { name: entry.name, dtype: 'not a tensor', shape: [] },
+  )
+const shapeOf = (session: InferenceSession): ModelShape => ({
+  inputs: specs(session.inputMetadata),
+  outputs: specs(session.outputMetadata),
+})
 
 const shown = (dtype: string, shape: readonly (number | string)[]) => `${dtype} [${shape.join(', ')}]`
 
 /** Refuses before the run what onnxruntime would refuse in it with less to say. */
 const check = ({ inputs }: ModelShape, feeds: Readonly<Record<string, PlainTensor>>): void => {
   const names = inputs.map(({ name }) => name)
-  for (const name of Object.keys(feeds)) if (!names.includes(name)) throw failure('tensor-mismatch', `the model has no input "${name}"; it has ${names.join(', ')}`)
+  for (const name of Object.keys(feeds))
+    if (!names.includes(name)) throw failure('tensor-mismatch', `the model has no input "${name}"; it has ${names.join(', ')}`)
   for (const { name, dtype, shape } of inputs) {
     const feed = Object.hasOwn(feeds, name) ? feeds[name] : undefined
     if (feed === undefined) throw failure('tensor-mismatch', `input "${name}" is missing: the model needs ${shown(dtype, shape)}`)
-    const fits = feed.dtype === dtype && feed.shape.length === shape.length && shape.every((side, axis) => typeof side !== 'number' || side <= 0 || side === feed.shape[axis])
-    if (!fits) throw failure('tensor-mismatch', `input "${name}" needs ${shown(dtype, shape)}, it was given ${shown(feed.dtype, feed.shape)}`)
+    const fits =
+      feed.dtype === dtype &&
+      feed.shape.length === shape.length &&
+      shape.every((side, axis) => typeof side !== 'number' || side <= 0 || side === feed.shape[axis])
+    if (!fits)
+      throw failure('tensor-mismatch', `input "${name}" needs ${shown(dtype, shape)}, it was given ${shown(feed.dtype, feed.shape)}`)
   }
 }
 
@@ -66,9 +76,14 @@ export default async function work(task: Task): Promise<Answer> {
     const began = performance.now()
     const results = await session.run(feeds)
     const ms = performance.now() - began
-    return { kind: 'outputs', outputs: Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toPlain(name, tensor)])), ms }
+    return {
+      kind: 'outputs',
+      outputs: Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toPlain(name, tensor)])),
+      ms,
+    }
   } catch (error) {
-    if (isActiveStorageError(error)) return { kind: 'failed', code: error.code === 'bad-model' ? 'bad-model' : 'tensor-mismatch', text: error.text }
+    if (isActiveStorageError(error))
+      return { kind: 'failed', code: error.code === 'bad-model' ? 'bad-model' : 'tensor-mismatch', text: error.text }
     return { kind: 'failed', code: 'tensor-mismatch', text: `onnxruntime cannot run the model on these inputs: ${reason(error)}` }
   }
 }

@@ -45,7 +45,8 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
 
   const check = (hash: ContentHash, bytes: Uint8Array, path: string) => {
     if (verified.has(hash)) return
-    if (hashOf(bytes) !== hash) throw failure('content-changed', `${path} no longer holds the bytes of ${hash}: adopt its folder again, or restore the file`)
+    if (hashOf(bytes) !== hash)
+      throw failure('content-changed', `${path} no longer holds the bytes of ${hash}: adopt its folder again, or restore the file`)
     verified.add(hash)
   }
   const load = async (path: string) => {
@@ -65,7 +66,10 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
     } catch (error) {
       throw failure('not-found', `${path}: ${reason(error)}`, error)
     }
-    throw failure('permission-denied', `${path} lies outside the folders that may be adopted (${adoptable.join(', ') || 'none'}): start the node with --adopt FOLDER`)
+    throw failure(
+      'permission-denied',
+      `${path} lies outside the folders that may be adopted (${adoptable.join(', ') || 'none'}): start the node with --adopt FOLDER`,
+    )
   }
 
   return {

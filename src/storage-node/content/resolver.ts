@@ -59,7 +59,8 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
         })
         for await (const bytes of stream) {
           const entry = waiting[next++]
-          if (entry === undefined || !(bytes instanceof Uint8Array)) throw failure('malformed-message', `${home} sent content that was not asked for`)
+          if (entry === undefined || !(bytes instanceof Uint8Array))
+            throw failure('malformed-message', `${home} sent content that was not asked for`)
           if (hashOf(bytes) !== entry.ref.hash) throw failure('content-changed', `${home} sent other bytes for ${entry.ref.hash}`)
           fetched.bytes += bytes.byteLength
           cache.put(entry.ref.hash, bytes)

@@ -10,7 +10,8 @@ const LONGEST_KEY = 1900
  */
 export const lmdbStore = async (folder: string): Promise<Store> => {
   const { open } = await import('lmdb')
-  const refuse = (what: string) => (error: unknown) => failure('storage-failed', `${what} in ${folder}: ${error instanceof Error ? error.message : String(error)}`, error)
+  const refuse = (what: string) => (error: unknown) =>
+    failure('storage-failed', `${what} in ${folder}: ${error instanceof Error ? error.message : String(error)}`, error)
   const opened = () => {
     try {
       // overlappingSync would let a commit resolve before its sync: here a resolved commit is on disk.

@@ -17,7 +17,8 @@ export interface Write {
 }
 
 /** Joins parts into a key: UTF-8, a zero byte after each, so that no part's end can be taken for another's. */
-export const keyOf = (...parts: readonly string[]): string => parts.map((part) => `${Buffer.from(part, 'utf8').toString('latin1')}\0`).join('')
+export const keyOf = (...parts: readonly string[]): string =>
+  parts.map((part) => `${Buffer.from(part, 'utf8').toString('latin1')}\0`).join('')
 
 /** The parts of a key. */
 export const partsOf = (key: string): readonly string[] =>

@@ -31,7 +31,13 @@ test('nothing outside the allowed folders is adopted: not by "..", a link, or a 
   const { base, photos, secrets, open } = prepared(t)
   symlinkSync(join(secrets, 'key.jpg'), join(photos, 'link.jpg'))
   symlinkSync(secrets, join(photos, 'folder'))
-  const outside = [join(secrets, 'key.jpg'), `${photos}/../secrets/key.jpg`, join(photos, 'link.jpg'), join(photos, 'folder', 'key.jpg'), join(base, 'photos-of-others', 'b.jpg')]
+  const outside = [
+    join(secrets, 'key.jpg'),
+    `${photos}/../secrets/key.jpg`,
+    join(photos, 'link.jpg'),
+    join(photos, 'folder', 'key.jpg'),
+    join(base, 'photos-of-others', 'b.jpg'),
+  ]
   for (const path of outside) await assert.rejects(open().adopt(path), { code: 'permission-denied', message: /--adopt/ }, path)
 })
 
@@ -82,5 +88,8 @@ test('what cannot be written is storage-failed, and leaves no partial file', asy
   writeFileSync(join(folder, hashOf(bytes).slice(0, 2)), '')
   await assert.rejects(store.put(bytes), { code: 'storage-failed' })
   assert.ok(store.has(kept))
-  assert.deepEqual(readdirSync(folder).filter((name) => name.endsWith('.part')), [])
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.endsWith('.part')),
+    [],
+  )
 })

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { defineObject } from '../../src/core/define.ts'
+import { isActiveStorageError } from '../../src/core/errors.ts'
+import { type CallOptions, recipeOf, remoteOf, withCall } from '../../src/core/remote.ts'
+import type { Call, Transport } from '../../src/core/transport.ts'
+
+const photos = defineObject({
+  name: 'photos',
+  state: () => ({ served: 0 }),
+  methods: { tag: (_self, key: string, label?: string) => `${key} ${label}` },
+  movable: {
+    embed: async (_self, key: string) => key.length,
+    async *batches(_self, keys: readonly string[]) {
+      yield* keys
+    },
+  },
+})
+
+/** A stub whose transport writes down what it is asked. */
+const recorded = (options?: CallOptions, chain?: readonly string[]) => {
+  const calls: Call[] = []
+  const routes: CallOptions[] = []
+  const transport: Transport = {
+    call: async (call) => (calls.push(call), call.method),
+    async *stream(call) {
+      calls.push(call)
+      yield* call.args
+    },
+    close: async () => {},
+  }
+  const route = (given: CallOptions) => (routes.push(given), transport)
+  return { calls, routes, stub: remoteOf(photos, 'train', route, options, chain) }
+}
+
+test('a stub is a frozen plain object with the declared methods and nothing else', () => {
+  const { stub } = recorded()
+  assert.deepEqual(Object.keys(stub), ['tag', 'embed', 'batches'])
+  assert.equal(Object.getPrototypeOf(stub), Object.prototype)
+  assert.ok(Object.isFrozen(stub))
+  assert.equal((stub as Record<string, unknown>)['embd'], undefined)
+})
+
+test('awaiting or printing a stub makes no call', async () => {
+  const { stub, calls } = recorded()
+  assert.equal(await Promise.resolve(stub), stub)
+  assert.equal(JSON.stringify(stub), '{}')
+  assert.equal(String(stub), '[object Object]')
+  assert.equal(calls.length, 0)
+})
+
+test('a call carries type, object, method, kind and arguments, and an id of its own', async () => {
+  const { stub, calls } = recorded({}, ['outer/a'])
+  await stub.tag('cat', 'pet')
+  await stub.embed('dog')
+  const shown = calls.map(({ type, object, method, kind, args, context }) => ({ type, object, method, kind, args, chain: context.chain }))
+  const common = { type: 'photos', object: 'train', chain: ['outer/a'] }
+  assert.deepEqual(shown, [
+    { ...common, method: 'tag', kind: 'stateful', args: ['cat', 'pet'] },
+    { ...common, method: 'embed', kind: 'movable', args: ['dog'] },
+  ])
+  assert.notEqual(calls[0]?.context.callId, calls[1]?.context.callId)
+})
+
+test('an async generator is called as a stream', async () => {
+  const { stub, calls } = recorded()
+  const received: unknown[] = []
+  for await (const item of stub.batches(['a', 'b'])) received.push(item)
+  assert.deepEqual(received, [['a', 'b']])
+  assert.equal(calls[0]?.method, 'batches')
+})
+
+test('withCall gives another stub of the same object, with the options of both', async () => {
+  const { stub, calls, routes } = recorded({ timeoutMs: 1000, place: 'node' })
+  const other = withCall(stub, { timeoutMs: 50, idempotencyKey: 'k', expectedVersion: 4, fencingToken: 9 })
+  await other.embed('cat')
+  await stub.embed('cat')
+  assert.deepEqual(routes, [
+    { timeoutMs: 1000, place: 'node' },
+    { timeoutMs: 50, place: 'node', idempotencyKey: 'k', expectedVersion: 4, fencingToken: 9 },
+  ])
+  const contexts = calls.map(({ context: { callId: _, ...rest } }) => rest)
+  assert.deepEqual(contexts, [
+    { chain: [], idempotencyKey: 'k', budgetMs: 50, expectedVersion: 4, fencingToken: 9 },
+    { chain: [], budgetMs: 1000 },
+  ])
+  assert.equal(recipeOf(other).id, 'train')
+})
+
+test('what is no stub, or has a bad object name, is refused', () => {
+  const { stub } = recorded()
+  const refused = (error: unknown) => isActiveStorageError(error, 'invalid-argument')
+  assert.throws(() => withCall({ ...stub }, {}), refused)
+  assert.throws(() => remoteOf(photos, '../train', recipeOf(stub).route), refused)
+})
