@@ -29,8 +29,12 @@ export interface ModelShape {
 export interface Compute {
   /** Loads the model once to learn its inputs and outputs. @throws `bad-model` */
   inspect(model: ModelSource, signal: AbortSignal): Promise<ModelShape>
-  /** One `session.run`. @throws `tensor-mismatch`, `bad-model`, `worker-died` */
-  run(model: ModelSource, feeds: Readonly<Record<string, Tensor>>, signal: AbortSignal): Promise<Record<string, Tensor>>
+  /**
+   * One `session.run`.
+   * @param onQueued told how long the run waited for a worker, in ms
+   * @throws `tensor-mismatch`, `bad-model`, `worker-died`
+   */
+  run(model: ModelSource, feeds: Readonly<Record<string, Tensor>>, signal: AbortSignal, onQueued?: (ms: number) => void): Promise<Record<string, Tensor>>
 }
 
 /** Immutable bytes by hash, fetched from their home and kept when they are not here. */

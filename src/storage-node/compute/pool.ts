@@ -149,10 +149,12 @@ export const createCompute = ({ threads, intraOpThreads = 1, sessionBytes = 512 
       if (answer.kind !== 'shape') throw failure('internal', 'a worker answered another question')
       return answer.shape
     },
-    async run(model, feeds, signal) {
+    async run(model, feeds, signal, onQueued) {
+      const asked = performance.timeOrigin + performance.now()
       const plain = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toPlain(tensor)]))
       const answer = answered(await ask(model, plain, signal))
       if (answer.kind !== 'outputs') throw failure('internal', 'a worker answered another question')
+      onQueued?.(Math.max(0, answer.startedAt - asked))
       return Object.fromEntries(Object.entries(answer.outputs).map(([name, tensor]) => [name, toTensor(tensor)]))
     },
     stats: () => ({

@@ -29,7 +29,7 @@ export interface Task {
 /** What a worker answers. Errors travel as data: a class does not survive the copy, and a worker need not die of them. */
 export type Answer =
   | { readonly kind: 'shape'; readonly shape: ModelShape }
-  | { readonly kind: 'outputs'; readonly outputs: Readonly<Record<string, PlainTensor>>; readonly ms: number }
+  | { readonly kind: 'outputs'; readonly outputs: Readonly<Record<string, PlainTensor>>; readonly startedAt: number }
   | { readonly kind: 'abandoned' }
   | { readonly kind: 'failed'; readonly code: 'bad-model' | 'tensor-mismatch'; readonly text: string }
 

@@ -59,6 +59,8 @@ const toPlain = (name: string, tensor: OnnxTensor): PlainTensor => {
 }
 
 export default async function work(task: Task): Promise<Answer> {
+  // Counted from the epoch, so that the main thread can compare it with its own clock.
+  const startedAt = performance.timeOrigin + performance.now()
   const givenUp = () => Atomics.load(task.givenUp, 0) === 1
   if (givenUp()) return { kind: 'abandoned' }
   let session: InferenceSession
@@ -73,13 +75,11 @@ export default async function work(task: Task): Promise<Answer> {
     check(shape, task.feeds)
     const feeds = Object.fromEntries(Object.entries(task.feeds).map(([name, tensor]) => [name, toOnnx(tensor)]))
     if (givenUp()) return { kind: 'abandoned' }
-    const began = performance.now()
     const results = await session.run(feeds)
-    const ms = performance.now() - began
     return {
       kind: 'outputs',
       outputs: Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toPlain(name, tensor)])),
-      ms,
+      startedAt,
     }
   } catch (error) {
     if (isActiveStorageError(error))

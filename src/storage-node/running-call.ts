@@ -1,0 +1,117 @@
+import type { MethodEntry, ObjectType } from '../core/define.ts'
+import type { SiteName } from '../core/ids.ts'
+import type { Compute, Content, HostView, MovableSelf } from '../core/self.ts'
+import type { Call, CallReport, StageReport } from '../core/transport.ts'
+import type { Value } from '../core/value.ts'
+import { CallScope } from './call-scope.ts'
+import type { Fetched, Resolver } from './content/resolver.ts'
+
+/** What every call of a host shares. */
+export interface CallHost {
+  readonly site: SiteName
+  readonly resolver: Resolver
+  readonly compute: Compute
+  readonly view: HostView
+}
+
+/** One call while it runs: its life, what it costs, and what its method sees. */
+export class RunningCall {
+  readonly call: Call
+  readonly entry: MethodEntry
+  readonly type: ObjectType
+  readonly scope: CallScope
+  readonly fetched: Fetched = { bytes: 0, ms: 0 }
+  readonly #host: CallHost
+  readonly #stages: StageReport[] = []
+  readonly #began = performance.now()
+  #queueMs = 0
+  #content: Content | undefined
+
+  constructor(call: Call, type: ObjectType, entry: MethodEntry, host: CallHost) {
+    this.call = call
+    this.type = type
+    this.entry = entry
+    this.scope = new CallScope(call.context)
+    this.#host = host
+  }
+
+  /** Made when a method first asks: most calls touch no content. */
+  get content(): Content {
+    return (this.#content ??= this.#host.resolver.scope(this.fetched))
+  }
+
+  /** Notes time that the call spent waiting: for its object's turn, or for a worker. */
+  waited(ms: number): void {
+    this.#queueMs += ms
+  }
+
+  report(inFlight: number): CallReport {
+    const totalMs = performance.now() - this.#began
+    const queueMs = Math.min(this.#queueMs, totalMs)
+    return {
+      site: this.#host.site,
+      bytesSent: 0,
+      bytesReceived: 0,
+      bytesFetched: this.fetched.bytes,
+      fetchMs: this.fetched.ms,
+      totalMs,
+      load: { inFlight, queueMs, serviceMs: totalMs - queueMs },
+      stages: this.#stages,
+    }
+  }
+
+  /** What a method sees: what all see, and what its section adds. */
+  self<More extends object>(more: More): MovableSelf & More {
+    return Object.assign(this.#movableSelf(), more)
+  }
+
+  /** Calls the method's body. */
+  invoke(self: object = this.#movableSelf()): unknown {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- defineObject has checked the section's self; arguments are checked by the method
+    return (this.entry.run as (self: object, ...args: readonly Value[]) => unknown)(self, ...this.call.args)
+  }
+
+  #movableSelf(): MovableSelf {
+    const { site, view } = this.#host
+    const { call, scope } = this
+    const contentOf = () => this.content
+    let content: MovableSelf['content'] | undefined
+    return {
+      get signal() {
+        return scope.signal
+      },
+      site,
+      callId: call.context.callId,
+      host: view,
+      compute: this.#compute(),
+      get content() {
+        const { read, ensure, keep } = contentOf()
+        return (content ??= { read, ensure, keep })
+      },
+      // A stateful method's self has the whole of it.
+      set content(whole) {
+        content = whole
+      },
+      stage: async (key, units, work) => {
+        const began = performance.now()
+        const result = await work()
+        this.#stages.push({ key, units, ms: performance.now() - began })
+        return result
+      },
+    }
+  }
+
+  #compute(): Compute {
+    const { compute } = this.#host
+    // Of runs made side by side only the first waited for others' work; the rest wait for each other.
+    let first = true
+    return {
+      inspect: compute.inspect,
+      run: (model, feeds, signal) =>
+        compute.run(model, feeds, signal, (ms) => {
+          if (first) this.waited(ms)
+          first = false
+        }),
+    }
+  }
+}

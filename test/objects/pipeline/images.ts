@@ -1,0 +1,42 @@
+import { deflateSync } from 'node:zlib'
+import sharp from 'sharp'
+import type { Tensor } from '../../../src/core/tensor.ts'
+import { runPipeline } from '../../../src/objects/pipeline/engine.ts'
+import type { Op } from '../../../src/objects/pipeline/spec.ts'
+
+export const live = new AbortController().signal
+export const key = { seed: 7, epoch: 3 }
+export const nhwc: Op = { op: 'layout', order: 'NHWC' }
+
+export const one = (ops: readonly Op[], bytes: Uint8Array, id = 'sample'): Promise<Tensor> =>
+  runPipeline({ ops }, [{ id, bytes }], key, { signal: live })
+
+export interface Raw {
+  readonly data: Buffer
+  readonly info: { readonly width: number; readonly height: number; readonly channels: 1 | 2 | 3 | 4 }
+}
+export const rawOf = (image: sharp.Sharp): Promise<Raw> => image.raw().toBuffer({ resolveWithObject: true })
+export const fromRaw = ({ data, info: { width, height, channels } }: Raw): sharp.Sharp => sharp(data, { raw: { width, height, channels } })
+
+/** A picture in which no two places look alike. */
+export const pattern = (width: number, height: number): sharp.Sharp =>
+  sharp(
+    Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 7919 + (i >> 5) * 31) % 251),
+    { raw: { width, height, channels: 3 } },
+  )
+export const plain = (colour: sharp.ColorLike, side = 4): sharp.Sharp =>
+  sharp({ create: { width: side, height: side, channels: 4, background: colour } })
+
+/** A PNG whose header claims a size that its few bytes of data do not have. Chunk checksums are left 0. */
+export const claimingPng = (width: number, height: number): Buffer => {
+  const chunk = (type: string, data: Buffer) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(data.length)
+    return Buffer.concat([length, Buffer.from(type), data, Buffer.alloc(4)])
+  }
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(width, 0)
+  header.writeUInt32BE(height, 4)
+  header.set([8, 2], 8)
+  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', header), chunk('IDAT', deflateSync(Buffer.alloc(1000)))])
+}
