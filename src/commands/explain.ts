@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { failure } from '../core/errors.ts'
-import { parsePolicy } from '../policy/document.ts'
+import { parsePolicy } from '../policy/parse.ts'
 import { callFromSignals, explain as explainCall, renderExplanation } from '../policy/explain.ts'
 import { signals } from '../policy/signals.ts'
 import type { Command } from './command.ts'

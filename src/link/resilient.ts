@@ -69,7 +69,8 @@ export const resilient = (inner: Transport, { breaker, timeoutMs = 120_000, atte
       budget = Math.min(BUDGET_MOST, budget + BUDGET_PER_CALL)
       for (let tried = 1; ; tried++) {
         try {
-          return await attempt(within(call, until))
+          // Most calls are tried once: the budget that they brought need not be worked out again.
+          return await attempt(tried === 1 && call.context.budgetMs !== undefined ? call : within(call, until))
         } catch (error) {
           // Missing inputs come again until somebody supplies them, which is for the layer that holds the data.
           if (!isActiveStorageError(error) || error.code === 'missing-inputs' || tried >= attempts || !repeatable(call, error)) throw error

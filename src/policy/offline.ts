@@ -2,7 +2,7 @@ import { failure } from '../core/errors.ts'
 import { contentHash, LOCAL, type SiteName, siteName } from '../core/ids.ts'
 import { CostModel } from './cost-model.ts'
 import { Estimators } from './estimators.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../core/nearest.ts'
 import { BYTES_PER_MS_IN_MBPS, signalNames } from './signals.ts'
 import { type CallView, type Role, roles, type SiteView, type StageInput } from './types.ts'
 

@@ -1,7 +1,8 @@
 import { existsSync, type FSWatcher, readFileSync, watch } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { type ActiveStorageError, failure, toFailure } from '../core/errors.ts'
-import { type PolicyDocument, parsePolicy } from './document.ts'
+import type { PolicyDocument } from './document.ts'
+import { parsePolicy } from './parse.ts'
 
 export interface WatchOptions {
   /** Called once for each bad edit; the last good policy stays in force. */

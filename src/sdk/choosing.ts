@@ -1,4 +1,3 @@
-import type { Place } from '../core/remote.ts'
 import type { Call, CallReport, Transport } from '../core/transport.ts'
 import type { CallView } from '../policy/types.ts'
 import type { Placer } from './placer.ts'
@@ -21,16 +20,18 @@ export interface ChoosingOptions {
   readonly placer: Placer
   /** Where calls go that are not movable. */
   readonly home: Site
-  readonly place: Place | undefined
+  /** Where movable calls go when the caller has said so. */
+  readonly fixed: Transport | undefined
   /** The transport that makes a call at a site, inputs supplied. */
   readonly at: (site: Site) => Transport
 }
 
 /** Sends each call to its place: movable ones where the policy says, others home. */
-export const choosing = ({ placer, home, place, at }: ChoosingOptions): Transport => ({
+export const choosing = ({ placer, home, fixed, at }: ChoosingOptions): Transport => ({
   call: (call) => {
     if (call.kind !== 'movable') return home.transport.call(call)
-    return placer.run(viewOf(call), place, call.context.signal, ([site], onReport) => {
+    if (fixed !== undefined) return fixed.call(call)
+    return placer.run(viewOf(call), undefined, call.context.signal, ([site], onReport) => {
       const report = (made: CallReport) => {
         onReport(made)
         call.context.onReport?.(made)
@@ -44,8 +45,12 @@ export const choosing = ({ placer, home, place, at }: ChoosingOptions): Transpor
       yield* home.transport.stream(call)
       return
     }
+    if (fixed !== undefined) {
+      yield* fixed.stream(call)
+      return
+    }
     let chosen = home
-    await placer.run(viewOf(call), place, call.context.signal, ([site]) => {
+    await placer.run(viewOf(call), undefined, call.context.signal, ([site]) => {
       chosen = site ?? home
       return Promise.resolve()
     })

@@ -52,7 +52,7 @@ export interface Client extends AsyncDisposable {
 export interface ClientParts {
   readonly sites: ReadonlyMap<SiteName, Site>
   readonly policy: Policy
-  readonly onClose: () => Promise<void>
+  readonly onClose: () => void
 }
 
 const isDataLoader = (loader: object): loader is DataLoader<BatchData> => 'options' in loader && 'epoch' in loader
@@ -74,7 +74,7 @@ export const createClient = ({ sites, policy, onClose }: ClientParts): Client =>
   const routeTo = (home: Site): Route => {
     const known = routes.get(home)
     if (known !== undefined) return known
-    const route: Route = ({ place }: CallOptions) => choosing({ placer, home, place, at })
+    const route: Route = ({ place }: CallOptions) => choosing({ placer, home, fixed: place === undefined ? undefined : at(siteAt(sites, place)), at })
     registerLoaders(route, loaders)
     routes.set(home, route)
     return route
@@ -95,13 +95,13 @@ export const createClient = ({ sites, policy, onClose }: ClientParts): Client =>
       const epoch = (index: number) => load<BatchData>(context, loader.options, index)
       return { epoch, [Symbol.asyncIterator]: () => epoch(next++)[Symbol.asyncIterator]() }
     }
-    const placed = choosing({ placer, home: siteAt(sites, LOCAL), place: undefined, at })
+    const placed = choosing({ placer, home: siteAt(sites, LOCAL), fixed: undefined, at })
     return wrapIterable(loader, placed)
   }
 
   const close = async () => {
     await Promise.all([...sites.values()].map((each) => each.transport.close()))
-    await onClose()
+    onClose()
   }
   return {
     object,

@@ -5,10 +5,9 @@ import { remoteOf } from '../core/remote.ts'
 import type { SiteDescription, Transport } from '../core/transport.ts'
 import { grpcTransport } from '../link/grpc-transport.ts'
 import { site as siteType } from '../objects/site.ts'
-import { parsePolicy } from '../policy/document.ts'
+import { defaultPolicy, type PolicyDocument } from '../policy/document.ts'
 import { createPolicy } from '../policy/policy.ts'
 import type { Role } from '../policy/types.ts'
-import { watchPolicy } from '../policy/watch.ts'
 import { type Client, createClient } from './client.ts'
 import { localSite, remoteSite, type Site } from './site.ts'
 
@@ -73,6 +72,18 @@ const meet = async (site: Site, expected: string, onWarning: (message: string) =
   }
 }
 
+interface OpenPolicy {
+  current(): PolicyDocument
+  close(): void
+}
+
+/** The policy's parser is loaded only where there is something to parse. */
+const openPolicy = async (given: ConnectOptions['policy'], onWarning: (error: Error) => void): Promise<OpenPolicy> => {
+  if (typeof given === 'string') return (await import('../policy/watch.ts')).watchPolicy(given, { onWarning })
+  const fixed = given === undefined ? defaultPolicy : (await import('../policy/parse.ts')).parsePolicy(given.yaml, 'policy')
+  return { current: () => fixed, close: () => undefined }
+}
+
 /**
  * Connects to storage nodes. Without any, everything runs in this process.
  * @throws ActiveStorageError `unavailable`, `invalid-argument`, `invalid-policy`
@@ -80,10 +91,7 @@ const meet = async (site: Site, expected: string, onWarning: (message: string) =
 export const connect = async (options: ConnectOptions = {}): Promise<Client> => {
   const { onWarning = (message) => process.emitWarning(message, 'ActiveStorageWarning'), timeoutMs } = options
   const resilience = timeoutMs === undefined ? {} : { timeoutMs }
-  const watched =
-    typeof options.policy === 'string' ? watchPolicy(options.policy, { onWarning: (error) => onWarning(error.message) }) : undefined
-  const fixed =
-    watched === undefined ? parsePolicy(typeof options.policy === 'object' ? options.policy.yaml : 'version: 1\n', 'policy') : undefined
+  const policy = await openPolicy(options.policy, (error) => onWarning(error.message))
 
   const sites = new Map<SiteName, Site>()
   const peers = new Map<SiteName, Transport>()
@@ -94,7 +102,7 @@ export const connect = async (options: ConnectOptions = {}): Promise<Client> => 
     peers.set(site.name, site.transport)
   }
   const close = async () => {
-    watched?.close()
+    policy.close()
     await Promise.all([...sites.values()].map(({ transport }) => transport.close()))
   }
   try {
@@ -129,8 +137,7 @@ export const connect = async (options: ConnectOptions = {}): Promise<Client> => 
           }
         }),
     )
-    const policy = createPolicy(watched === undefined ? fixed! : () => watched.current())
-    return createClient({ sites, policy, onClose: async () => watched?.close() })
+    return createClient({ sites, policy: createPolicy(policy.current), onClose: policy.close })
   } catch (error) {
     await close()
     throw error

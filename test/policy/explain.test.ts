@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { isActiveStorageError } from '../../src/core/errors.ts'
-import { parsePolicy } from '../../src/policy/document.ts'
+import { parsePolicy } from '../../src/policy/parse.ts'
 import { callFromSignals, estimateNames, explain, renderExplanation } from '../../src/policy/explain.ts'
 import { readSignal, signalNames } from '../../src/policy/signals.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parsePolicy } from '../../src/policy/document.ts'
+import { parsePolicy } from '../../src/policy/parse.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 import { conditionInWords, firstRule, judgeRule } from '../../src/policy/rules.ts'
 import { callOf, inputs, threeSites, view } from './views.ts'

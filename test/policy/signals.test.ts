@@ -14,7 +14,7 @@ test('the list of signals is closed, and each has a sentence', () => {
 
 test('docs/policy.md lists exactly these signals', () => {
   const page = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8')
-  const listed = [...page.matchAll(/^\| `((?:call|local|node|cloud)\.[A-Za-z]+)` \| (.+) \|$/gm)].map(([, name, means]) => [name, means])
+  const listed = [...page.matchAll(/^\| `((?:call|local|node|cloud)\.[A-Za-z]+)` +\| (.+?) +\|$/gm)].map(([, name, means]) => [name, means])
   assert.deepEqual(listed, Object.entries(signals))
 })
 

@@ -4,6 +4,7 @@ import { abortedBy, failure, isActiveStorageError } from '../../core/errors.ts'
 import { opDraws } from '../../core/random.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { createGate } from '../concurrency.ts'
+import { lookAt } from './image-file.ts'
 import { BatchPacker, type Mirror, type Pixels } from './pack.ts'
 import { checkPipeline, type Op, type PipelineSpec } from './spec.ts'
 
@@ -35,12 +36,6 @@ type Geometric = Extract<Op, { op: 'resize' | 'center-crop' | 'random-crop' | 'f
 const isGeometric = (op: Op): op is Geometric =>
   op.op === 'resize' || op.op === 'center-crop' || op.op === 'random-crop' || op.op === 'flip'
 
-/** First bytes of what is decoded; sharp by itself would also take SVG, GIF, TIFF and more, each with a decoder to attack. */
-const isImage = (bytes: Uint8Array): boolean => {
-  const text = (from: number, to: number) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', from, to)
-  return text(0, 3) === '\xff\xd8\xff' || text(0, 8) === '\x89PNG\r\n\x1a\n' || (text(0, 4) === 'RIFF' && text(8, 12) === 'WEBP')
-}
-
 interface Work {
   readonly sharp: Awaited<ReturnType<typeof loadSharp>>
   readonly spec: PipelineSpec
@@ -63,8 +58,9 @@ const shape = async (
   id: string,
   input: Uint8Array | Pixels,
 ): Promise<{ pixels: Pixels; mirror: Mirror }> => {
-  if (input instanceof Uint8Array && !isImage(input))
-    throw failure('bad-sample', `sample "${id}" is no JPEG, PNG or WebP image: replace or remove it`)
+  const look = input instanceof Uint8Array ? lookAt(input) : 'whole'
+  if (look === 'no image') throw failure('bad-sample', `sample "${id}" is no JPEG, PNG or WebP image: replace or remove it`)
+  if (look === 'cut off') throw failure('bad-sample', `sample "${id}" cannot be decoded: its file is cut off; copy it again, or remove it`)
   const decode = spec.ops.find((op) => op.op === 'decode')
   const raw = (pixels: Pixels): Sharp =>
     sharp(pixels.data, { raw: { width: pixels.width, height: pixels.height, channels: pixels.channels === 1 ? 1 : 3 } })
@@ -78,11 +74,12 @@ const shape = async (
   let fresh = true
   let resized = false
   let cropped = false
+  let nearest = false
   const flush = async (): Promise<Pixels> => {
     const pixels = await toPixels(image, channels)
     image = raw(pixels)
     size = pixels
-    fresh = resized = cropped = false
+    fresh = resized = cropped = nearest = false
     return pixels
   }
   const mirror = { horizontal: false, vertical: false }
@@ -92,7 +89,9 @@ const shape = async (
     if (!isGeometric(op)) continue
     switch (op.op) {
       case 'resize': {
-        if (resized || cropped) await flush()
+        // The kernel `nearest` picks pixels, so it has to see them all: not what a decoder shrank, and never a part only.
+        const picks = op.kernel === 'nearest'
+        if (resized || cropped || (picks && encoded)) await flush()
         const [r = 0, g = 0, b = 0] = op.background ?? []
         image = image.resize({
           width: op.width,
@@ -102,12 +101,13 @@ const shape = async (
           background: { r, g, b },
         })
         resized = true
+        nearest = picks
         size = op.fit === 'inside' ? undefined : op
         break
       }
       case 'center-crop':
       case 'random-crop': {
-        if (cropped) await flush()
+        if (cropped || nearest) await flush()
         if (size === undefined && fresh && !resized && input instanceof Uint8Array) {
           const { width, height, orientation = 1 } = await sharp(input, encoded).metadata()
           size = orientation >= 5 ? { width: height, height: width } : { width, height }

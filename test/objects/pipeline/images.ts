@@ -1,5 +1,5 @@
 import { deflateSync } from 'node:zlib'
-import sharp from 'sharp'
+import sharp, { type Color, type Sharp } from 'sharp'
 import type { Tensor } from '../../../src/core/tensor.ts'
 import { runPipeline } from '../../../src/objects/pipeline/engine.ts'
 import type { Op } from '../../../src/objects/pipeline/spec.ts'
@@ -15,16 +15,16 @@ export interface Raw {
   readonly data: Buffer
   readonly info: { readonly width: number; readonly height: number; readonly channels: 1 | 2 | 3 | 4 }
 }
-export const rawOf = (image: sharp.Sharp): Promise<Raw> => image.raw().toBuffer({ resolveWithObject: true })
-export const fromRaw = ({ data, info: { width, height, channels } }: Raw): sharp.Sharp => sharp(data, { raw: { width, height, channels } })
+export const rawOf = (image: Sharp): Promise<Raw> => image.raw().toBuffer({ resolveWithObject: true })
+export const fromRaw = ({ data, info: { width, height, channels } }: Raw): Sharp => sharp(data, { raw: { width, height, channels } })
 
 /** A picture in which no two places look alike. */
-export const pattern = (width: number, height: number): sharp.Sharp =>
+export const pattern = (width: number, height: number): Sharp =>
   sharp(
     Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 7919 + (i >> 5) * 31) % 251),
     { raw: { width, height, channels: 3 } },
   )
-export const plain = (colour: sharp.ColorLike, side = 4): sharp.Sharp =>
+export const plain = (colour: Color, side = 4): Sharp =>
   sharp({ create: { width: side, height: side, channels: 4, background: colour } })
 
 /** A PNG whose header claims a size that its few bytes of data do not have. Chunk checksums are left 0. */
@@ -38,5 +38,10 @@ export const claimingPng = (width: number, height: number): Buffer => {
   header.writeUInt32BE(width, 0)
   header.writeUInt32BE(height, 4)
   header.set([8, 2], 8)
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', header), chunk('IDAT', deflateSync(Buffer.alloc(1000)))])
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.alloc(1000))),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import sharp from 'sharp'
-import { failure } from '../../../src/core/errors.ts'
+import { failure, isActiveStorageError } from '../../../src/core/errors.ts'
 import { runPipeline } from '../../../src/objects/pipeline/engine.ts'
 import type { Op } from '../../../src/objects/pipeline/spec.ts'
 import { photo } from '../data.ts'
@@ -16,15 +16,15 @@ const near = (got: readonly number[], wanted: readonly number[], by = 4) =>
 
 test('every kind of picture becomes 8-bit sRGB, or grey', async () => {
   const orange = plain('#ff8000')
-  const small: readonly Op[] = [{ op: 'resize', width: 2, height: 2 }]
+  const half: readonly Op[] = [{ op: 'resize', width: 2, height: 2 }]
   const deep = (channels: 1 | 3) => sharp(new Uint16Array(16 * channels).fill(0x8000), { raw: { width: 4, height: 4, channels } })
   near(await first(await orange.clone().jpeg().toBuffer()), [255, 128, 0])
   near(await first(await orange.clone().webp().toBuffer()), [255, 128, 0])
   near(await first(await orange.clone().png({ palette: true }).toBuffer()), [255, 128, 0])
   near(await first(await orange.clone().toColourspace('cmyk').jpeg().toBuffer()), [246, 128, 1])
   near(await first(await plain({ r: 255, g: 128, b: 0, alpha: 0.5 }).png().toBuffer()), [255, 128, 0])
-  near(await first(await deep(3).toColourspace('rgb16').png().toBuffer(), 3, small), [128, 128, 128])
-  near(await first(await deep(1).toColourspace('grey16').png().toBuffer(), 1, small), [128])
+  near(await first(await deep(3).toColourspace('rgb16').png().toBuffer(), 3, half), [128, 128, 128])
+  near(await first(await deep(1).toColourspace('grey16').png().toBuffer(), 1, half), [128])
   near(await first(await plain('#808080').toColourspace('b-w').jpeg().toBuffer()), [128, 128, 128])
   const frames = await Promise.all(['red', 'blue'].map((colour) => plain(colour).png().toBuffer()))
   near(
@@ -37,15 +37,34 @@ test('every kind of picture becomes 8-bit sRGB, or grey', async () => {
   )
 })
 
-const refused = (bytes: Uint8Array, why: RegExp) =>
-  assert
-    .rejects(one([{ op: 'decode' }, { op: 'resize', width: 8, height: 8 }], bytes, 'odd one'), { code: 'bad-sample', message: /"odd one"/ })
-    .then(() => assert.rejects(one([{ op: 'decode' }], bytes), { message: why }))
+const small: Op = { op: 'resize', width: 8, height: 8 }
+const refused = (bytes: Uint8Array, why: RegExp, ops: readonly Op[] = [small]) =>
+  assert.rejects(one([{ op: 'decode' }, ...ops], bytes, 'odd one'), (error) => {
+    assert.ok(isActiveStorageError(error, 'bad-sample'))
+    assert.match(error.message, /sample "odd one"/)
+    assert.match(error.message, why)
+    return true
+  })
 
-test('a photograph cut off anywhere is refused, by its id', async () => {
-  const whole = photo(3)
-  for (const length of [1, 2, 3, 100, whole.length >> 1, whole.length - 100, whole.length - 1])
-    await refused(whole.subarray(0, length), /cannot be decoded|is no JPEG/)
+test('a file cut off anywhere is refused, by its id, also where the decoder would not have read so far', async () => {
+  const files = [
+    photo(1),
+    photo(3),
+    await plain('red', 50).png().toBuffer(),
+    await plain('red', 50).webp().toBuffer(),
+    await plain('red', 50).jpeg({ progressive: true }).toBuffer(),
+  ]
+  const top: readonly Op[] = [{ op: 'center-crop', width: 8, height: 8 }]
+  for (const whole of files) {
+    await one([{ op: 'decode' }, small], whole)
+    for (const length of [1, 2, 3, 20, 100, whole.length >> 1, whole.length - 100, whole.length - 2, whole.length - 1]) {
+      if (length < whole.length) for (const ops of [[small], top]) await refused(whole.subarray(0, length), /cut off|is no JPEG/, ops)
+    }
+  }
+})
+
+test('bytes after the end of a picture, as cameras write them, do no harm', async () => {
+  await one([{ op: 'decode' }, small], Buffer.concat([photo(1), Buffer.alloc(100)]))
 })
 
 test('what is no JPEG, PNG or WebP is refused, also what sharp could read', async () => {

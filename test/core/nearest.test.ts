@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { didYouMean, distance, nearest } from '../../src/policy/nearest.ts'
+import { didYouMean, distance, nearest } from '../../src/core/nearest.ts'
 
 test('a swap, a slip, a letter too many or too few are one step each', () => {
   assert.equal(distance('strategy', 'strategy'), 0)

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isActiveStorageError } from '../../src/core/errors.ts'
-import { defaultPolicy, parsePolicy } from '../../src/policy/document.ts'
+import { defaultPolicy } from '../../src/policy/document.ts'
+import { parsePolicy } from '../../src/policy/parse.ts'
 
 const textOf = (yaml: string): string => {
   try {
