@@ -44,7 +44,7 @@ const sameAsInstalled = (lockText) => {
 }
 
 const install = () => {
-  console.log('active-storage: first set-up. Installing the packages of package-lock.json (about 150 MB to fetch, a minute or so).')
+  console.log('active-storage: first set-up. Installing the packages of package-lock.json (they take about 560 MB on disk).')
   const began = Date.now()
   // Under `npm run`, the same npm again. No package here needs its install script, and onnxruntime-node's would fetch
   // GPU files from a foreign host.

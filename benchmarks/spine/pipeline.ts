@@ -2,7 +2,7 @@ import type { Measurement } from '../support/claim.ts'
 import { builtIndex, builtStages } from '../support/built.ts'
 import { interleave, pairsOf } from '../support/interleave.ts'
 import { numberIn } from '../support/lines.ts'
-import { adoptable, photoDataset, photosOf, pipelineSpec } from '../support/photos.ts'
+import { adoptable, floatSpec, photoDataset, photosOf, pipelineSpec } from '../support/photos.ts'
 import { startNode, startScript } from '../support/processes.ts'
 import { benchObjects } from '../support/sides.ts'
 import { median, ratioOf } from '../support/statistics.ts'
@@ -10,13 +10,13 @@ import { median, ratioOf } from '../support/statistics.ts'
 const ROUNDS = 16
 const BATCH = 36
 const IN_FLIGHT = 2
-/** What one batch keeps under way on a node: its cores, at most libuv's threads. */
-const PER_BATCH = 2
+/** Samples under way on a node, over all batches: its cores, at most libuv's threads. */
+const CONCURRENCY = 2
 /** Batches of a measurement. */
 const BATCHES = 6
 
 export const pipeline: Measurement = {
-  claims: ['pipeline', 'pipeline-kept'],
+  claims: ['pipeline', 'pipeline-kept', 'pipeline-float'],
   about: `Preprocessing of adopted photographs on the node, ${IN_FLIGHT} batches in flight: samples/s, over a plain script that makes the same sharp calls with the same concurrency.`,
   async run() {
     await using node = await startNode([...adoptable(), '--objects', benchObjects])
@@ -45,10 +45,13 @@ export const pipeline: Measurement = {
     const rounds = await interleave(ROUNDS, {
       sent: () => samplesPerSecond(() => stages.preprocess(pipelineSpec, samples, key)),
       script: async () =>
-        (BATCHES * BATCH * 1000) / numberIn(await plain.ask('run', { files, times: BATCHES, concurrency: IN_FLIGHT * PER_BATCH }), 'ms'),
+        (BATCHES * BATCH * 1000) / numberIn(await plain.ask('run', { files, times: BATCHES, concurrency: CONCURRENCY }), 'ms'),
       kept: () => samplesPerSecond(() => keeping.prepare(pipelineSpec, samples, key)),
+      float: () => samplesPerSecond(() => stages.preprocess(floatSpec, samples, key)),
     })
-    const [sent, kept, script] = (['sent', 'kept', 'script'] as const).map((side) => median(rounds.map((round) => round[side])))
+    const [sent, kept, float, script] = (['sent', 'kept', 'float', 'script'] as const).map((side) =>
+      median(rounds.map((round) => round[side])),
+    )
     return [
       {
         id: 'pipeline',
@@ -57,6 +60,7 @@ export const pipeline: Measurement = {
         details: { samplesPerSecond: sent ?? 0, scriptSamplesPerSecond: script ?? 0, photos: photos.length },
       },
       { id: 'pipeline-kept', ...ratioOf(pairsOf(rounds, 'kept', 'script')), details: { samplesPerSecond: kept ?? 0 } },
+      { id: 'pipeline-float', ...ratioOf(pairsOf(rounds, 'float', 'script')), details: { samplesPerSecond: float ?? 0 } },
     ]
   },
 }

@@ -18,8 +18,12 @@ export const pipelineSpec: Index.PipelineSpec = {
     { op: 'decode' },
     { op: 'resize', width: RESIZED, height: RESIZED, fit: 'cover' },
     { op: 'center-crop', width: SIDE, height: SIDE },
-    { op: 'normalize', mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+    { op: 'layout', order: 'NHWC' },
   ],
+}
+/** The same, normalized to floats in the order that models take: more than sharp's part, and four times the bytes. */
+export const floatSpec: Index.PipelineSpec = {
+  ops: [...pipelineSpec.ops.slice(0, -1), { op: 'normalize', mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }],
 }
 
 /** Samples that are photographs; the rest of what lies there is drawn. */

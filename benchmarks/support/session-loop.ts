@@ -4,7 +4,7 @@ import { answer, numberIn } from './lines.ts'
 
 const THREADS = 2
 const worker = new URL('./session-worker.mjs', import.meta.url)
-const [, , file = '', height, width] = process.argv
+const [, , file = '', shape = ''] = process.argv
 
 // An error of a thread has no listener and so ends this process, which its parent notices.
 const ask = (thread: Worker, milliseconds: number): Promise<number> =>
@@ -13,10 +13,7 @@ const ask = (thread: Worker, milliseconds: number): Promise<number> =>
     thread.postMessage(milliseconds)
   })
 
-const threads = Array.from(
-  { length: THREADS },
-  () => new Worker(worker, { workerData: { file, height: Number(height), width: Number(width) } }),
-)
+const threads = Array.from({ length: THREADS }, () => new Worker(worker, { workerData: { file, shape: shape.split('x').map(Number) } }))
 
 await answer({
   run: async (asked) => {

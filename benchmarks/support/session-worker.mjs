@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import * as onnx from 'onnxruntime-node'
 
-const { file, height, width } = workerData
+const { file, shape } = workerData
 // As a node's compute worker sets them.
 const session = await onnx.InferenceSession.create(readFileSync(file), {
   executionProviders: ['cpu'],
@@ -15,8 +15,8 @@ const session = await onnx.InferenceSession.create(readFileSync(file), {
 })
 const input = new onnx.Tensor(
   'float32',
-  Float32Array.from({ length: 3 * height * width }, (_, at) => (at % 255) / 255),
-  [1, 3, height, width],
+  Float32Array.from({ length: shape.reduce((product, side) => product * side, 1) }, (_, at) => (at % 255) / 255),
+  shape,
 )
 
 const loop = async (milliseconds) => {

@@ -1,4 +1,5 @@
 import type { ContentRef } from './content.ts'
+import type { DType } from './dtype.ts'
 import type { CallId, ObjectId, SiteName, TypeName } from './ids.ts'
 import type { Remote } from './remote.ts'
 import type { ObjectType } from './define.ts'
@@ -25,6 +26,13 @@ export interface ModelShape {
   readonly outputs: readonly TensorSpec[]
 }
 
+/** A tensor that lies somewhere: its raw little-endian bytes by reference. Not for strings. */
+export interface TensorRef {
+  readonly content: ContentRef
+  readonly dtype: DType
+  readonly shape: readonly number[]
+}
+
 /** Runs ONNX models in compute workers. */
 export interface Compute {
   /** Loads the model once to learn its inputs and outputs. @throws `bad-model` */
@@ -34,7 +42,12 @@ export interface Compute {
    * @param onQueued told how long the run waited for a worker, in ms
    * @throws `tensor-mismatch`, `bad-model`, `worker-died`
    */
-  run(model: ModelSource, feeds: Readonly<Record<string, Tensor>>, signal: AbortSignal, onQueued?: (ms: number) => void): Promise<Record<string, Tensor>>
+  run(
+    model: ModelSource,
+    feeds: Readonly<Record<string, Tensor | TensorRef>>,
+    signal: AbortSignal,
+    onQueued?: (ms: number) => void,
+  ): Promise<Record<string, Tensor>>
 }
 
 /** Immutable bytes by hash, fetched from their home and kept when they are not here. */

@@ -164,12 +164,19 @@ export const parsePolicy = (text: string, fileName: string): PolicyDocument => {
     constraints: Object.freeze({ deadlineMs: data.constraints?.deadlineMs }),
     strategy: data.strategy ?? defaultPolicy.strategy,
     threshold: Object.freeze({
-      offloadAboveBytes: sizeOf(source, '/threshold/offloadAboveBytes', threshold?.offloadAboveBytes ?? defaultPolicy.threshold.offloadAboveBytes),
+      offloadAboveBytes: sizeOf(
+        source,
+        '/threshold/offloadAboveBytes',
+        threshold?.offloadAboveBytes ?? defaultPolicy.threshold.offloadAboveBytes,
+      ),
       to: threshold?.to ?? defaultPolicy.threshold.to,
     }),
     costModel: Object.freeze({
       margin: costModel?.margin ?? defaultPolicy.costModel.margin,
-      explore: Object.freeze({ tries: costModel?.explore?.tries ?? defaultPolicy.costModel.explore.tries, share: costModel?.explore?.share ?? defaultPolicy.costModel.explore.share }),
+      explore: Object.freeze({
+        tries: costModel?.explore?.tries ?? defaultPolicy.costModel.explore.tries,
+        share: costModel?.explore?.share ?? defaultPolicy.costModel.explore.share,
+      }),
     }),
     rules: Object.freeze((data.rules ?? []).map((rule, index) => ruleOf(source, rule, index))),
   })

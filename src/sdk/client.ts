@@ -74,7 +74,8 @@ export const createClient = ({ sites, policy, onClose }: ClientParts): Client =>
   const routeTo = (home: Site): Route => {
     const known = routes.get(home)
     if (known !== undefined) return known
-    const route: Route = ({ place }: CallOptions) => choosing({ placer, home, fixed: place === undefined ? undefined : at(siteAt(sites, place)), at })
+    const route: Route = ({ place }: CallOptions) =>
+      choosing({ placer, home, fixed: place === undefined ? undefined : at(siteAt(sites, place)), at })
     registerLoaders(route, loaders)
     routes.set(home, route)
     return route

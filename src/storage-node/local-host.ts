@@ -10,7 +10,7 @@ import { memoryContent } from './content/memory-content.ts'
 import { createResolver } from './content/resolver.ts'
 import { fingerprint } from './fingerprint.ts'
 import { createHost, type Host } from './host.ts'
-import { modelOpener } from './open-model.ts'
+import { openerFor } from './open-for-workers.ts'
 import { memoryStore } from './store/memory-store.ts'
 
 export interface LocalHostOptions {
@@ -36,7 +36,7 @@ export const createLocalHost = ({
   const store = memoryStore()
   const contentStore = memoryContent()
   const resolver = createResolver({ site: name, store: contentStore, cache: contentCache(cacheBytes), peers })
-  const compute = createCompute({ threads, openModel: modelOpener(contentStore, resolver) })
+  const compute = createCompute({ threads, ...openerFor(contentStore, resolver) })
   const types = [...builtIn, ...objects]
   const host = createHost({
     description: {

@@ -18,7 +18,7 @@ import { createResolver } from './content/resolver.ts'
 import { fingerprint } from './fingerprint.ts'
 import { lockFolder } from './folder-lock.ts'
 import { createHost, type Host } from './host.ts'
-import { modelOpener } from './open-model.ts'
+import { openerFor } from './open-for-workers.ts'
 import { serviceOf } from './server.ts'
 import { lmdbStore } from './store/lmdb-store.ts'
 
@@ -112,7 +112,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     }
     const contentStore = folderContent(join(data, 'content'), store, adopt)
     const resolver = createResolver({ site: name, store: contentStore, cache: contentCache(cacheBytes), peers: peerLinks })
-    const compute = createCompute({ threads, openModel: modelOpener(contentStore, resolver) })
+    const compute = createCompute({ threads, ...openerFor(contentStore, resolver) })
     closers.push(() => compute.close())
     const types = [...builtIn, ...objects]
     const description: SiteDescription = {

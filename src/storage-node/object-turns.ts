@@ -94,7 +94,9 @@ export const createObjectTurns = (store: Store, host: () => Transport): ObjectTu
       const version = record?.version ?? 0
       checkVersion(call, version)
       const { table } = objectTables(store, call.type, call.object)
-      return running.invoke(running.self({ id: call.object, type: call.type, version, state: record?.state, table, object: nested(running) }))
+      return running.invoke(
+        running.self({ id: call.object, type: call.type, version, state: record?.state, table, object: nested(running) }),
+      )
     },
     async turn(running) {
       const { call, scope } = running

@@ -10,7 +10,11 @@ const compile = async (type: ObjectType): Promise<ValidateFunction> => {
   try {
     return new Ajv({ allErrors: true, strict: false }).compile(type.schema ?? {})
   } catch (error) {
-    throw failure('invalid-argument', `the schema of object type "${type.name}" is not valid: ${error instanceof Error ? error.message : String(error)}`, error)
+    throw failure(
+      'invalid-argument',
+      `the schema of object type "${type.name}" is not valid: ${error instanceof Error ? error.message : String(error)}`,
+      error,
+    )
   }
 }
 
@@ -22,5 +26,8 @@ export const checkState = async (type: ObjectType, state: unknown): Promise<void
   const fits = await checking
   if (fits(state)) return
   const wrong = (fits.errors ?? []).map(({ instancePath, message = 'is wrong' }) => `state${instancePath.replaceAll('/', '.')} ${message}`)
-  throw failure('invalid-argument', `a method of "${type.name}" left a state that its schema refuses: ${wrong.join('; ')}; nothing was changed`)
+  throw failure(
+    'invalid-argument',
+    `a method of "${type.name}" left a state that its schema refuses: ${wrong.join('; ')}; nothing was changed`,
+  )
 }

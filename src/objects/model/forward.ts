@@ -1,15 +1,9 @@
 import { ContentRef } from '../../core/content.ts'
 import { failure } from '../../core/errors.ts'
 import { byteLengthOf, type DType, dtypes, isDType, type NumericDType } from '../../core/dtype.ts'
-import type { ModelSource, MovableSelf } from '../../core/self.ts'
+import type { ModelSource, MovableSelf, TensorRef } from '../../core/self.ts'
 import { bytesOf, Tensor, tensorFromBytes } from '../../core/tensor.ts'
 
-/** A tensor that lies somewhere: its raw little-endian bytes by reference. */
-export interface TensorRef {
-  readonly content: ContentRef
-  readonly dtype: DType
-  readonly shape: readonly number[]
-}
 /** How a batch was run: as one, or sample by sample because the graph's first side is fixed at 1. */
 export type BatchMode = 'batch' | 'loop'
 
@@ -30,15 +24,24 @@ export const filesOf = (model: ModelSource): readonly ContentRef[] => [model.fil
 
 const numeric = (dtype: DType): dtype is NumericDType => dtype !== 'string'
 
-const resolved = async (self: MovableSelf, name: string, feed: Tensor | TensorRef): Promise<Tensor> => {
-  if (feed instanceof Tensor) return feed
-  if (!isDType(feed.dtype) || !numeric(feed.dtype))
+/** Refuses what a caller of another language may have sent for a tensor. */
+const checkFeed = (name: string, feed: Tensor | TensorRef): void => {
+  if (feed instanceof Tensor) return
+  if (!(feed.content instanceof ContentRef) || !Array.isArray(feed.shape))
+    throw failure('tensor-mismatch', `input "${name}" is neither a tensor nor a reference to one`)
+  if (!isDType(feed.dtype) || !numeric(feed.dtype)) {
     throw failure('tensor-mismatch', `input "${name}": a tensor of ${String(feed.dtype)} cannot be given by reference`)
+  }
+}
+
+const resolved = async (self: MovableSelf, feed: Tensor | TensorRef): Promise<Tensor> => {
+  if (feed instanceof Tensor) return feed
+  if (!numeric(feed.dtype)) throw failure('tensor-mismatch', `a tensor of ${feed.dtype} cannot be given by reference`)
   return tensorFromBytes(feed.dtype, await self.content.read(feed.content, self.signal), feed.shape)
 }
 
 /** Rows of the first axis; undefined for a scalar. */
-const rowsOf = (tensor: Tensor): number | undefined => tensor.shape[0]
+const rowsOf = (tensor: Tensor | TensorRef): number | undefined => tensor.shape[0]
 
 const row = (tensor: Tensor, index: number): Tensor => {
   const shape = [1, ...tensor.shape.slice(1)]
@@ -74,16 +77,16 @@ export const forward = async (
   model: ModelHandle,
   feeds: Readonly<Record<string, Tensor | TensorRef>>,
 ): Promise<Forward> => {
-  await self.content.ensure(
-    [...filesOf(model), ...Object.values(feeds).flatMap((feed) => (feed instanceof Tensor ? [] : [feed.content]))],
-    self.signal,
-  )
-  const inputs: Record<string, Tensor> = {}
-  for (const [name, feed] of Object.entries(feeds)) inputs[name] = await resolved(self, name, feed)
-  const rows = Math.max(1, ...Object.values(inputs).map((tensor) => rowsOf(tensor) ?? 1))
+  for (const [name, feed] of Object.entries(feeds)) checkFeed(name, feed)
+  const refs = Object.values(feeds).flatMap((feed) => (feed instanceof Tensor ? [] : [feed.content]))
+  await self.content.ensure([...filesOf(model), ...refs], self.signal)
+  const rows = Math.max(1, ...Object.values(feeds).map((feed) => rowsOf(feed) ?? 1))
   return self.stage(forwardKey(model), rows, async () => {
+    // References stay references: the worker reads what lies here itself.
     if (model.mode === 'batch' || rows === 1)
-      return { outputs: await self.compute.run(model, inputs, self.signal), mode: model.mode, runs: 1 }
+      return { outputs: await self.compute.run(model, feeds, self.signal), mode: model.mode, runs: 1 }
+    const inputs: Record<string, Tensor> = {}
+    for (const [name, feed] of Object.entries(feeds)) inputs[name] = await resolved(self, feed)
     const uneven = Object.entries(inputs).find(([, tensor]) => rowsOf(tensor) !== rows)
     if (uneven !== undefined)
       throw failure('tensor-mismatch', `input "${uneven[0]}" has ${rowsOf(uneven[1]) ?? 'no'} rows, another has ${rows}`)

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { ContentRef } from '../../core/content.ts'
 import { defineObject } from '../../core/define.ts'
 import { failure } from '../../core/errors.ts'
-import type { ModelShape, TensorSpec } from '../../core/self.ts'
+import type { ModelShape, TensorRef, TensorSpec } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
-import { type BatchMode, type Forward, forward, type ModelHandle, type TensorRef } from './forward.ts'
+import { type BatchMode, type Forward, forward, type ModelHandle } from './forward.ts'
 import { batchOf, inspectOnnx } from './onnx-file.ts'
 
 /** What a model is: its files, its inputs and outputs, and how it takes a batch. */

@@ -91,7 +91,7 @@ const shape = async (
       case 'resize': {
         // The kernel `nearest` picks pixels, so it has to see them all: not what a decoder shrank, and never a part only.
         const picks = op.kernel === 'nearest'
-        if (resized || cropped || (picks && encoded)) await flush()
+        if (resized || cropped || (picks && fresh && input instanceof Uint8Array)) await flush()
         const [r = 0, g = 0, b = 0] = op.background ?? []
         image = image.resize({
           width: op.width,

@@ -40,6 +40,8 @@ export const toHalf = (value: number): number => {
 interface Output {
   readonly dtype: 'uint8' | 'float32' | 'float64' | 'float16'
   readonly channelsFirst: boolean
+  /** True where pixels go out as they came in. */
+  readonly plain: boolean
   /** Value of each 8-bit level, per channel: 256 entries after each other. A pixel has but 256 levels, so all arithmetic is done once. */
   readonly levels: Uint8Array | Float32Array | Float64Array | Uint16Array
 }
@@ -73,7 +75,7 @@ export const outputOf = (spec: PipelineSpec, channels: number): Output => {
       levels[channel * 256 + level] = dtype === 'float16' ? toHalf(value) : value
     }
   }
-  return { dtype, channelsFirst: order === 'NCHW', levels }
+  return { dtype, channelsFirst: order === 'NCHW', plain: dtype === 'uint8' && order === 'NHWC', levels }
 }
 
 /** Gathers samples of one size into a batch, in one pass over each: mirrored, normalized and laid out on the way. */
@@ -106,6 +108,10 @@ export class BatchPacker {
       this.#data = arrayOf(output.dtype, size * this.#count)
     }
     const out = this.#data
+    if (output.plain && !mirror.horizontal && !mirror.vertical) {
+      out.set(data.subarray(0, size), index * size)
+      return
+    }
     const { levels, channelsFirst } = output
     const base = index * size
     const plane = width * height

@@ -2,13 +2,14 @@ import { fileURLToPath } from 'node:url'
 import type { Piscina } from 'piscina'
 import { abortedBy, failure } from '../../core/errors.ts'
 import { type DataOf, type DType } from '../../core/dtype.ts'
-import type { Compute, ModelSource } from '../../core/self.ts'
+import type { ContentRef } from '../../core/content.ts'
+import type { Compute, ModelSource, TensorRef } from '../../core/self.ts'
 import { Tensor } from '../../core/tensor.ts'
 import { createOpened } from './opened.ts'
 import { createSlots } from './slots.ts'
-import type { Answer, OpenModel, PlainTensor, Task, WorkerOptions } from './task.ts'
+import type { Answer, OpenBytes, OpenModel, PlainTensor, Task, TensorFile, WorkerOptions } from './task.ts'
 
-export type { OpenModel } from './task.ts'
+export type { OpenBytes, OpenModel } from './task.ts'
 
 export interface ComputeOptions {
   /** Workers at the most; each is started by work that finds none free. */
@@ -19,6 +20,8 @@ export interface ComputeOptions {
   readonly sessionBytes?: number
   /** Gets a model's bytes to this machine. */
   readonly openModel: (model: ModelSource, signal: AbortSignal) => Promise<OpenModel>
+  /** The same for an input that is given by reference. Without it such inputs are refused. */
+  readonly openContent?: (ref: ContentRef, signal: AbortSignal) => Promise<OpenBytes>
 }
 
 export interface ComputePool extends Compute {
@@ -74,7 +77,13 @@ const firing = (signal: AbortSignal) => {
  * others at once, on a spare worker, for as many abandoned runs as there are threads; beyond that they keep their places,
  * which bounds what callers with short deadlines can pile up.
  */
-export const createCompute = ({ threads, intraOpThreads = 1, sessionBytes = 512 * 1024 ** 2, openModel }: ComputeOptions): ComputePool => {
+export const createCompute = ({
+  threads,
+  intraOpThreads = 1,
+  sessionBytes = 512 * 1024 ** 2,
+  openModel,
+  openContent,
+}: ComputeOptions): ComputePool => {
   let pool: Promise<Piscina<Task, Answer>> | undefined
   let started: Piscina<Task, Answer> | undefined
   let generation = 0
@@ -143,6 +152,12 @@ export const createCompute = ({ threads, intraOpThreads = 1, sessionBytes = 512 
     return answer
   }
 
+  const toFile = async ({ content, dtype, shape }: TensorRef, signal: AbortSignal): Promise<TensorFile> => {
+    if (dtype === 'string') throw failure('tensor-mismatch', 'a tensor of strings cannot be given by reference')
+    if (openContent === undefined) throw failure('unsupported', 'this host takes tensors by value only')
+    return { dtype, shape, bytes: await openContent(content, signal) }
+  }
+
   return {
     async inspect(model, signal) {
       const answer = answered(await ask(model, undefined, signal))
@@ -151,8 +166,12 @@ export const createCompute = ({ threads, intraOpThreads = 1, sessionBytes = 512 
     },
     async run(model, feeds, signal, onQueued) {
       const asked = performance.timeOrigin + performance.now()
-      const plain = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toPlain(tensor)]))
-      const answer = answered(await ask(model, plain, signal))
+      const taken = await Promise.all(
+        Object.entries(feeds).map(
+          async ([name, feed]) => [name, feed instanceof Tensor ? toPlain(feed) : await toFile(feed, signal)] as const,
+        ),
+      )
+      const answer = answered(await ask(model, Object.fromEntries(taken), signal))
       if (answer.kind !== 'outputs') throw failure('internal', 'a worker answered another question')
       onQueued?.(Math.max(0, answer.startedAt - asked))
       return Object.fromEntries(Object.entries(answer.outputs).map(([name, tensor]) => [name, toTensor(tensor)]))

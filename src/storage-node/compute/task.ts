@@ -1,10 +1,12 @@
-import type { DType } from '../../core/dtype.ts'
+import type { DType, NumericDType } from '../../core/dtype.ts'
 import type { ModelShape } from '../../core/self.ts'
 
-/** A model's bytes as a worker takes them: a file's path, or memory that the threads share. */
+/** Bytes as a worker takes them: a file's path, or memory that the threads share. */
+export type OpenBytes = string | SharedArrayBuffer
+
 export interface OpenModel {
-  readonly file: string | SharedArrayBuffer
-  readonly external: readonly { readonly location: string; readonly file: string | SharedArrayBuffer }[]
+  readonly file: OpenBytes
+  readonly external: readonly { readonly location: string; readonly file: OpenBytes }[]
   readonly bytes: number
 }
 
@@ -15,11 +17,18 @@ export interface PlainTensor {
   readonly shape: readonly number[]
 }
 
+/** A tensor whose raw bytes the worker fetches itself. */
+export interface TensorFile {
+  readonly dtype: NumericDType
+  readonly bytes: OpenBytes
+  readonly shape: readonly number[]
+}
+
 export interface Task {
   readonly hash: string
   readonly model: OpenModel
   /** Absent: only load the model and describe it. */
-  readonly feeds?: Readonly<Record<string, PlainTensor>>
+  readonly feeds?: Readonly<Record<string, PlainTensor | TensorFile>>
   /** Rises when sessions are to be forgotten. */
   readonly generation: number
   /** Shared with the pool: 1 once the caller has given up, so that what has not begun need not. */

@@ -1,10 +1,12 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import type { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-node'
 import { isDType } from '../../core/dtype.ts'
 import { failure, isActiveStorageError } from '../../core/errors.ts'
 import type { ModelShape, TensorSpec } from '../../core/self.ts'
+import { tensorFromBytes } from '../../core/tensor.ts'
 import { createSessions } from './sessions.ts'
-import type { Answer, PlainTensor, Task, WorkerOptions } from './task.ts'
+import type { Answer, PlainTensor, Task, TensorFile, WorkerOptions } from './task.ts'
 
 /**
  * A compute worker: the only thread that loads onnxruntime. It runs no typed-array loops of its own, which transfers
@@ -32,7 +34,7 @@ const shapeOf = (session: InferenceSession): ModelShape => ({
 const shown = (dtype: string, shape: readonly (number | string)[]) => `${dtype} [${shape.join(', ')}]`
 
 /** Refuses before the run what onnxruntime would refuse in it with less to say. */
-const check = ({ inputs }: ModelShape, feeds: Readonly<Record<string, PlainTensor>>): void => {
+const check = ({ inputs }: ModelShape, feeds: Readonly<Record<string, PlainTensor | TensorFile>>): void => {
   const names = inputs.map(({ name }) => name)
   for (const name of Object.keys(feeds))
     if (!names.includes(name)) throw failure('tensor-mismatch', `the model has no input "${name}"; it has ${names.join(', ')}`)
@@ -46,6 +48,35 @@ const check = ({ inputs }: ModelShape, feeds: Readonly<Record<string, PlainTenso
     if (!fits)
       throw failure('tensor-mismatch', `input "${name}" needs ${shown(dtype, shape)}, it was given ${shown(feed.dtype, feed.shape)}`)
   }
+}
+
+// Inputs read from files go into the same memory run after run: fresh pages for each would cost more than the reading.
+const scratch: Uint8Array[] = []
+
+const readInto = (path: string, place: number): Uint8Array => {
+  const fd = openSync(path, 'r')
+  try {
+    const { size } = fstatSync(fd)
+    let held = scratch[place]
+    if (held === undefined || held.byteLength < size) held = scratch[place] = new Uint8Array(size)
+    let filled = 0
+    while (filled < size) {
+      const count = readSync(fd, held, filled, size - filled, filled)
+      if (count === 0) break
+      filled += count
+    }
+    return held.subarray(0, filled)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** onnxruntime refuses shared memory, so that is copied; a file is read into the worker's own. */
+const loaded = (feed: PlainTensor | TensorFile, place: number): PlainTensor => {
+  if ('data' in feed) return feed
+  const bytes = typeof feed.bytes === 'string' ? readInto(feed.bytes, place) : new Uint8Array(new Uint8Array(feed.bytes))
+  const { dtype, data: held, shape } = tensorFromBytes(feed.dtype, bytes, feed.shape)
+  return { dtype, data: held, shape }
 }
 
 const toOnnx = ({ dtype, data: held, shape }: PlainTensor): OnnxTensor =>
@@ -73,7 +104,7 @@ export default async function work(task: Task): Promise<Answer> {
   if (task.feeds === undefined) return { kind: 'shape', shape }
   try {
     check(shape, task.feeds)
-    const feeds = Object.fromEntries(Object.entries(task.feeds).map(([name, tensor]) => [name, toOnnx(tensor)]))
+    const feeds = Object.fromEntries(Object.entries(task.feeds).map(([name, feed], place) => [name, toOnnx(loaded(feed, place))]))
     if (givenUp()) return { kind: 'abandoned' }
     const results = await session.run(feeds)
     return {

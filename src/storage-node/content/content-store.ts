@@ -6,8 +6,11 @@ export interface ContentStore {
   read(hash: ContentHash): Promise<Uint8Array | undefined>
   /** Size where it is here. */
   has(hash: ContentHash): boolean
-  /** The file that holds exactly these bytes, for readers that want a path; undefined where there is none. */
-  file(hash: ContentHash): string | undefined
+  /**
+   * The file that holds exactly these bytes, checked, for readers that want a path; undefined where there is none.
+   * @throws `content-changed`
+   */
+  file(hash: ContentHash): Promise<string | undefined>
   /** Durable when resolved. */
   put(bytes: Uint8Array): Promise<ContentHash>
   /** Refers to a file where it lies. @throws `permission-denied`, `not-found` */

@@ -89,10 +89,12 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
       return bytes
     },
     has: (hash) => existsSync(fileOf(hash)) || adopted(hash) !== undefined,
-    file: (hash) => {
+    file: async (hash) => {
       // An adopted file may change between this answer and its use, so only our own files are given out.
       const own = fileOf(hash)
-      return existsSync(own) ? own : undefined
+      if (!existsSync(own)) return undefined
+      if (!verified.has(hash)) check(hash, await load(own), own)
+      return own
     },
     async put(bytes) {
       const hash = hashOf(bytes)

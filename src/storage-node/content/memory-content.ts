@@ -9,7 +9,7 @@ export const memoryContent = (): ContentStore => {
   return {
     read: (hash) => Promise.resolve(kept.get(hash)),
     has: (hash) => kept.has(hash),
-    file: () => undefined,
+    file: () => Promise.resolve(undefined),
     put: (bytes) => {
       const hash = hashOf(bytes)
       // A copy: the caller may write to its bytes later.

@@ -1,5 +1,5 @@
 import { deflateSync } from 'node:zlib'
-import sharp, { type Color, type Sharp } from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import type { Tensor } from '../../../src/core/tensor.ts'
 import { runPipeline } from '../../../src/objects/pipeline/engine.ts'
 import type { Op } from '../../../src/objects/pipeline/spec.ts'
@@ -24,7 +24,7 @@ export const pattern = (width: number, height: number): Sharp =>
     Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 7919 + (i >> 5) * 31) % 251),
     { raw: { width, height, channels: 3 } },
   )
-export const plain = (colour: Color, side = 4): Sharp =>
+export const plain = (colour: string | { r: number; g: number; b: number; alpha: number }, side = 4): Sharp =>
   sharp({ create: { width: side, height: side, channels: 4, background: colour } })
 
 /** A PNG whose header claims a size that its few bytes of data do not have. Chunk checksums are left 0. */

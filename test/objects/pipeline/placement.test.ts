@@ -38,6 +38,15 @@ test('another epoch, seed or id draws anew', async () => {
   assert.equal(all.size, 4)
 })
 
+test('each sample is flipped or not by a draw of its own', async () => {
+  const bytes = await pattern(8, 8).png().toBuffer()
+  const samples = Array.from({ length: 64 }, (_, i) => ({ id: `s${i}`, bytes }))
+  const batch = await runPipeline({ ops: [{ op: 'decode' }, { op: 'flip' }] }, samples, key, { signal: live })
+  const whole = (await one([{ op: 'decode' }], bytes)).data
+  const kept = samples.filter((_, i) => batch.data.slice(i * 192, (i + 1) * 192).every((value, at) => value === whole[at])).length
+  assert.ok(kept > 16 && kept < 48, `${kept} of 64 kept`)
+})
+
 test('raw pixels give what the decoded picture gives', async () => {
   const decoded = await rawOf(pattern(60, 50))
   const png = await fromRaw(decoded).png().toBuffer()

@@ -12,7 +12,10 @@ const first = async (bytes: Uint8Array, channels: 1 | 3 = 3, ops: readonly Op[] 
   return [...tensor.data.slice(0, channels)].map(Number)
 }
 const near = (got: readonly number[], wanted: readonly number[], by = 4) =>
-  assert.ok(got.length === wanted.length && got.every((value, i) => Math.abs(value - wanted[i]!) <= by), `[${got}] is not near [${wanted}]`)
+  assert.ok(
+    got.length === wanted.length && got.every((value, i) => Math.abs(value - wanted[i]!) <= by),
+    `${got.join()} is not near ${wanted.join()}`,
+  )
 
 test('every kind of picture becomes 8-bit sRGB, or grey', async () => {
   const orange = plain('#ff8000')

@@ -73,7 +73,7 @@ test('a stored file that was cut off is content-changed when the next process re
   const { open } = prepared(t)
   const first = open()
   const hash = await first.put(Buffer.from('complete'))
-  truncateSync(first.file(hash)!, 3)
+  truncateSync((await first.file(hash))!, 3)
   await assert.rejects(open().read(hash), { code: 'content-changed' })
 })
 
