@@ -26,7 +26,7 @@ export type { WrappedIterable } from './sdk/wrap.ts'
 export { activeStorage } from './sdk/default-client.ts'
 
 // For those who run nodes or build on the layers.
-export { createStorageNode } from './storage-node/node.ts'
+export { createStorageNode } from './storage-node/start.ts'
 export type { StorageNode, StorageNodeOptions } from './storage-node/node.ts'
 export type { Call, CallContext, CallReport, SiteDescription, Transport } from './core/transport.ts'
 export type { ObjectType } from './core/define.ts'

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type ActiveStorageError, abortedBy, codes, failure, isActiveStorageError } from '../core/errors.ts'
 import type { Call, Transport } from '../core/transport.ts'
-import type { Value } from '../core/value.ts'
 import type { Breaker } from './breaker.ts'
 
 export interface ResilienceOptions {
@@ -51,27 +50,19 @@ export const resilient = (inner: Transport, { breaker, timeoutMs = 120_000, atte
     context: { ...call.context, budgetMs: Math.max(0, until - performance.now()) },
   })
 
-  const attempt = async (call: Call): Promise<Value> => {
-    guard(call)
-    try {
-      const value = await inner.call(call)
-      breaker.succeeded()
-      return value
-    } catch (error) {
-      learn(error)
-      throw error
-    }
-  }
-
   return {
     async call(call) {
       const until = performance.now() + (call.context.budgetMs ?? timeoutMs)
       budget = Math.min(BUDGET_MOST, budget + BUDGET_PER_CALL)
       for (let tried = 1; ; tried++) {
+        guard(call)
         try {
           // Most calls are tried once: the budget that they brought need not be worked out again.
-          return await attempt(tried === 1 && call.context.budgetMs !== undefined ? call : within(call, until))
+          const value = await inner.call(tried === 1 && call.context.budgetMs !== undefined ? call : within(call, until))
+          breaker.succeeded()
+          return value
         } catch (error) {
+          learn(error)
           // Missing inputs come again until somebody supplies them, which is for the layer that holds the data.
           if (!isActiveStorageError(error) || error.code === 'missing-inputs' || tried >= attempts || !repeatable(call, error)) throw error
           const wait = Math.max(

@@ -53,9 +53,13 @@ const metered = (inner: Transport, meter: LinkMeter, outstanding: { count: numbe
     },
   })
   return {
-    call: (call) => {
+    async call(call) {
       outstanding.count++
-      return inner.call(seen(call)).finally(() => outstanding.count--)
+      try {
+        return await inner.call(seen(call))
+      } finally {
+        outstanding.count--
+      }
     },
     async *stream(call) {
       outstanding.count++

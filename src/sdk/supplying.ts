@@ -67,26 +67,29 @@ export const supplying = (site: Site, homes: ReadonlyMap<SiteName, Site>): Trans
     for (const { hash } of refs) site.known.add(hash)
   }
 
-  return {
-    async call(call) {
-      const { refs } = carriedBy(call.args)
-      if (refs.length === 0) return site.transport.call(call)
-      await prepared(call, refs)
-      for (let tried = 1; ; tried++) {
-        try {
-          const value = await site.transport.call(call)
-          learned(refs)
-          return value
-        } catch (error) {
-          if (!isActiveStorageError(error, 'missing-inputs') || site.role === 'local' || tried >= TRIES) throw error
-          // What the site was believed to hold it has forgotten.
-          site.known.clear()
-          const hashes = new Set<string>(error.details.hashes)
-          const missing = refs.filter(({ hash }: { hash: ContentHash }) => hashes.has(hash))
-          if (missing.every(({ home }) => home === site.name)) throw error
-          await supply(missing, call.context)
-        }
+  const callWith = async (call: Call, refs: readonly ContentRef[]): Promise<Value> => {
+    await prepared(call, refs)
+    for (let tried = 1; ; tried++) {
+      try {
+        const value = await site.transport.call(call)
+        learned(refs)
+        return value
+      } catch (error) {
+        if (!isActiveStorageError(error, 'missing-inputs') || site.role === 'local' || tried >= TRIES) throw error
+        // What the site was believed to hold it has forgotten.
+        site.known.clear()
+        const hashes = new Set<string>(error.details.hashes)
+        const missing = refs.filter(({ hash }: { hash: ContentHash }) => hashes.has(hash))
+        if (missing.every(({ home }) => home === site.name)) throw error
+        await supply(missing, call.context)
       }
+    }
+  }
+
+  return {
+    call(call) {
+      const { refs } = carriedBy(call.args)
+      return refs.length === 0 ? site.transport.call(call) : callWith(call, refs)
     },
     async *stream(call) {
       const { refs } = carriedBy(call.args)

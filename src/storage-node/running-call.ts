@@ -75,7 +75,9 @@ export class RunningCall {
     const { site, view } = this.#host
     const { call, scope } = this
     const contentOf = () => this.content
+    const computeOf = () => this.#compute()
     let content: MovableSelf['content'] | undefined
+    let compute: Compute | undefined
     return {
       get signal() {
         return scope.signal
@@ -83,7 +85,9 @@ export class RunningCall {
       site,
       callId: call.context.callId,
       host: view,
-      compute: this.#compute(),
+      get compute() {
+        return (compute ??= computeOf())
+      },
       get content() {
         const { read, ensure, keep } = contentOf()
         return (content ??= { read, ensure, keep })

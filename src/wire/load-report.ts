@@ -22,10 +22,14 @@ const template = (() => {
   return { bytes: Buffer.concat(entries), places }
 })()
 
+/** Where each number stands. */
+const [IN_FLIGHT = 0, QUEUE_MS = 0, SERVICE_MS = 0] = template.places
+
 export const encodeLoad = (load: LoadReport): Buffer => {
   const out = Buffer.from(template.bytes)
-  const values = [load.inFlight, load.queueMs, load.serviceMs]
-  template.places.forEach((place, index) => out.writeDoubleLE(values[index] ?? 0, place))
+  out.writeDoubleLE(load.inFlight, IN_FLIGHT)
+  out.writeDoubleLE(load.queueMs, QUEUE_MS)
+  out.writeDoubleLE(load.serviceMs, SERVICE_MS)
   return out
 }
 
@@ -33,16 +37,17 @@ export const encodeLoad = (load: LoadReport): Buffer => {
 const isOurs = (buffer: Buffer): boolean => {
   if (buffer.length !== template.bytes.length) return false
   let from = 0
-  return template.places.every((place) => {
-    const same = buffer.compare(template.bytes, from, place, from, place) === 0
+  for (const place of template.places) {
+    if (buffer.compare(template.bytes, from, place, from, place) !== 0) return false
     from = place + 8
-    return same
-  })
+  }
+  return true
 }
-const readOurs = (buffer: Buffer): LoadReport => {
-  const [inFlight = 0, queueMs = 0, serviceMs = 0] = template.places.map((place) => buffer.readDoubleLE(place))
-  return { inFlight, queueMs, serviceMs }
-}
+const readOurs = (buffer: Buffer): LoadReport => ({
+  inFlight: buffer.readDoubleLE(IN_FLIGHT),
+  queueMs: buffer.readDoubleLE(QUEUE_MS),
+  serviceMs: buffer.readDoubleLE(SERVICE_MS),
+})
 
 /** Reads a report of any producer; undefined where it is not one, or lacks our metrics. Unknown fields are skipped. */
 export const decodeLoad = (bytes: Uint8Array): LoadReport | undefined => {

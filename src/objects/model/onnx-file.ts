@@ -14,7 +14,9 @@ export interface OnnxSummary {
 
 const MAX_DEPTH = 32
 
-const ModelProto = protobuf.Root.fromJSON(onnxSchema).lookupType('onnx.ModelProto')
+// Made by the first model that is read: a client that only calls reads none.
+let schema: protobuf.Type | undefined
+const modelProto = (): protobuf.Type => (schema ??= protobuf.Root.fromJSON(onnxSchema).lookupType('onnx.ModelProto'))
 
 interface Entry {
   readonly key?: string
@@ -87,7 +89,7 @@ export const inspectOnnx = (bytes: Uint8Array): OnnxSummary => {
   const decoded = (): Model => {
     try {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- decoded by the schema that these interfaces mirror
-      return ModelProto.decode(bytes) as Model
+      return modelProto().decode(bytes) as Model
     } catch (error) {
       throw failure(
         'bad-model',

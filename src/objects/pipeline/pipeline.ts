@@ -3,7 +3,6 @@ import type { MovableSelf } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { ContentRef } from '../../core/content.ts'
 import { mapLimited } from '../concurrency.ts'
-import { runPipeline, runPipelineOnTensor } from './engine.ts'
 import { checkPipeline, type PipelineSpec, pipelineHash } from './spec.ts'
 
 /** A sample to preprocess: its bytes, or where they lie. */
@@ -16,6 +15,9 @@ export interface RandomKey {
   readonly seed: number
   readonly epoch: number
 }
+
+// Loaded by the host that runs a pipeline, not by clients that know of the type.
+const engine = () => import('./engine.ts')
 
 /** Names the stage for the policy's estimators. */
 export const preprocessKey = (spec: PipelineSpec): string => `preprocess:${pipelineHash(spec).slice(0, 16)}`
@@ -36,7 +38,7 @@ export const preprocess = async (
     bytes: content instanceof ContentRef ? await self.content.read(content, self.signal) : content,
   }))
   const units = samples.reduce((sum, sample) => sum + bytesOf(sample), 0)
-  return self.stage(preprocessKey(spec), units, () => runPipeline(spec, inputs, key, { signal: self.signal }))
+  return self.stage(preprocessKey(spec), units, async () => (await engine()).runPipeline(spec, inputs, key, { signal: self.signal }))
 }
 
 /** A named preprocessing pipeline. Its spec is plain data, so it may also travel by value, as a loader's does. */
@@ -60,6 +62,8 @@ export const pipeline = defineObject({
       preprocess(self, spec, samples, key),
     /** The same from a batch of raw pixels, uint8 [N, H, W, C], for a spec without `decode`. */
     runRaw: (self, spec: PipelineSpec, pixels: Tensor, ids: readonly string[], key: RandomKey): Promise<Tensor> =>
-      self.stage(preprocessKey(spec), pixels.byteLength, () => runPipelineOnTensor(spec, pixels, ids, key, { signal: self.signal })),
+      self.stage(preprocessKey(spec), pixels.byteLength, async () =>
+        (await engine()).runPipelineOnTensor(spec, pixels, ids, key, { signal: self.signal }),
+      ),
   },
 })

@@ -1,0 +1,9 @@
+import type { StorageNode, StorageNodeOptions } from './node.ts'
+
+/**
+ * Starts a storage node in this process.
+ * @throws ActiveStorageError `folder-in-use`, `address-in-use`, `permission-denied`, `invalid-argument`, `storage-failed`
+ */
+export const createStorageNode = async (options: StorageNodeOptions): Promise<StorageNode> =>
+  // Loaded here, so that a program which only calls nodes holds nothing of a node.
+  (await import('./node.ts')).createStorageNode(options)
