@@ -45,7 +45,8 @@ export class Queues {
 
 const learn = (seen: Seen, inFlight: number, queueMs: number, serviceMs: number): void => {
   if (queueMs > serviceMs / 10) {
-    const parallel = (inFlight * serviceMs) / (queueMs + serviceMs)
+    // Below one it was no queue that the call waited in, but a worker's start, which the next call does not pay again.
+    const parallel = Math.max(1, (inFlight * serviceMs) / (queueMs + serviceMs))
     seen.parallel = seen.parallel === undefined ? parallel : seen.parallel * (parallel / seen.parallel) ** WEIGHT
   } else if (seen.parallel !== undefined) {
     // Nobody waited, so all of them ran.

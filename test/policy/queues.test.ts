@@ -37,3 +37,8 @@ test('a wait is never negative, and is the reported one while the service is unk
   assert.equal(queues.waitMs(node(0, 25, 1), undefined), 25)
   for (let n = 0; n < 50; n++) assert.ok(queues.waitMs(node(n % 5, n * 3, n % 7), 10) >= 0)
 })
+
+test('a wait that a call had all by itself was a worker starting, and no queue for the next', () => {
+  const queues = new Queues()
+  assert.equal(queues.waitMs(view({ role: 'local', outstanding: 0, inFlight: 0, queueMs: 300 }), 50), 0)
+})
