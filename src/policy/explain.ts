@@ -6,7 +6,7 @@ import { conditionInWords, type JudgedRule, judgeRule } from './rules.ts'
 import type { CallView, Decision, Option, OptionParts, SiteView } from './types.ts'
 
 // What explains goes together with what there is to explain.
-export { callFromSignals, estimateNames, type Supposed } from './offline.ts'
+export { callFromSignals, estimateNames } from './offline.ts'
 
 /** Why a policy places a call where it does. */
 export interface Explanation {

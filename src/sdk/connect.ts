@@ -9,7 +9,12 @@ import { defaultPolicy, type PolicyDocument } from '../policy/document.ts'
 import { createPolicy } from '../policy/policy.ts'
 import type { Role } from '../policy/types.ts'
 import { type Client, createClient } from './client.ts'
-import { localSite, remoteSite, type Site } from './site.ts'
+import { hostSite, localSite, remoteSite, type Site } from './site.ts'
+
+/** A site by its address, or a host in this process (`inProcessNode`), as tests use it. */
+export type SiteOption =
+  | { readonly role: 'node' | 'cloud'; readonly address: string }
+  | { readonly role: 'node' | 'cloud'; readonly host: Transport }
 
 export interface ConnectOptions {
   /** Address of the storage node near the data: short for a site of role `node`. */
@@ -17,7 +22,7 @@ export interface ConnectOptions {
   /** Address of the bigger node far away: short for a site of role `cloud`. */
   readonly cloud?: string
   /** Sites by the names that their nodes were started with. These may be down when the client starts. */
-  readonly sites?: Readonly<Record<string, { readonly address: string; readonly role: 'node' | 'cloud' }>>
+  readonly sites?: Readonly<Record<string, SiteOption>>
   /** Path of a policy file, read again when it changes; or `{ yaml }`. Default: the cost model with its defaults. */
   readonly policy?: string | { readonly yaml: string }
   /** Object types that may run in this process beside the built-in ones. */
@@ -122,7 +127,12 @@ export const connect = async (options: ConnectOptions = {}): Promise<Client> => 
       ['cloud', options.cloud],
     ]
     for (const [role, address] of short) if (address !== undefined) add(remoteSite(await nameOf(role, address), role, address, resilience))
-    for (const [name, { address, role }] of Object.entries(options.sites ?? {})) add(remoteSite(siteName(name), role, address, resilience))
+    for (const [text, option] of Object.entries(options.sites ?? {})) {
+      const name = siteName(text)
+      add(
+        'host' in option ? hostSite(name, option.role, option.host, resilience) : remoteSite(name, option.role, option.address, resilience),
+      )
+    }
     const { fingerprint } = await import('../storage-node/fingerprint.ts')
     const expected = fingerprint()
     await Promise.all(

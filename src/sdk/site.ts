@@ -119,6 +119,10 @@ const siteOf = (name: SiteName, role: Role, raw: Transport, breaker: Breaker, op
 export const remoteSite = (name: SiteName, role: Role, address: string, options: Omit<ResilienceOptions, 'breaker'> = {}): Site =>
   siteOf(name, role, grpcTransport(address, name), createBreaker(), options)
 
+/** A host in this process that stands for a storage node: the same calls without a port. */
+export const hostSite = (name: SiteName, role: Role, host: Transport, options: Omit<ResilienceOptions, 'breaker'> = {}): Site =>
+  siteOf(name, role, host, createBreaker(), options)
+
 /** This process. Tried once: what fails here fails again. */
 export const localSite = (host: () => Promise<Transport>): Site => {
   let opened: Promise<Transport> | undefined

@@ -8,17 +8,14 @@ import type { ModelDescription } from '../objects/model/model.ts'
 import { pipeline as pipelineType } from '../objects/pipeline/pipeline.ts'
 import { type Op, type PipelineSpec, checkPipeline } from '../objects/pipeline/spec.ts'
 
-/** What a user's own loader may yield: a batch, a tensor [N, ...], or N encoded images. */
-export type LooseBatch =
-  | Tensor
-  | readonly Uint8Array[]
-  | { readonly ids?: readonly string[]; readonly data: Tensor | readonly Uint8Array[]; readonly labels?: readonly (string | number)[] }
-
 type Stage =
   | { readonly kind: 'map'; readonly spec: PipelineSpec }
   | { readonly kind: 'forward'; readonly model: ModelDescription; readonly input: string }
 
-/** A user's own loader, iterated unchanged until stages are added, each placed batch by batch. */
+/**
+ * A user's own loader, iterated unchanged until stages are added, each placed batch by batch. With stages it yields
+ * tensors [N, ...], lists of N encoded images, or `{ data, ids?, labels? }` with one of them.
+ */
 export interface WrappedIterable<Item> extends AsyncIterable<Item> {
   /** Preprocesses each batch; encoded images need a `decode` op first, uint8 tensors [N, H, W, C] none. */
   map(pipeline: readonly Op[] | PipelineSpec, key?: { readonly seed?: number }): WrappedIterable<Batch<Tensor>>

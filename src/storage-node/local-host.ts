@@ -1,5 +1,5 @@
 import type { ObjectType } from '../core/define.ts'
-import { LOCAL, type SiteName } from '../core/ids.ts'
+import { LOCAL, type SiteName, siteName } from '../core/ids.ts'
 import type { Transport } from '../core/transport.ts'
 import { VERSION } from '../core/version.ts'
 import { createAdmission, defaultAdmission } from './admission.ts'
@@ -22,7 +22,7 @@ export interface LocalHostOptions {
   /** Bytes of fetched content to keep. Default 512 MiB: it is the user's own process. */
   readonly cacheBytes?: number
   /** Default `local`; tests give other names to hosts that stand for nodes. */
-  readonly name?: SiteName
+  readonly name?: string
 }
 
 /** A host without a port: the same calls, objects and stages as a storage node, in this process and its memory. */
@@ -31,8 +31,9 @@ export const createLocalHost = ({
   objects = [],
   threads = 2,
   cacheBytes = 512 * 1024 ** 2,
-  name = LOCAL,
+  name: given = LOCAL,
 }: LocalHostOptions = {}): Host => {
+  const name = siteName(given)
   const store = memoryStore()
   const contentStore = memoryContent()
   const resolver = createResolver({ site: name, store: contentStore, cache: contentCache(cacheBytes), peers })

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { photoFolder } from '../support/material.ts'
+import { startNodeProcess, temporaryFolder } from '../support/node-process.ts'
+
+const index = new URL('../../src/index.ts', import.meta.url).href
+const material = new URL('../support/material.ts', import.meta.url).href
+
+/** Runs a module in a process of its own, and gives the libraries that it has mapped at the end. */
+const librariesOf = async (code: string, home: string): Promise<string> => {
+  const source = `import { readFileSync } from 'node:fs'\nimport * as as from '${index}'\nimport * as material from '${material}'\n${code}\nconsole.log(readFileSync('/proc/self/maps', 'utf8'))\nprocess.exit(0)`
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', source], {
+    env: { ...process.env, HOME: home, XDG_CACHE_HOME: '', TMPDIR: `${home}/tmp` },
+  })
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  assert.equal(child.exitCode, 0, stderr)
+  return stdout
+}
+
+test('a client that runs nothing itself loads neither sharp nor onnxruntime; one that does leaves nothing in the home folder', async () => {
+  await using folder = await temporaryFolder()
+  await using node = await startNodeProcess(`${folder.path}/edge`, ['--name', 'edge', '--adopt', photoFolder])
+  const connect = (
+    strategy: string,
+  ) => `const client = await as.connect({ node: '${node.address}', policy: { yaml: 'version: 1\\nstrategy: ${strategy}' } })
+await client.object(as.dataset, 'photos').adopt(material.photoFolder, { include: 'sample1.jpg' })
+await client.object(as.model, 'faces').put(material.blazeFace())
+for await (const batch of client.wrap(as.dataLoader({ dataset: 'photos', pipeline: material.facePipeline, model: 'faces', batchSize: 1 }))) if (batch.ids.length !== 1) throw new Error('no batch')`
+  const calling = await librariesOf(connect('node'), folder.path)
+  assert.doesNotMatch(calling, /libvips|sharp-linux|onnxruntime/)
+  const running = await librariesOf(connect('local'), folder.path)
+  assert.match(running, /libvips/)
+  assert.match(running, /onnxruntime/)
+  assert.deepEqual(
+    (await readdir(folder.path)).filter((name) => name !== 'edge' && name !== 'tmp'),
+    [],
+    'no telemetry, no cache',
+  )
+})
