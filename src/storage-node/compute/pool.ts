@@ -105,6 +105,8 @@ export const createCompute = ({
       maxThreads: 2 * threads,
       idleTimeout: 60_000,
       workerData,
+      // The process's own flags are not the worker's: with --eval among them it would never begin.
+      execArgv: [],
       atomics: 'disabled',
     })
     // A worker that dies fails its task, which tells the caller; without a listener it would also end the process.
