@@ -7,6 +7,7 @@ import { batchStages } from '../objects/loader/batch-stages.ts'
 import type { ModelDescription } from '../objects/model/model.ts'
 import { pipeline as pipelineType } from '../objects/pipeline/pipeline.ts'
 import { type Op, type PipelineSpec, checkPipeline } from '../objects/pipeline/spec.ts'
+import { isOps } from './data-loader.ts'
 
 type Stage =
   | { readonly kind: 'map'; readonly spec: PipelineSpec }
@@ -48,8 +49,6 @@ const looseOf = (item: unknown, index: number): Loose => {
   return { ids, data, ...(Array.isArray(labels) && { labels }) }
 }
 const isImages = (data: unknown): data is readonly Uint8Array[] => Array.isArray(data) && data.every((item) => item instanceof Uint8Array)
-
-const isOps = (pipeline: readonly Op[] | PipelineSpec): pipeline is readonly Op[] => Array.isArray(pipeline)
 
 const applied = async (
   transport: Transport,
