@@ -1,6 +1,7 @@
-// What issue 2 promises of the whole path from a client to an object and back, each against the least that could do it.
+// What is promised of the whole path from a client to an object and back, each against the least that could do it.
 import type { Measurement } from './support/claim.ts'
 import { clientRss } from './spine/client-rss.ts'
+import { decideP99 } from './spine/decide-p99.ts'
 import { forward } from './spine/forward.ts'
 import { noop64 } from './spine/noop-64.ts'
 import { noopP50 } from './spine/noop-p50.ts'
@@ -22,4 +23,5 @@ export const measurements: readonly Measurement[] = [
   wrapLocal,
   start,
   clientRss,
+  decideP99,
 ]
