@@ -168,6 +168,12 @@ export const codes = {
     means: 'The disk or the store refused a read or a write.',
     remedy: 'Look at the cause in the message: space, permissions, the device.',
   },
+  'read-only': {
+    status: 'UNAVAILABLE',
+    retry: 'elsewhere',
+    means: 'The node takes no writes now: its disk is full or read-only.',
+    remedy: 'Make space on the disk or mount it for writing; the node sees it by itself and goes on.',
+  },
   'folder-in-use': {
     status: 'FAILED_PRECONDITION',
     retry: 'never',

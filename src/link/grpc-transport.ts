@@ -35,8 +35,9 @@ interface Flight {
  * Calls to one storage node over gRPC. Small calls and bulk use a connection each, so that a small call does not wait
  * behind somebody's 64 MiB: a call goes by the bulk connection when its arguments are chunked, or when the same
  * method's last result was.
+ * @param observe sees the report of every call, as the call's own `onReport` does
  */
-export const grpcTransport = (address: string, site: SiteName): Transport => {
+export const grpcTransport = (address: string, site: SiteName, observe?: (report: CallReport) => void): Transport => {
   checkAddress(address)
   const open = (name: string) =>
     // Without a pool of its own, grpc-js would give both clients the same connection.
@@ -91,8 +92,10 @@ export const grpcTransport = (address: string, site: SiteName): Transport => {
 
   const report = (call: Call, flight: Flight, metadata: Metadata) => {
     const { onReport } = call.context
-    if (onReport === undefined) return
-    onReport(reportOf(site, flight, metadata))
+    if (onReport === undefined && observe === undefined) return
+    const made = reportOf(site, flight, metadata)
+    observe?.(made)
+    onReport?.(made)
   }
 
   const errorOf = (call: Call, error: ServiceError) => {

@@ -13,7 +13,7 @@ export interface LinkMeter {
   readonly received: number
   readonly inFlight: number | undefined
   readonly queueMs: number | undefined
-  observe(report: CallReport): void
+  readonly observe: (report: CallReport) => void
 }
 
 /**
@@ -53,7 +53,7 @@ export const createLinkMeter = (): LinkMeter => {
     get queueMs() {
       return load?.queueMs
     },
-    observe(report) {
+    observe: (report) => {
       sent += report.bytesSent
       received += report.bytesReceived
       if (report.load === undefined) return

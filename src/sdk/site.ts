@@ -40,8 +40,8 @@ const knownContent = (): KnownContent => {
   }
 }
 
-/** Counts calls under way, and lets the meter see every report. */
-const metered = (inner: Transport, meter: LinkMeter, outstanding: { count: number }): Transport => {
+/** Lets the meter see the reports of a host in this process; a link shows it its own. */
+const observed = (inner: Transport, meter: LinkMeter): Transport => {
   const seen = (call: Call): Call => ({
     ...call,
     context: {
@@ -52,28 +52,12 @@ const metered = (inner: Transport, meter: LinkMeter, outstanding: { count: numbe
       },
     },
   })
-  return {
-    async call(call) {
-      outstanding.count++
-      try {
-        return await inner.call(seen(call))
-      } finally {
-        outstanding.count--
-      }
-    },
-    async *stream(call) {
-      outstanding.count++
-      try {
-        yield* inner.stream(seen(call))
-      } finally {
-        outstanding.count--
-      }
-    },
-    close: () => inner.close(),
-  }
+  return { call: (call) => inner.call(seen(call)), stream: (call) => inner.stream(seen(call)), close: () => inner.close() }
 }
 
-const siteOf = (name: SiteName, role: Role, raw: Transport, breaker: Breaker, options: Omit<ResilienceOptions, 'breaker'>): Site => {
+type Options = Pick<ResilienceOptions, 'timeoutMs' | 'attempts' | 'baseMs'>
+
+const siteOf = (name: SiteName, role: Role, open: (meter: LinkMeter) => Transport, breaker: Breaker, options: Options): Site => {
   const meter = createLinkMeter()
   const outstanding = { count: 0 }
   const known = knownContent()
@@ -107,7 +91,7 @@ const siteOf = (name: SiteName, role: Role, raw: Transport, breaker: Breaker, op
   return {
     name,
     role,
-    transport: metered(resilient(raw, { breaker, ...options }), meter, outstanding),
+    transport: resilient(open(meter), { breaker, outstanding, ...options }),
     meter,
     description: undefined,
     known,
@@ -116,12 +100,12 @@ const siteOf = (name: SiteName, role: Role, raw: Transport, breaker: Breaker, op
 }
 
 /** A storage node at an address. */
-export const remoteSite = (name: SiteName, role: Role, address: string, options: Omit<ResilienceOptions, 'breaker'> = {}): Site =>
-  siteOf(name, role, grpcTransport(address, name), createBreaker(), options)
+export const remoteSite = (name: SiteName, role: Role, address: string, options: Options = {}): Site =>
+  siteOf(name, role, ({ observe }) => grpcTransport(address, name, observe), createBreaker(), options)
 
 /** A host in this process that stands for a storage node: the same calls without a port. */
-export const hostSite = (name: SiteName, role: Role, host: Transport, options: Omit<ResilienceOptions, 'breaker'> = {}): Site =>
-  siteOf(name, role, host, createBreaker(), options)
+export const hostSite = (name: SiteName, role: Role, host: Transport, options: Options = {}): Site =>
+  siteOf(name, role, (meter) => observed(host, meter), createBreaker(), options)
 
 /** This process. Tried once: what fails here fails again. */
 export const localSite = (host: () => Promise<Transport>): Site => {
@@ -136,5 +120,5 @@ export const localSite = (host: () => Promise<Transport>): Site => {
       if (opened !== undefined) await (await opened).close()
     },
   }
-  return siteOf(LOCAL, 'local', lazy, createBreaker({ failures: Infinity }), { attempts: 1 })
+  return siteOf(LOCAL, 'local', (meter) => observed(lazy, meter), createBreaker({ failures: Infinity }), { attempts: 1 })
 }

@@ -1,5 +1,5 @@
 import type { MethodEntry, ObjectType } from '../core/define.ts'
-import type { SiteName } from '../core/ids.ts'
+import type { CallId, SiteName } from '../core/ids.ts'
 import type { Compute, Content, HostView, MovableSelf } from '../core/self.ts'
 import type { Call, CallReport, StageReport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
@@ -62,50 +62,27 @@ export class RunningCall {
 
   /** What a method sees: what all see, and what its section adds. */
   self<More extends object>(more: More): MovableSelf & More {
-    return Object.assign(this.#movableSelf(), more)
+    return Object.assign(new CallSelf(this), more)
   }
 
   /** Calls the method's body. */
-  invoke(self: object = this.#movableSelf()): unknown {
+  invoke(self: object = new CallSelf(this)): unknown {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- defineObject has checked the section's self; arguments are checked by the method
     return (this.entry.run as (self: object, ...args: readonly Value[]) => unknown)(self, ...this.call.args)
   }
 
-  #movableSelf(): MovableSelf {
-    const { site, view } = this.#host
-    const { call, scope } = this
-    const contentOf = () => this.content
-    const computeOf = () => this.#compute()
-    let content: MovableSelf['content'] | undefined
-    let compute: Compute | undefined
-    return {
-      get signal() {
-        return scope.signal
-      },
-      site,
-      callId: call.context.callId,
-      host: view,
-      get compute() {
-        return (compute ??= computeOf())
-      },
-      get content() {
-        const { read, ensure, keep } = contentOf()
-        return (content ??= { read, ensure, keep })
-      },
-      // A stateful method's self has the whole of it.
-      set content(whole) {
-        content = whole
-      },
-      stage: async (key, units, work) => {
-        const began = performance.now()
-        const result = await work()
-        this.#stages.push({ key, units, ms: performance.now() - began })
-        return result
-      },
-    }
+  async stage<T>(key: string, units: number, work: () => Promise<T>): Promise<T> {
+    const began = performance.now()
+    const result = await work()
+    this.#stages.push({ key, units, ms: performance.now() - began })
+    return result
   }
 
-  #compute(): Compute {
+  get host(): CallHost {
+    return this.#host
+  }
+
+  compute(): Compute {
     const { compute } = this.#host
     // Of runs made side by side only the first waited for others' work; the rest wait for each other.
     let first = true
@@ -117,5 +94,46 @@ export class RunningCall {
           first = false
         }),
     }
+  }
+}
+
+/** What every method sees of its call. Made for every call, and most parts of it for few: hence a class of getters. */
+class CallSelf implements MovableSelf {
+  readonly #running: RunningCall
+  #content: MovableSelf['content'] | undefined
+  #compute: Compute | undefined
+
+  constructor(running: RunningCall) {
+    this.#running = running
+  }
+
+  get signal(): AbortSignal {
+    return this.#running.scope.signal
+  }
+  get site(): SiteName {
+    return this.#running.host.site
+  }
+  get callId(): CallId {
+    return this.#running.call.context.callId
+  }
+  get host(): HostView {
+    return this.#running.host.view
+  }
+  get compute(): Compute {
+    return (this.#compute ??= this.#running.compute())
+  }
+  get content(): MovableSelf['content'] {
+    if (this.#content === undefined) {
+      const { read, ensure, keep } = this.#running.content
+      this.#content = { read, ensure, keep }
+    }
+    return this.#content
+  }
+  /** A stateful method's self has the whole of it. */
+  set content(whole: MovableSelf['content']) {
+    this.#content = whole
+  }
+  get stage(): MovableSelf['stage'] {
+    return (key, units, work) => this.#running.stage(key, units, work)
   }
 }

@@ -1,7 +1,7 @@
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js'
 import { failure, toFailure } from '../core/errors.ts'
-import { callId, objectId, type SiteName, typeName } from '../core/ids.ts'
-import type { Call, CallReport } from '../core/transport.ts'
+import { type CallId, callId, objectId, type SiteName, typeName } from '../core/ids.ts'
+import type { Call, CallContext, CallReport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
 import { statusOf } from '../wire/failure.ts'
 import { Incoming, outgoing } from '../wire/frames.ts'
@@ -14,45 +14,6 @@ import { protocol, trailers } from '../wire/protocol.ts'
 import type { Host } from './host.ts'
 
 type Stream = ServerDuplexStream<ClientFrame, ServerFrameIn>
-
-/** Sends one value, no faster than the client takes it. */
-const send = async (stream: Stream, value: Value, caller: Caller): Promise<void> => {
-  const { head, chunks } = outgoing(value)
-  let ready = stream.write({ value: head })
-  for (const chunk of chunks) {
-    if (!ready) await drained(stream, caller)
-    if (caller.gone) return
-    ready = stream.write({ chunk })
-  }
-}
-
-const drained = (stream: Stream, caller: Caller): Promise<void> =>
-  new Promise((resolve) => {
-    if (caller.gone) return resolve()
-    const done = () => {
-      stream.off('drain', done)
-      stream.off('cancelled', done)
-      resolve()
-    }
-    stream.on('drain', done)
-    stream.on('cancelled', done)
-  })
-
-/** Whether the caller still waits. Most calls are over before anyone asks, so the signal is made only when someone does. */
-class Caller {
-  gone = false
-  #controller: AbortController | undefined
-
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    if (this.gone && !this.#controller.signal.aborted) this.#controller.abort(failure('cancelled', 'the caller gave the call up'))
-    return this.#controller.signal
-  }
-  leave(): void {
-    this.gone = true
-    this.#controller?.abort(failure('cancelled', 'the caller gave the call up'))
-  }
-}
 
 const trailersOf = (site: SiteName, report: CallReport | undefined, inFlight: number): Metadata => {
   const metadata = new Metadata()
@@ -71,93 +32,168 @@ const trailersOf = (site: SiteName, report: CallReport | undefined, inFlight: nu
   return metadata
 }
 
+/** What a served call hands to the host. A class, since it is made for every call and its signal for few. */
+class ServedContext implements CallContext {
+  readonly callId: CallId
+  readonly chain: readonly string[]
+  readonly idempotencyKey?: string
+  readonly budgetMs?: number
+  readonly expectedVersion?: number
+  readonly fencingToken?: number
+  readonly #served: ServedCall
+
+  constructor(start: CallStart, served: ServedCall) {
+    this.#served = served
+    this.callId = callId(start.callId)
+    this.chain = start.chain
+    if (start.idempotencyKey !== '') this.idempotencyKey = start.idempotencyKey
+    if (start.budgetMs !== undefined) this.budgetMs = start.budgetMs
+    if (start.expectedVersion !== undefined) this.expectedVersion = start.expectedVersion
+    if (start.fencingToken !== undefined) this.fencingToken = start.fencingToken
+  }
+  get signal(): AbortSignal {
+    return this.#served.signal
+  }
+  get onReport() {
+    return this.#served.onReport
+  }
+}
+
+/** One call on its stream: gathers its arguments, has the host run it, and ends it with a status, whatever happens. */
+class ServedCall {
+  readonly #stream: Stream
+  readonly #host: Host
+  #start: CallStart | undefined
+  #incoming: Incoming | undefined
+  #release: (() => void) | undefined
+  #report: CallReport | undefined
+  #controller: AbortController | undefined
+  /** The caller no longer waits. */
+  #gone = false
+  #over = false
+
+  constructor(stream: Stream, host: Host) {
+    this.#stream = stream
+    this.#host = host
+  }
+
+  readonly onReport = (made: CallReport): void => {
+    this.#report = made
+  }
+
+  /** Made only when someone asks: most calls are over before. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#gone && !this.#controller.signal.aborted) this.#controller.abort(givenUp())
+    return this.#controller.signal
+  }
+
+  take(frame: ClientFrame): void {
+    if (this.#over) return
+    try {
+      if (frame.start) this.#incoming = this.#begin(frame.start)
+      else if (frame.chunk && this.#incoming !== undefined && !this.#incoming.complete) this.#incoming.push(frame.chunk)
+      else throw failure('malformed-message', 'a frame that belongs to nothing')
+      if (this.#incoming.complete && this.#start !== undefined) void this.#run(this.#start, this.#incoming)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  end(): void {
+    if (this.#incoming?.complete !== true) this.#fail(failure('malformed-message', 'the call ended before its arguments were whole'))
+  }
+
+  leave(): void {
+    // It comes at the end of every call, also of those that went well.
+    if (this.#over) return
+    this.#gone = true
+    this.#controller?.abort(givenUp())
+    // Before the method runs nobody else would end it; afterwards its end does.
+    if (this.#incoming?.complete !== true) this.#fail(givenUp())
+  }
+
+  #begin(start: CallStart): Incoming {
+    if (this.#start !== undefined) throw failure('malformed-message', 'a call that starts twice')
+    if (!start.arguments) throw failure('malformed-message', 'a call without arguments')
+    if (start.chain.length > MAX_CHAIN || start.idempotencyKey.length > MAX_KEY)
+      throw failure('malformed-message', 'a call chain or idempotency key beyond its bounds')
+    this.#start = start
+    return new Incoming(start.arguments, (bytes) => (this.#release = this.#host.admission.reserve(bytes)))
+  }
+
+  async #run(start: CallStart, incoming: Incoming): Promise<void> {
+    try {
+      const args = incoming.value()
+      if (!Array.isArray(args)) throw failure('malformed-message', 'the arguments are not a list')
+      const { type, object, method } = start
+      const entry = this.#host.entryOf(type, method)
+      const context = new ServedContext(start, this)
+      const call: Call = { type: typeName(type), object: objectId(object), method, kind: entry.kind, args, context }
+      if (entry.stream) {
+        for await (const item of this.#host.stream(call)) {
+          await this.#send(item)
+          if (this.#stream.writableNeedDrain) await this.#drained()
+        }
+      } else await this.#send(await this.#host.call(call))
+      this.#finish()
+    } catch (error) {
+      this.#fail(toFailure(error))
+    }
+  }
+
+  /** Sends one value, no faster than the client takes it. */
+  async #send(value: Value): Promise<void> {
+    const { head, chunks } = outgoing(value)
+    let ready = this.#stream.write({ value: head })
+    for (const chunk of chunks) {
+      if (!ready) await this.#drained()
+      if (this.#gone) return
+      ready = this.#stream.write({ chunk })
+    }
+  }
+
+  #drained(): Promise<void> {
+    const stream = this.#stream
+    return new Promise((resolve) => {
+      if (this.#gone) return resolve()
+      const done = () => {
+        stream.off('drain', done)
+        stream.off('cancelled', done)
+        resolve()
+      }
+      stream.on('drain', done)
+      stream.on('cancelled', done)
+    })
+  }
+
+  /** Gives back what the call held; undefined where it is over already. */
+  #trailers(): Metadata | undefined {
+    if (this.#over) return undefined
+    this.#over = true
+    this.#release?.()
+    return trailersOf(this.#host.description.name, this.#report, this.#host.admission.inFlight)
+  }
+  #finish(): void {
+    const metadata = this.#trailers()
+    if (metadata !== undefined) this.#stream.end(metadata)
+  }
+  #fail(error: unknown): void {
+    const metadata = this.#trailers()
+    if (metadata !== undefined) this.#stream.emit('error', { name: 'failure', message: '', ...statusOf(error, metadata) })
+  }
+}
+
 /** The gRPC service over a host. Whatever arrives, a call ends with a status and the node goes on. */
 export const serviceOf = (host: Host): StorageNodeHandlers => ({
   Call: (stream) => {
-    const caller = new Caller()
-    let incoming: Incoming | undefined
-    let start: CallStart | undefined
-    let release = () => undefined as void
-    let report: CallReport | undefined
-    let over = false
-
-    const finish = (thrown?: { error: unknown }) => {
-      if (over) return
-      over = true
-      release()
-      const metadata = trailersOf(host.description.name, report, host.admission.inFlight)
-      if (thrown === undefined) stream.end(metadata)
-      else stream.emit('error', { name: 'failure', message: '', ...statusOf(thrown.error, metadata) })
-    }
-
-    const run = async (from: CallStart, args: Incoming) => {
-      try {
-        const values = args.value()
-        if (!Array.isArray(values)) throw failure('malformed-message', 'the arguments are not a list')
-        const entry = host.entryOf(from.type, from.method)
-        const call: Call = {
-          type: typeName(from.type),
-          object: objectId(from.object),
-          method: from.method,
-          kind: entry.kind,
-          args: values,
-          context: {
-            callId: callId(from.callId),
-            chain: from.chain,
-            get signal() {
-              return caller.signal
-            },
-            onReport: (made) => (report = made),
-            ...(from.idempotencyKey !== '' && { idempotencyKey: from.idempotencyKey }),
-            ...(from.budgetMs !== undefined && { budgetMs: from.budgetMs }),
-            ...(from.expectedVersion !== undefined && { expectedVersion: Number(from.expectedVersion) }),
-            ...(from.fencingToken !== undefined && { fencingToken: Number(from.fencingToken) }),
-          },
-        }
-        if (entry.stream) {
-          for await (const item of host.stream(call)) {
-            await send(stream, item, caller)
-            if (stream.writableNeedDrain) await drained(stream, caller)
-          }
-        } else await send(stream, await host.call(call), caller)
-        finish()
-      } catch (error) {
-        finish({ error: toFailure(error) })
-      }
-    }
-
-    stream.on('data', (frame: ClientFrame) => {
-      if (over) return
-      try {
-        if (frame.start) {
-          if (start !== undefined) throw failure('malformed-message', 'a call that starts twice')
-          start = frame.start
-          if (!frame.start.arguments) throw failure('malformed-message', 'a call without arguments')
-          if (start.chain.length > MAX_CHAIN || start.idempotencyKey.length > MAX_KEY)
-            throw failure('malformed-message', 'a call chain or idempotency key beyond its bounds')
-          incoming = new Incoming(frame.start.arguments, (bytes) => (release = host.admission.reserve(bytes)))
-        } else if (frame.chunk && incoming !== undefined && !incoming.complete) incoming.push(frame.chunk)
-        else throw failure('malformed-message', 'a frame that belongs to nothing')
-        if (incoming.complete) void run(start ?? fail(), incoming)
-      } catch (error) {
-        finish({ error })
-      }
-    })
-    stream.on('end', () => {
-      if (incoming?.complete !== true) finish({ error: failure('malformed-message', 'the call ended before its arguments were whole') })
-    })
-    stream.on('cancelled', () => {
-      // It comes at the end of every call, also of those that went well.
-      if (over) return
-      caller.leave()
-      // Before the method runs nobody else would; afterwards its end does.
-      if (incoming?.complete !== true) finish({ error: failure('cancelled', 'the caller gave the call up') })
-    })
+    const served = new ServedCall(stream, host)
+    stream.on('data', (frame: ClientFrame) => served.take(frame))
+    stream.on('end', () => served.end())
+    stream.on('cancelled', () => served.leave())
   },
 })
 
 const MAX_CHAIN = 256
 const MAX_KEY = 256
-const fail = (): never => {
-  throw failure('malformed-message', 'arguments before the call starts')
-}
+const givenUp = () => failure('cancelled', 'the caller gave the call up')

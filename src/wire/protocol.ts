@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { loadPackageDefinition } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
+import { decodeClientFrame, decodeServerFrame, encodeClientFrame, encodeServerFrame } from './frame-codec.ts'
 import type { ProtoGrpcType } from './gen/active_storage.ts'
 
 /** Options of the proto loader; the type generator is run with the same (a test compares them). */
@@ -12,6 +13,15 @@ export const packageDefinition = loadSync(protoFile, loadOptions)
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- grpc-js cannot know the types that the generator wrote for this very file
 const loaded = loadPackageDefinition(packageDefinition) as unknown as ProtoGrpcType
+const { Call } = loaded.active_storage.v1.StorageNode.service
+/** What reads and writes frames by reflection: slower than `frame-codec.ts`, and what that is tested against. */
+export const reflected = { ...Call }
+Object.assign(Call, {
+  requestSerialize: encodeClientFrame,
+  requestDeserialize: decodeClientFrame,
+  responseSerialize: encodeServerFrame,
+  responseDeserialize: decodeServerFrame,
+})
 
 /** The service and messages of the wire contract, typed. */
 export const protocol = loaded.active_storage.v1

@@ -164,3 +164,29 @@ test('a stream is never repeated', async () => {
   assert.deepEqual(items, [1])
   assert.equal(made.length, 1)
 })
+
+test('calls that had hardly any time do not stop the trying of a site, a site that stays silent does', async () => {
+  let now = 0
+  const late = () => failure('deadline-exceeded', 'late')
+  const breaker = createBreaker({ failures: 5, now: () => now })
+  const { transport } = failingWith(Array.from({ length: 18 }, late), { breaker, now: () => now })
+  for (let made = 0; made < 10; made++) {
+    now += 2
+    await failing(transport.call(callOf('readonly')), 'deadline-exceeded')
+  }
+  assert.equal(breaker.up, true)
+  now += 1000
+  for (let made = 0; made < 5; made++) await failing(transport.call(callOf('readonly')), 'deadline-exceeded')
+  assert.equal(breaker.up, false)
+})
+
+test('calls under way are counted once, however often they are tried', async () => {
+  const outstanding = { count: 0 }
+  const { transport } = failingWith([gone()], { outstanding })
+  const answer = transport.call(callOf('readonly'))
+  assert.equal(outstanding.count, 1)
+  await answer
+  assert.equal(outstanding.count, 0)
+  for await (const _ of transport.stream(callOf('readonly'))) assert.equal(outstanding.count, 1)
+  assert.equal(outstanding.count, 0)
+})

@@ -1,4 +1,4 @@
-import type { Store } from './store.ts'
+import { checkKeys, type Store } from './store.ts'
 
 /** A store that lasts as long as the process: for tests, and for a client's own objects. */
 export const memoryStore = (): Store => {
@@ -16,13 +16,13 @@ export const memoryStore = (): Store => {
       }
       return found
     },
-    commit: (writes) => {
+    async commit(writes) {
+      checkKeys(writes)
       for (const { key, value } of writes) {
         if (value === undefined) values.delete(key)
         else values.set(key, value)
       }
       sorted = undefined
-      return Promise.resolve()
     },
     close: () => Promise.resolve(),
   }
