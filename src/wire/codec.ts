@@ -1,4 +1,5 @@
-import { addExtension, Packr } from 'msgpackr'
+// Not the package's own entry: that loads a native string reader, which costs a client 6 MiB and reads bytes from outside in C.
+import { addExtension, Packr } from 'msgpackr/pack'
 import { ContentRef } from '../core/content.ts'
 import { failure, isActiveStorageError } from '../core/errors.ts'
 import { Tensor } from '../core/tensor.ts'
@@ -26,7 +27,8 @@ class Slot {
 }
 class NegativeZero {}
 
-const packr = new Packr({ useRecords: false, mapsAsObjects: true })
+// A key named "toJSON" is data: msgpackr would call it.
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, useToJSON: false })
 // Extension callbacks take no context, and packing is synchronous: what is being decoded stands here meanwhile.
 let items: readonly (Tensor | Uint8Array)[] = []
 
