@@ -7,6 +7,7 @@ const details = {
   overloaded: '`retryAfterMs`: how long to wait',
   'missing-inputs': '`hashes`: the content that is missing',
   'version-mismatch': "`actual`: the object's version",
+  moved: '`site`: where the object lives now',
 } as const satisfies Record<keyof Details, string>
 
 const withDetails: Partial<Record<Code, string>> = details

@@ -1,10 +1,12 @@
 import { types } from 'node:util'
 import { failure } from './errors.ts'
 import { type TypeName, typeName } from './ids.ts'
+import type { JsonSchema, Optional, Schema } from './schema.ts'
 import type { MovableSelf, ReadonlySelf, Self } from './self.ts'
+import { type Argument, argumentsOf, type ArgumentsOf, type ResultsOf } from './signatures.ts'
+import type { Value } from './value.ts'
 
-/** A JSON Schema (draft 2020-12 subset that ajv knows) for an object's state. */
-export type JsonSchema = { readonly [keyword: string]: unknown }
+export type { JsonSchema } from './schema.ts'
 
 // `never[]` rather than `unknown[]`: it lets every parameter list match while each method keeps its own.
 export type Methods<Seen> = Record<string, (self: Seen, ...args: never[]) => unknown>
@@ -19,6 +21,10 @@ export interface MethodEntry {
   /** True for an async generator: its result is a stream. */
   readonly stream: boolean
   readonly run: (self: never, ...args: never[]) => unknown
+  /** What the host checks before the method runs; undefined where the definition says nothing. */
+  readonly arguments: readonly Argument[] | undefined
+  /** Schema of the result; of each item, where the method gives a stream. */
+  readonly result: JsonSchema | undefined
 }
 
 /**
@@ -31,27 +37,45 @@ export interface ObjectType<Name extends string = string, S = unknown, All = unk
   readonly version: number
   /** A new object's state; undefined for a type without state. */
   readonly initial: (() => S) | undefined
+  /** What every committed state satisfies; undefined for a type without state. */
   readonly schema: JsonSchema | undefined
+  readonly migrate: ((state: Value, from: number) => S) | undefined
   readonly entries: ReadonlyMap<string, MethodEntry>
   /** Never set: carries the methods' types. */
   readonly signatures?: All
 }
 
-export interface Definition<Name extends string, S, M, R, V> {
+// The schema's type where it has one, for what else would be committed; otherwise that of the initial state.
+type StateOf<S, T> = unknown extends T ? S : T
+type Sections<M, R, V> = Given<M> & Given<R> & Given<V>
+
+export interface Definition<Name extends string, S, T, M, R, V> {
   /** Name of the type on the wire and in the store. */
   readonly name: Name
-  /** Version of the declaration (default 1). */
+  /** Version of the declaration (default 1). Raise it with every change of `schema` that old states may not satisfy. */
   readonly version?: number
-  /** Makes the state of a new object: plain data. Leave it out for a type without state. */
-  readonly state?: () => S
-  /** JSON Schema that every committed state must satisfy. */
-  readonly schema?: JsonSchema
+  /** Makes the state of a new object: plain data that satisfies the schema. Leave it out for a type without state. */
+  readonly state?: () => S | NoInfer<StateOf<never, T>>
+  /**
+   * What every committed state must satisfy. One written with `schema.object(...)` gives `self.state` its type. At the
+   * root a field that it does not declare is refused, unless it says `additionalProperties`.
+   */
+  readonly schema?: Schema<T>
+  /**
+   * Turns the state of an older version, as the store holds it, into one of this version. Keep it pure and able to
+   * start from every version whose objects may be left: an object is migrated when it is next read.
+   */
+  readonly migrate?: (state: Value, from: number) => NoInfer<StateOf<S, T>>
   /** Methods that may change state: they run at the object's home, one turn at a time. */
   readonly methods?: M
   /** Methods that only read state: at home, side by side, on a snapshot. */
   readonly readonly?: R
   /** Methods that depend on their arguments and immutable content alone: they run anywhere, and may be repeated. */
   readonly movable?: V
+  /** Schemas of methods' arguments, in their order: the host refuses others before the method runs. */
+  readonly arguments?: ArgumentsOf<NoInfer<Sections<M, R, V>>>
+  /** Schemas of methods' results, or of a stream's items: for callers, and not checked. */
+  readonly results?: ResultsOf<NoInfer<Sections<M, R, V>>>
 }
 
 // `await` takes an object with a `then` for a promise, JSON.stringify calls `toJSON`; the others are inherited names.
@@ -64,30 +88,46 @@ const METHOD = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
  */
 export const defineObject = <
   const Name extends string,
-  S,
-  M extends Methods<Self<S>>,
-  R extends Methods<ReadonlySelf<S>>,
+  S extends StateOf<unknown, T>,
+  T,
+  M extends Methods<Self<StateOf<S, T>>>,
+  R extends Methods<ReadonlySelf<StateOf<S, T>>>,
   V extends Methods<MovableSelf>,
 >(
-  definition: Definition<Name, S, M, R, V>,
-): ObjectType<Name, S, Given<M> & Given<R> & Given<V>> => {
+  definition: Definition<Name, S, T, M, R, V>,
+): ObjectType<Name, StateOf<S, T>, Sections<M, R, V>> => {
+  const refuse = (what: string) => failure('invalid-argument', `${definition.name}: ${what}`)
   const entries = new Map<string, MethodEntry>()
+  const declared: Readonly<Record<string, readonly (Schema | Optional)[] | undefined>> = definition.arguments ?? {}
+  const results: Readonly<Record<string, Schema | undefined>> = definition.results ?? {}
   const add = (kind: MethodKind, methods: Record<string, (self: never, ...args: never[]) => unknown> | undefined) => {
     for (const [name, run] of Object.entries(methods ?? {})) {
-      if (!METHOD.test(name) || FORBIDDEN.has(name))
-        throw failure('invalid-argument', `${definition.name}: "${name}" cannot be a method name`)
-      if (entries.has(name)) throw failure('invalid-argument', `${definition.name}: method "${name}" stands in two sections`)
-      if (typeof run !== 'function') throw failure('invalid-argument', `${definition.name}: method "${name}" is not a function`)
-      entries.set(name, { kind, run, stream: types.isAsyncFunction(run) && types.isGeneratorFunction(run) })
+      if (!METHOD.test(name) || FORBIDDEN.has(name)) throw refuse(`"${name}" cannot be a method name`)
+      if (entries.has(name)) throw refuse(`method "${name}" stands in two sections`)
+      if (typeof run !== 'function') throw refuse(`method "${name}" is not a function`)
+      const parts = declared[name]
+      entries.set(name, {
+        kind,
+        run,
+        stream: types.isAsyncFunction(run) && types.isGeneratorFunction(run),
+        arguments: parts === undefined ? undefined : argumentsOf(parts, (what) => refuse(`${name}: ${what}`)),
+        result: results[name],
+      })
     }
   }
   add('stateful', definition.methods)
   add('readonly', definition.readonly)
   add('movable', definition.movable)
-  const version = definition.version ?? 1
-  if (!Number.isSafeInteger(version) || version < 1)
-    throw failure('invalid-argument', `${definition.name}: version ${version} must be a whole number from 1`)
+  for (const name of [...Object.keys(declared), ...Object.keys(results)])
+    if (!entries.has(name)) throw refuse(`arguments or results of "${name}", which is no method of it`)
+  const { version = 1, state: initial, schema, migrate } = definition
+  if (!Number.isSafeInteger(version) || version < 1) throw refuse(`version ${version} must be a whole number from 1`)
+  if (initial !== undefined && schema === undefined)
+    throw refuse('it has state and no schema: say what every state must satisfy, schema.object({ ... }) for one')
+  if (initial === undefined && (schema !== undefined || migrate !== undefined))
+    throw refuse('it has a schema or a migration and no state: add state, or leave them out')
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked text keeps its literal type beside the brand
   const name = typeName(definition.name) as TypeName & Name
-  return Object.freeze({ name, version, initial: definition.state, schema: definition.schema, entries })
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- StateOf says which of the two the state is, as Definition does
+  return Object.freeze({ name, version, initial, schema, migrate, entries }) as ObjectType<Name, StateOf<S, T>, Sections<M, R, V>>
 }

@@ -113,17 +113,29 @@ export const codes = {
     means: 'The object is not at the version the caller expected.',
     remedy: 'Read the object again and repeat with its new version.',
   },
+  moved: {
+    status: 'FAILED_PRECONDITION',
+    retry: 'never',
+    means: 'The object lives on another site now; the error names it.',
+    remedy: 'The client follows by itself where it knows that site: name it in `sites`.',
+  },
   fenced: {
     status: 'ABORTED',
     retry: 'never',
     means: 'The call carries an older fencing token than the object has seen.',
     remedy: 'Take the lease again; another holder has it now.',
   },
-  'call-cycle': {
+  'declaration-changed': {
     status: 'FAILED_PRECONDITION',
     retry: 'never',
-    means: 'A chain of calls came back to an object that is still in its turn.',
-    remedy: 'Make the called method readonly or movable, or break the cycle.',
+    means: 'Objects in the store were written under another declaration of their type than the host has.',
+    remedy: 'Raise the version of the type and give it a migrate from the older ones; or run the build that wrote them.',
+  },
+  'call-cycle': {
+    status: 'ABORTED',
+    retry: 'later',
+    means: 'Two chains of calls each wait for an object that the other holds.',
+    remedy: 'Repeat the call; let methods call objects in one order, so that it does not happen.',
   },
   'missing-inputs': {
     status: 'FAILED_PRECONDITION',
@@ -208,6 +220,7 @@ export interface Details {
   overloaded: { retryAfterMs: number }
   'missing-inputs': { hashes: readonly string[] }
   'version-mismatch': { actual: number }
+  moved: { site: string }
 }
 export type DetailsOf<C extends Code> = C extends keyof Details ? Details[C] : undefined
 

@@ -1,6 +1,6 @@
 import type { ObjectType } from './define.ts'
 import { failure } from './errors.ts'
-import { newCallId, objectId } from './ids.ts'
+import { type CallId, newCallId, objectId } from './ids.ts'
 import type { Call, CallContext, Transport } from './transport.ts'
 import type { IsValue, Value } from './value.ts'
 
@@ -40,7 +40,22 @@ export interface CallOptions {
   readonly idempotencyKey?: string
   readonly expectedVersion?: number
   readonly fencingToken?: number
+  /** `async`: answers before the change is on disk; `client.flush()` waits for that. Without it the type decides. */
+  readonly durability?: 'async'
+  /** W3C trace context, as the header `traceparent` has it; nested calls carry it on. */
+  readonly traceParent?: string
   readonly onReport?: NonNullable<CallContext['onReport']>
+}
+
+/** The call that a nested call is made in: what it hands down. */
+export interface Parent {
+  /** Identifies the whole chain of calls. */
+  readonly callId: CallId
+  /** The calls so far, outermost first, as `type/object`. */
+  readonly chain: readonly string[]
+  /** Milliseconds left at this moment; undefined where no deadline was set. */
+  budgetMs(): number | undefined
+  readonly traceParent?: string
 }
 
 /** A transport for each set of options: how a stub is made again with others. */
@@ -51,7 +66,7 @@ interface Recipe {
   readonly id: string
   readonly route: Route
   readonly options: CallOptions
-  readonly chain: readonly string[]
+  readonly parent: Parent | undefined
 }
 const recipes = new WeakMap<object, Recipe>()
 
@@ -63,17 +78,23 @@ export const recipeOf = (remote: object): Recipe => {
 }
 
 /** Made for every call, so without the spreads that would be shorter to write and cost more than the rest of the stub. */
-const contextOf = ({ options, chain }: Recipe): CallContext => {
-  const context: Writable<CallContext> = { callId: newCallId(), chain }
-  const { idempotencyKey, timeoutMs, expectedVersion, fencingToken, signal, onReport } = options
+const contextOf = ({ options, parent }: Recipe): CallContext => {
+  const context: Writable<CallContext> = { callId: parent?.callId ?? newCallId(), chain: parent?.chain ?? NO_CHAIN }
+  const { idempotencyKey, timeoutMs, expectedVersion, fencingToken, durability, signal, onReport } = options
+  const left = parent?.budgetMs()
+  const budgetMs = left === undefined || (timeoutMs !== undefined && timeoutMs < left) ? timeoutMs : left
+  const traceParent = options.traceParent ?? parent?.traceParent
   if (idempotencyKey !== undefined) context.idempotencyKey = idempotencyKey
-  if (timeoutMs !== undefined) context.budgetMs = timeoutMs
+  if (budgetMs !== undefined) context.budgetMs = budgetMs
+  if (durability !== undefined) context.durability = durability
+  if (traceParent !== undefined) context.traceParent = traceParent
   if (expectedVersion !== undefined) context.expectedVersion = expectedVersion
   if (fencingToken !== undefined) context.fencingToken = fencingToken
   if (signal !== undefined) context.signal = signal
   if (onReport !== undefined) context.onReport = onReport
   return context
 }
+const NO_CHAIN: readonly string[] = []
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** Makes the stub of an object: a plain frozen object, so that an unknown method is `undefined`. */
@@ -82,9 +103,9 @@ export const remoteOf = <T extends ObjectType>(
   id: string,
   route: Route,
   options: CallOptions = {},
-  chain: readonly string[] = [],
+  parent?: Parent,
 ): Remote<T> => {
-  const recipe: Recipe = { type, id: objectId(id), route, options, chain }
+  const recipe: Recipe = { type, id: objectId(id), route, options, parent }
   const transport = route(options)
   const stub: Record<string, (...args: Value[]) => unknown> = {}
   for (const [method, entry] of type.entries) {
@@ -107,5 +128,5 @@ export const remoteOf = <T extends ObjectType>(
 export const withCall = <R extends object>(remote: R, options: CallOptions): R => {
   const recipe = recipeOf(remote)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made from the same type, so it is the same Remote
-  return remoteOf(recipe.type, recipe.id, recipe.route, { ...recipe.options, ...options }, recipe.chain) as unknown as R
+  return remoteOf(recipe.type, recipe.id, recipe.route, { ...recipe.options, ...options }, recipe.parent) as unknown as R
 }

@@ -1,6 +1,7 @@
 import type { ContentRef } from './content.ts'
 import type { DType } from './dtype.ts'
 import type { CallId, ObjectId, SiteName, TypeName } from './ids.ts'
+import type { ObjectRef } from './object-ref.ts'
 import type { Remote } from './remote.ts'
 import type { ObjectType } from './define.ts'
 import type { Tensor } from './tensor.ts'
@@ -83,6 +84,10 @@ export interface HostStats {
   readonly cacheBytes: number
   readonly workers: number
   readonly rssBytes: number
+  /** Bytes of changes on their way to the disk. */
+  readonly pendingBytes: number
+  /** False while the disk takes no writes: full, or read-only. */
+  readonly writable: boolean
 }
 
 /** The host that runs the call, as the built-in `site` object shows it. */
@@ -90,7 +95,9 @@ export interface HostView {
   describe(): SiteDescription
   stats(): HostStats
   /** Objects in order of type and id, from after `after` (`type/id`), `limit` at the most. */
-  list(range: { type?: string; after?: string; limit?: number }): readonly ObjectEntry[]
+  list(range: { type?: string; prefix?: string; after?: string; limit?: number }): readonly ObjectEntry[]
+  /** Resolves when every change acknowledged so far is on disk. @throws what kept it from getting there */
+  flush(): Promise<void>
   /** Forgets fetched content and loaded model sessions. */
   dropCaches(): Promise<void>
 }
@@ -129,7 +136,7 @@ export interface ReadonlySelf<S> extends MovableSelf {
   readonly state: DeepReadonly<S>
   table<T extends Value = Value>(name: string): ReadonlyTable<T>
   /** Another object, called from within this call: deadline, cancellation and call chain travel along. */
-  object<T extends ObjectType>(type: T, id: string): Remote<T>
+  object<T extends ObjectType>(type: T, target: string | ObjectRef, options?: { readonly at?: string }): Remote<T>
 }
 
 /** What a stateful method sees. Changes to `state` and tables are committed together when it returns, none when it throws. */
@@ -139,7 +146,7 @@ export interface Self<S> extends Omit<ReadonlySelf<S>, 'state' | 'table' | 'cont
   readonly content: Content
 }
 
-export type DeepReadonly<T> = T extends Tensor | ContentRef | Uint8Array | Date
+export type DeepReadonly<T> = T extends Tensor | ContentRef | ObjectRef | Uint8Array | Date
   ? T
   : T extends readonly (infer Item)[]
     ? readonly DeepReadonly<Item>[]

@@ -25,6 +25,10 @@ export interface CallContext {
   /** The object's version that the caller expects. */
   readonly expectedVersion?: number
   readonly fencingToken?: number
+  /** `async`: the reply may come before the change is on disk. Without it the type decides. */
+  readonly durability?: 'async'
+  /** W3C trace context of the caller, as `traceparent`. */
+  readonly traceParent?: string
   readonly signal?: AbortSignal
   /** Called once when the call has ended, well or badly, with what it cost. */
   readonly onReport?: (report: CallReport) => void

@@ -1,4 +1,5 @@
 import type { ContentRef } from './content.ts'
+import type { ObjectRef } from './object-ref.ts'
 import type { Tensor } from './tensor.ts'
 
 /** What can be an argument, a result or a state: plain data, tensors, bytes and references. */
@@ -13,10 +14,11 @@ export type Value =
   | Uint8Array
   | Tensor
   | ContentRef
+  | ObjectRef
   | readonly Value[]
   | { readonly [key: string]: Value }
 
-type Sendable = null | undefined | boolean | number | bigint | string | Date | Uint8Array | Tensor | ContentRef
+type Sendable = null | undefined | boolean | number | bigint | string | Date | Uint8Array | Tensor | ContentRef | ObjectRef
 
 /**
  * True where a type holds only what the codec can carry. Interfaces have no index signature, so they are checked

@@ -77,6 +77,8 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
         ...(context.budgetMs !== undefined && { budgetMs: context.budgetMs }),
         ...(context.expectedVersion !== undefined && { expectedVersion: context.expectedVersion }),
         ...(context.fencingToken !== undefined && { fencingToken: context.fencingToken }),
+        asyncDurability: context.durability === 'async',
+        traceParent: context.traceParent ?? '',
       },
     })
     if (args.bytes > limits.inlineBytes) void pump(duplex, args.chunks)

@@ -1,6 +1,9 @@
 import { ContentRef } from '../core/content.ts'
 import { defineObject } from '../core/define.ts'
 import { failureWith } from '../core/errors.ts'
+import { boolean, bytes, list, string } from '../core/schema.ts'
+
+const hash = string({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 in lower-case hexadecimal digits' })
 
 /**
  * The built-in `content` object, one a site: immutable bytes by hash. Sites fetch inputs from each other through it,
@@ -33,6 +36,8 @@ export const content = defineObject({
       return Promise.all(hashes.map(present))
     },
   },
+  arguments: { fetch: [list(hash)], supply: [list(bytes())], has: [list(hash)] },
+  results: { fetch: bytes(), supply: list(string()), has: list(boolean()) },
 })
 
 /** The error of inputs that are not here and cannot be fetched. Long lists are cut: the caller asks again. */

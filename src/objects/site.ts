@@ -1,4 +1,5 @@
 import { defineObject } from '../core/define.ts'
+import { integer, object, optional, string } from '../core/schema.ts'
 
 /** The built-in `site` object, one a host: what the host is, holds and has done. */
 export const site = defineObject({
@@ -7,10 +8,19 @@ export const site = defineObject({
     describe: (self) => self.host.describe(),
     stats: (self) => self.host.stats(),
     /** The objects here, in order of type and name, in pages of at most 1,000. */
-    list: (self, range: { type?: string; after?: string; limit?: number } = {}) => self.host.list(range),
+    list: (self, range: { type?: string; prefix?: string; after?: string; limit?: number } = {}) => self.host.list(range),
+    /** Resolves when every change acknowledged so far is on disk. */
+    flush: (self) => self.host.flush(),
     /** Forgets fetched content and loaded model sessions: the next calls begin cold. */
     dropCaches: (self) => self.host.dropCaches(),
     /** Does nothing: what a call costs by itself. Returns its argument. */
     echo: (_self, value?: Uint8Array | string | number) => value,
+  },
+  // Not of echo: it measures what a call costs by itself.
+  arguments: {
+    describe: [],
+    stats: [],
+    list: [optional(object({ type: optional(string()), after: optional(string()), limit: optional(integer({ minimum: 1 })) }))],
+    dropCaches: [],
   },
 })

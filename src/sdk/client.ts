@@ -2,7 +2,9 @@ import type { Batch, BatchData } from '../core/batch.ts'
 import type { ObjectType } from '../core/define.ts'
 import { LOCAL, type SiteName } from '../core/ids.ts'
 import { type CallOptions, type Remote, remoteOf, type Route } from '../core/remote.ts'
+import { ObjectRef } from '../core/object-ref.ts'
 import type { Transport } from '../core/transport.ts'
+import { createFollowing } from '../link/following.ts'
 import type { Policy, Role } from '../policy/types.ts'
 import { site as siteType } from '../objects/site.ts'
 import { choosing } from './choosing.ts'
@@ -10,6 +12,7 @@ import type { DataLoader, DataLoaderOptions } from './data-loader.ts'
 import { createDecisionLog, type DecisionEntry } from './decision-log.ts'
 import { load, type LoadContext } from './load.ts'
 import { registerLoaders } from './loader-home.ts'
+import { type Aliases, type At, createAliases, createObjectsView, type Objects } from './objects.ts'
 import { createPlacer, siteAt } from './placer.ts'
 import type { Site } from './site.ts'
 import { supplying } from './supplying.ts'
@@ -37,7 +40,13 @@ export interface LinkStats {
 
 export interface Client extends AsyncDisposable {
   /** An object at its home: by default the near node, else the cloud, else this process; `at` names another site. */
-  object<T extends ObjectType>(type: T, id: string, options?: { readonly at?: string }): Remote<T>
+  object<T extends ObjectType>(type: T, target: string | ObjectRef, options?: At): Remote<T>
+  /** Making, deleting, versions, moves and lists of objects. */
+  readonly objects: Objects
+  /** Names that stand for objects. */
+  readonly aliases: Aliases
+  /** Resolves when every change acknowledged so far is on disk: of the calls made with `durability: 'async'`. */
+  flush(options?: At): Promise<void>
   /** Places a loader's work by the policy; order and values stay the same. */
   wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
   wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
@@ -70,20 +79,30 @@ export const createClient = ({ sites, policy, onClose }: ClientParts): Client =>
   const loaders = {
     bare: <Data extends BatchData>(options: DataLoaderOptions, epoch: number) => load<Data>(context, options, epoch, 'local'),
   }
+  const following = createFollowing((name) => sites.get(name)?.transport)
+  const followed = new Map<Site, Site>()
+  /** The site, whose calls go after objects that have moved away from it. */
+  const followingFrom = (home: Site): Site => {
+    const known = followed.get(home) ?? { ...home, transport: following.from(home.transport) }
+    followed.set(home, known)
+    return known
+  }
   const routes = new Map<Site, Route>()
   const routeTo = (home: Site): Route => {
     const known = routes.get(home)
     if (known !== undefined) return known
     const route: Route = ({ place }: CallOptions) =>
-      choosing({ placer, home, fixed: place === undefined ? undefined : at(siteAt(sites, place)), at })
+      choosing({ placer, home: followingFrom(home), fixed: place === undefined ? undefined : at(siteAt(sites, place)), at })
     registerLoaders(route, loaders)
     routes.set(home, route)
     return route
   }
-  const object = <T extends ObjectType>(type: T, id: string, options: { readonly at?: string } = {}): Remote<T> => {
-    const home = options.at === undefined ? (defaultHome ?? siteAt(sites, LOCAL)) : siteAt(sites, options.at)
-    return remoteOf(type, id, routeTo(home), {})
-  }
+  const homeOf = (name: string | undefined): Site => (name === undefined ? (defaultHome ?? siteAt(sites, LOCAL)) : siteAt(sites, name))
+  const object = <T extends ObjectType>(type: T, target: string | ObjectRef, options: At = {}): Remote<T> =>
+    target instanceof ObjectRef
+      ? remoteOf(type, target.id, routeTo(homeOf(target.home)), {})
+      : remoteOf(type, target, routeTo(homeOf(options.at)), {})
+  const parts = { home: homeOf, transport: (home: Site) => followingFrom(home).transport }
   const context: LoadContext = { placer, at, object }
 
   function wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
@@ -106,6 +125,9 @@ export const createClient = ({ sites, policy, onClose }: ClientParts): Client =>
   }
   return {
     object,
+    objects: createObjectsView(parts),
+    aliases: createAliases(parts),
+    flush: ({ at: name } = {}) => remoteOf(siteType, 'main', () => homeOf(name).transport).flush(),
     wrap,
     decisions: () => log.entries(),
     links: () =>

@@ -14,7 +14,8 @@ export const defaultAdmission: AdmissionLimits = Object.freeze({ calls: 1024, st
 
 export interface Admission {
   /** Takes a place. @returns gives it back @throws `overloaded` */
-  enter(stream: boolean): () => void
+  /** @param nested a call made within another, which has its place already: refusing it could stop what holds that one */
+  enter(stream: boolean, nested?: boolean): () => void
   /** Takes room for bytes that are about to arrive. @returns gives it back @throws `overloaded` */
   reserve(bytes: number): () => void
   readonly inFlight: number
@@ -22,6 +23,9 @@ export interface Admission {
   /** Resolves once nothing is under way. */
   idle(): Promise<void>
 }
+
+/** Calls under way may make so many times as many more among each other. */
+const NESTED = 16
 
 export const createAdmission = (limits: AdmissionLimits): Admission => {
   let calls = 0
@@ -45,8 +49,8 @@ export const createAdmission = (limits: AdmissionLimits): Admission => {
   }
 
   return {
-    enter(stream) {
-      if (calls >= limits.calls) throw refuse(`${calls} calls are under way, the most that are taken on`)
+    enter(stream, nested = false) {
+      if (calls >= limits.calls * (nested ? NESTED : 1)) throw refuse(`${calls} calls are under way, the most that are taken on`)
       if (stream && streams >= limits.streams) throw refuse(`${streams} streams are under way, the most that are taken on`)
       const began = performance.now()
       calls++

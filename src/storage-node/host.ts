@@ -1,14 +1,22 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { MethodEntry, ObjectType } from '../core/define.ts'
 import { type ActiveStorageError, abortedBy, failure, isActiveStorageError, toFailure } from '../core/errors.ts'
 import type { SiteName } from '../core/ids.ts'
 import type { Compute, HostStats, HostView } from '../core/self.ts'
 import type { Call, SiteDescription, Transport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
+import { createFollowing } from '../link/following.ts'
 import type { Admission } from './admission.ts'
 import type { Resolver } from './content/resolver.ts'
-import { decodeRecord, recordKey } from './object-record.ts'
-import { createObjectTurns } from './object-turns.ts'
-import { type CallHost, RunningCall } from './running-call.ts'
+import { decodeRecord, recordKey } from './objects/record.ts'
+import { createArrivals } from './objects/arrivals.ts'
+import { createDepartures } from './objects/departures.ts'
+import { createObjects } from './objects/objects.ts'
+import { createRecordSweeper, type RecordLimits } from './objects/recorded-results.ts'
+import { type CallHost, RunningCall } from './objects/running-call.ts'
+import { CallSelf } from './objects/selves.ts'
+import { createSweeper } from './objects/spaces.ts'
+import { createCommitQueue } from './store/commit-queue.ts'
 import { keyOf, partsOf, type Store } from './store/store.ts'
 
 export interface HostOptions {
@@ -18,6 +26,10 @@ export interface HostOptions {
   readonly resolver: Resolver
   readonly compute: Compute & { stats(): { readonly workers: number }; dropSessions(): Promise<void> }
   readonly admission: Admission
+  /** Where nested calls to objects of other sites go. */
+  readonly peers: ReadonlyMap<SiteName, Transport>
+  /** How long results of keyed calls are kept. */
+  readonly results?: RecordLimits
 }
 
 /** Runs calls on the objects that live here. The only place where a method's body is called. */
@@ -25,11 +37,13 @@ export interface Host extends Transport {
   readonly description: SiteDescription
   readonly admission: Admission
   stats(): HostStats
+  /** Finishes what is under way (for `graceMs` at the most, by default however long it takes), and takes no more changes. */
+  close(options?: { graceMs?: number }): Promise<void>
   /** @throws `unknown-type`, `unknown-method` */
   entryOf(type: string, method: string): MethodEntry
 }
 
-export const createHost = ({ description, types, store, resolver, compute, admission }: HostOptions): Host => {
+export const createHost = ({ description, types, store, resolver, compute, admission, peers, results }: HostOptions): Host => {
   const byName = new Map<string, ObjectType>()
   for (const type of types) {
     if (byName.has(type.name)) throw failure('already-exists', `two object types are named "${type.name}"`)
@@ -45,7 +59,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     const type = byName.get(name)
     if (type === undefined)
       throw failure('unknown-type', `${site} hosts no object type "${name.slice(0, 80)}"; it hosts ${[...byName.keys()].sort().join(', ')}`)
-    const entry = type.entries.get(method)
+    const entry = type.entries.get(method) ?? objects.lifecycle.get(method)
     if (entry === undefined)
       throw failure(
         'unknown-method',
@@ -65,13 +79,20 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     cacheBytes: resolver.cacheBytes,
     workers: compute.stats().workers,
     rssBytes: process.memoryUsage.rss(),
+    pendingBytes: queue.pendingBytes,
+    writable: queue.health.writable,
   })
   const view: HostView = {
     describe: () => description,
     stats,
-    list: ({ type, after, limit = 1000 }) => {
+    flush: () => queue.flush(),
+    list: ({ type, prefix: begins, after, limit = 1000 }) => {
       const [afterType, afterId] = after?.split('/') ?? []
-      const prefix = type === undefined ? keyOf('object') : keyOf('object', type)
+      if (begins !== undefined && type === undefined)
+        throw failure('invalid-argument', 'a list by the beginning of names needs the type too: give type and prefix')
+      // A key's last part without the zero byte that ends it: all names that begin so.
+      const prefix =
+        type === undefined ? keyOf('object') : begins === undefined ? keyOf('object', type) : keyOf('object', type, begins).slice(0, -1)
       const from = afterType === undefined || afterId === undefined ? {} : { after: recordKey(afterType, afterId) }
       return store.range(prefix, { ...from, limit: Math.min(1000, Math.max(1, Math.trunc(limit))) }).map(([key, bytes]) => {
         const [, name = '', id = ''] = partsOf(key)
@@ -85,7 +106,28 @@ export const createHost = ({ description, types, store, resolver, compute, admis
   }
 
   const shared: CallHost = { site, resolver, compute, view }
-  const objects = createObjectTurns(store, () => host)
+  const queue = createCommitQueue(store)
+  const spaces = createSweeper(queue)
+  const records = createRecordSweeper(queue, results)
+  const following = createFollowing((name) => (name === site ? host : peers.get(name)))
+  const peer = (name: SiteName) => {
+    const way = peers.get(name)
+    return way === undefined ? undefined : following.from(way)
+  }
+  const departures = createDepartures({ site, queue, peer: (name) => peers.get(name) })
+  const objects = createObjects({
+    site,
+    store,
+    queue,
+    host: () => followed,
+    peer,
+    recorded: records.recorded,
+    sweep: spaces.sweep,
+    departures,
+    arrivals: createArrivals(queue, spaces.sweep),
+  })
+  spaces.begin()
+  departures.begin()
 
   /** Takes a call on. Whatever refuses it says which call it was. */
   const admit = (call: Call, stream: boolean) => {
@@ -96,7 +138,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
           'invalid-argument',
           `${call.type}.${call.method} ${entry.stream ? 'gives a stream' : 'gives one result'}: call it as such`,
         )
-      return { type, entry, leave: admission.enter(entry.stream) }
+      return { type, entry, leave: admission.enter(entry.stream, call.context.chain.length > 0) }
     } catch (error) {
       throw located(call, toFailure(error))
     }
@@ -130,7 +172,8 @@ export const createHost = ({ description, types, store, resolver, compute, admis
       const { running, finish } = start(call, false)
       try {
         const { kind } = running.entry
-        const work = kind === 'movable' ? running.invoke() : kind === 'readonly' ? objects.read(running) : objects.turn(running)
+        const work =
+          kind === 'movable' ? running.invoke(new CallSelf(running)) : kind === 'readonly' ? objects.read(running) : objects.turn(running)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of a remote method lets through only values, and the codec checks what leaves
         return (await running.scope.limit(work)) as Value
       } catch (error) {
@@ -142,13 +185,13 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     async *stream(call) {
       const { running, finish } = start(call, true)
       try {
-        const { entry } = running
-        if (entry.kind === 'stateful')
-          throw failure(
-            'unsupported',
-            `${call.type}.${call.method}: a stream that changes state is not there yet; make it readonly or movable`,
-          )
-        const items = entry.kind === 'movable' ? running.invoke() : objects.read(running)
+        const { kind } = running.entry
+        const items =
+          kind === 'movable'
+            ? running.invoke(new CallSelf(running))
+            : kind === 'readonly'
+              ? objects.readStream(running)
+              : objects.turnStream(running)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entry.stream says that it is an async generator
         for await (const item of items as AsyncIterable<Value>) {
           if (running.scope.aborted) throw abortedBy(running.scope.signal)
@@ -160,9 +203,18 @@ export const createHost = ({ description, types, store, resolver, compute, admis
         finish()
       }
     },
-    close: async () => {
-      await admission.idle()
+    close: async ({ graceMs } = {}) => {
+      const over = new AbortController()
+      const grace = graceMs === undefined ? [] : [pause(graceMs, undefined, { signal: over.signal }).catch(() => undefined)]
+      await Promise.race([admission.idle(), ...grace])
+      over.abort()
+      await departures.stop()
+      spaces.stop()
+      records.stop()
+      await spaces.idle()
+      await queue.close()
     },
   }
+  const followed = following.from(host)
   return host
 }

@@ -53,6 +53,7 @@ export const createLocalHost = ({
     resolver,
     compute,
     admission: createAdmission(defaultAdmission),
+    peers,
   })
   return {
     ...host,

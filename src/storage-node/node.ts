@@ -112,6 +112,8 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     }
     const contentStore = folderContent(join(data, 'content'), store, adopt)
     const resolver = createResolver({ site: name, store: contentStore, cache: contentCache(cacheBytes), peers: peerLinks })
+    // Calls are over by then, but for methods that ignore that they were stopped.
+    closers.push(() => host.close({ graceMs: 1000 }))
     const compute = createCompute({ threads, ...openerFor(contentStore, resolver) })
     closers.push(() => compute.close())
     const types = [...builtIn, ...objects]
@@ -124,7 +126,9 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       types: types.map((type) => type.name),
     }
     const admission = createAdmission({ ...defaultAdmission, ...options.limits })
-    const host = createHost({ description, types, store, resolver, compute, admission })
+    const host = createHost({ description, types, store, resolver, compute, admission, peers: peerLinks })
+    // Calls are over by then, but for methods that ignore that they were stopped.
+    closers.push(() => host.close({ graceMs: 1000 }))
 
     const server = new Server({ ...channelOptions, 'grpc.max_concurrent_streams': 4096 })
     server.addService(protocol.StorageNode.service, serviceOf(host))

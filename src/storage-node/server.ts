@@ -4,6 +4,7 @@ import { type CallId, callId, objectId, type SiteName, typeName } from '../core/
 import type { Call, CallContext, CallReport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
 import { statusOf } from '../wire/failure.ts'
+import type { ReceivedFrame } from '../wire/frame-codec.ts'
 import { Incoming, outgoing } from '../wire/frames.ts'
 import type { CallStart } from '../wire/gen/active_storage/v1/CallStart.ts'
 import type { ClientFrame } from '../wire/gen/active_storage/v1/ClientFrame.ts'
@@ -40,6 +41,8 @@ class ServedContext implements CallContext {
   readonly budgetMs?: number
   readonly expectedVersion?: number
   readonly fencingToken?: number
+  readonly durability?: 'async'
+  readonly traceParent?: string
   readonly #served: ServedCall
 
   constructor(start: CallStart, served: ServedCall) {
@@ -50,6 +53,8 @@ class ServedContext implements CallContext {
     if (start.budgetMs !== undefined) this.budgetMs = start.budgetMs
     if (start.expectedVersion !== undefined) this.expectedVersion = start.expectedVersion
     if (start.fencingToken !== undefined) this.fencingToken = start.fencingToken
+    if (start.asyncDurability) this.durability = 'async'
+    if (start.traceParent !== '') this.traceParent = start.traceParent
   }
   get signal(): AbortSignal {
     return this.#served.signal
@@ -88,14 +93,17 @@ class ServedCall {
     return this.#controller.signal
   }
 
-  take(frame: ClientFrame): void {
+  take(frame: ReceivedFrame): void {
     if (this.#over) return
     try {
+      if (frame.unreadable) throw frame.unreadable
       if (frame.start) this.#incoming = this.#begin(frame.start)
       else if (frame.chunk && this.#incoming !== undefined && !this.#incoming.complete) this.#incoming.push(frame.chunk)
       else throw failure('malformed-message', 'a frame that belongs to nothing')
       if (this.#incoming.complete && this.#start !== undefined) void this.#run(this.#start, this.#incoming)
     } catch (error) {
+      // The method may be running already: nobody waits for it any more.
+      this.#giveUp()
       this.#fail(error)
     }
   }
@@ -107,17 +115,21 @@ class ServedCall {
   leave(): void {
     // It comes at the end of every call, also of those that went well.
     if (this.#over) return
-    this.#gone = true
-    this.#controller?.abort(givenUp())
+    this.#giveUp()
     // Before the method runs nobody else would end it; afterwards its end does.
     if (this.#incoming?.complete !== true) this.#fail(givenUp())
+  }
+
+  #giveUp(): void {
+    this.#gone = true
+    this.#controller?.abort(givenUp())
   }
 
   #begin(start: CallStart): Incoming {
     if (this.#start !== undefined) throw failure('malformed-message', 'a call that starts twice')
     if (!start.arguments) throw failure('malformed-message', 'a call without arguments')
-    if (start.chain.length > MAX_CHAIN || start.idempotencyKey.length > MAX_KEY)
-      throw failure('malformed-message', 'a call chain or idempotency key beyond its bounds')
+    if (start.chain.length > MAX_CHAIN || start.idempotencyKey.length > MAX_KEY || start.traceParent.length > MAX_TRACE)
+      throw failure('malformed-message', 'a call chain, idempotency key or trace context beyond its bounds')
     this.#start = start
     return new Incoming(start.arguments, (bytes) => (this.#release = this.#host.admission.reserve(bytes)))
   }
@@ -188,7 +200,7 @@ class ServedCall {
 export const serviceOf = (host: Host): StorageNodeHandlers => ({
   Call: (stream) => {
     const served = new ServedCall(stream, host)
-    stream.on('data', (frame: ClientFrame) => served.take(frame))
+    stream.on('data', (frame: ReceivedFrame) => served.take(frame))
     stream.on('end', () => served.end())
     stream.on('cancelled', () => served.leave())
   },
@@ -196,4 +208,5 @@ export const serviceOf = (host: Host): StorageNodeHandlers => ({
 
 const MAX_CHAIN = 256
 const MAX_KEY = 256
+const MAX_TRACE = 256
 const givenUp = () => failure('cancelled', 'the caller gave the call up')

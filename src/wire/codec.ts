@@ -2,6 +2,7 @@
 import { addExtension, Packr } from 'msgpackr/pack'
 import { ContentRef } from '../core/content.ts'
 import { failure, isActiveStorageError } from '../core/errors.ts'
+import { ObjectRef } from '../core/object-ref.ts'
 import { Tensor } from '../core/tensor.ts'
 import type { Value } from '../core/value.ts'
 import { limits } from './limits.ts'
@@ -59,6 +60,18 @@ addExtension({
     return new ContentRef(parts[0], parts[1], parts[2])
   },
 })
+addExtension({
+  Class: ObjectRef,
+  type: extensions.object,
+  pack: (ref: ObjectRef) => Buffer.from(JSON.stringify([ref.type, ref.id, ref.home])),
+  unpack: (bytes: Buffer) => {
+    const parts: unknown = JSON.parse(bytes.toString('utf8'))
+    if (!Array.isArray(parts) || typeof parts[0] !== 'string' || typeof parts[1] !== 'string' || typeof parts[2] !== 'string') {
+      throw failure('malformed-message', 'an object reference that is not [type, id, home]')
+    }
+    return new ObjectRef(parts[0], parts[1], parts[2])
+  },
+})
 addExtension({ Class: NegativeZero, type: extensions.negativeZero, pack: () => Buffer.alloc(1), unpack: () => -0 })
 
 const INT64_MIN = -(2n ** 63n)
@@ -92,7 +105,7 @@ const lower = (value: unknown, segments: SegmentOut[], depth: number, path: stri
     case 'symbol':
       throw refuse(`is a ${typeof value}, which cannot be sent`)
   }
-  if (value === null || value instanceof ContentRef) return value
+  if (value === null || value instanceof ContentRef || value instanceof ObjectRef) return value
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) throw refuse('is an invalid date')
     return value

@@ -11,7 +11,7 @@ const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
 export const statusOf = (thrown: unknown, metadata: Metadata): Partial<StatusObject> => {
   const error = toFailure(thrown)
   const { object = '', method = '', site = '', callId = '' } = error.origin
-  const details: { retryAfterMs?: number; hashes?: readonly string[]; actual?: number } = error.details ?? {}
+  const details: { retryAfterMs?: number; hashes?: readonly string[]; actual?: number; site?: string } = error.details ?? {}
   metadata.set(
     trailers.failure,
     protocol.Failure.serialize({
@@ -24,11 +24,14 @@ export const statusOf = (thrown: unknown, metadata: Metadata): Partial<StatusObj
       retryAfterMs: details.retryAfterMs ?? 0,
       missing: [...(details.hashes ?? [])],
       actualVersion: details.actual ?? 0,
+      movedTo: details.site ?? '',
     }),
   )
-  // Tools show only this text; HTTP/2 bounds header lists, so it is short.
-  return { code: numbers[codes[error.code].status], details: error.message.slice(0, 1024), metadata }
+  // Tools show only this text; HTTP/2 bounds header lists, so it is short. A cut may leave half a surrogate pair, which
+  // grpc-js cannot send: the call would never end.
+  return { code: numbers[codes[error.code].status], details: error.message.slice(0, 1024).replace(HALF, '\ufffd'), metadata }
 }
+const HALF = /\p{Surrogate}/gu
 
 /** What a status without a failure of ours means: the other end, or the connection, broke before it could say more. */
 const plain = (error: ServiceError): ActiveStorageError => {
@@ -51,12 +54,14 @@ export const failureOf = (error: ServiceError): ActiveStorageError => {
   const [bytes] = error.metadata?.get(trailers.failure) ?? []
   if (!(bytes instanceof Buffer)) return plain(error)
   try {
-    const { code, message, object, method, site, callId, retryAfterMs, missing, actualVersion } = protocol.Failure.deserialize(bytes)
+    const { code, message, object, method, site, callId, retryAfterMs, missing, actualVersion, movedTo } =
+      protocol.Failure.deserialize(bytes)
     const origin = { ...(object && { object }), ...(method && { method }), ...(site && { site }), ...(callId && { callId }) }
     if (!isCode(code)) return failure('internal', `${code}: ${message}`, error).at(origin)
     if (code === 'overloaded') return failureWith(code, message, { retryAfterMs }).at(origin)
     if (code === 'missing-inputs') return failureWith(code, message, { hashes: missing }).at(origin)
     if (code === 'version-mismatch') return failureWith(code, message, { actual: Number(actualVersion) }).at(origin)
+    if (code === 'moved') return failureWith(code, message, { site: movedTo }).at(origin)
     return failure(code, message).at(origin)
   } catch {
     return plain(error)

@@ -1,9 +1,11 @@
 import protobuf from 'protobufjs/minimal.js'
+import { type ActiveStorageError, failure, isActiveStorageError } from '../core/errors.ts'
 import type { CallStart, CallStartIn } from './gen/active_storage/v1/CallStart.ts'
 import type { ClientFrame, ClientFrameIn } from './gen/active_storage/v1/ClientFrame.ts'
 import type { Segment, SegmentIn } from './gen/active_storage/v1/Segment.ts'
 import type { ServerFrame, ServerFrameIn } from './gen/active_storage/v1/ServerFrame.ts'
 import type { Value, ValueIn } from './gen/active_storage/v1/Value.ts'
+import { limits } from './limits.ts'
 
 /**
  * The two frame messages, read and written field by field. proto-loader builds each message twice, once as its own
@@ -61,6 +63,8 @@ const writeStart = (writer: Writer, start: CallStartIn): void => {
   if (start.budgetMs !== undefined) writer.uint32(tag(8, FIXED64)).double(Number(start.budgetMs))
   if (start.expectedVersion !== undefined) writer.uint32(tag(9, VARINT)).uint64(start.expectedVersion)
   if (start.fencingToken !== undefined) writer.uint32(tag(10, VARINT)).uint64(start.fencingToken)
+  if (start.asyncDurability === true) writer.uint32(tag(11, VARINT)).bool(true)
+  text(writer, 12, start.traceParent)
 }
 
 const finished = (writer: Writer): Buffer => {
@@ -106,14 +110,24 @@ const endOf = (reader: Reader): number => {
   return end
 }
 
+/** Counts are checked as they grow: two bytes of a message can stand for a hundred of memory. */
+const addSide = ({ shape }: Segment, reader: Reader): void => {
+  if (shape.length >= limits.sides) throw failure('malformed-message', `a segment with more than ${limits.sides} sides: not a shape`)
+  shape.push(whole(reader.uint64()))
+}
+const addSegment = ({ segments }: Value, reader: Reader): void => {
+  if (segments.length >= limits.segments) throw failure('too-large', `a value of more segments than the most, which is ${limits.segments}`)
+  segments.push(readSegment(reader))
+}
+
 const readSegment = (reader: Reader): Segment => {
   const segment: Segment = { dtype: '', shape: [], byteLength: 0 }
   fields(reader, endOf(reader), (found) => {
     if (found === tag(1, BYTES)) segment.dtype = reader.string()
     else if (found === tag(2, BYTES)) {
       const end = endOf(reader)
-      while (reader.pos < end) segment.shape.push(whole(reader.uint64()))
-    } else if (found === tag(2, VARINT)) segment.shape.push(whole(reader.uint64()))
+      while (reader.pos < end) addSide(segment, reader)
+    } else if (found === tag(2, VARINT)) addSide(segment, reader)
     else if (found === tag(3, VARINT)) segment.byteLength = whole(reader.uint64())
     else return false
     return true
@@ -121,11 +135,11 @@ const readSegment = (reader: Reader): Segment => {
   return segment
 }
 
-const readValue = (reader: Reader): Value => {
+const readValue = (reader: Reader, end = endOf(reader)): Value => {
   const value: Value = { body: EMPTY, segments: [], inline: EMPTY }
-  fields(reader, endOf(reader), (found) => {
+  fields(reader, end, (found) => {
     if (found === tag(1, BYTES)) value.body = view(reader)
-    else if (found === tag(2, BYTES)) value.segments.push(readSegment(reader))
+    else if (found === tag(2, BYTES)) addSegment(value, reader)
     else if (found === tag(3, BYTES)) value.inline = view(reader)
     else return false
     return true
@@ -134,7 +148,17 @@ const readValue = (reader: Reader): Value => {
 }
 
 const readStart = (reader: Reader): CallStart => {
-  const start: CallStart = { type: '', object: '', method: '', arguments: null, callId: '', idempotencyKey: '', chain: [] }
+  const start: CallStart = {
+    type: '',
+    object: '',
+    method: '',
+    arguments: null,
+    callId: '',
+    idempotencyKey: '',
+    chain: [],
+    asyncDurability: false,
+    traceParent: '',
+  }
   fields(reader, endOf(reader), (found) => {
     if (found === tag(1, BYTES)) start.type = reader.string()
     else if (found === tag(2, BYTES)) start.object = reader.string()
@@ -146,10 +170,24 @@ const readStart = (reader: Reader): CallStart => {
     else if (found === tag(8, FIXED64)) start.budgetMs = reader.double()
     else if (found === tag(9, VARINT)) start.expectedVersion = whole(reader.uint64())
     else if (found === tag(10, VARINT)) start.fencingToken = whole(reader.uint64())
+    else if (found === tag(11, VARINT)) start.asyncDurability = reader.bool()
+    else if (found === tag(12, BYTES)) start.traceParent = reader.string()
     else return false
     return true
   })
   return start
+}
+
+/** A value by itself, as the store keeps it. */
+export const encodeValue = (value: ValueIn): Buffer => {
+  const writer = protobuf.Writer.create()
+  writeValue(writer, value)
+  return finished(writer)
+}
+/** @throws RangeError for what is no value */
+export const decodeValue = (message: Buffer): Value => {
+  const reader = protobuf.Reader.create(message)
+  return readValue(reader, reader.len)
 }
 
 /** Of a oneof the last field counts. @throws RangeError for what is no message */
@@ -163,6 +201,22 @@ export const decodeClientFrame = (message: Buffer): ClientFrame => {
     return true
   })
   return frame
+}
+
+/** What a node is sent: a frame, or why it is none. */
+export interface ReceivedFrame extends ClientFrame {
+  readonly unreadable?: ActiveStorageError
+}
+
+/** Like `decodeClientFrame`, but never throws: gRPC would end the call without a failure that says why. */
+export const receiveClientFrame = (message: Buffer): ReceivedFrame => {
+  try {
+    return decodeClientFrame(message)
+  } catch (error) {
+    return {
+      unreadable: isActiveStorageError(error) ? error : failure('malformed-message', 'a message that is no ClientFrame', error),
+    }
+  }
 }
 
 /** Of a oneof the last field counts. @throws RangeError for what is no message */

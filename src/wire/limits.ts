@@ -11,6 +11,8 @@ export const limits = {
   /** Nesting of lists and maps. */
   depth: 64,
   segments: 65_536,
+  /** Sides of a segment's shape. */
+  sides: 32,
   /** Largest sum of segments in one value: what a process can hold in one piece. */
   valueBytes: 4 * 1024 * 1024 * 1024,
 } as const

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { loadPackageDefinition } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
-import { decodeClientFrame, decodeServerFrame, encodeClientFrame, encodeServerFrame } from './frame-codec.ts'
+import { decodeServerFrame, encodeClientFrame, encodeServerFrame, receiveClientFrame } from './frame-codec.ts'
 import type { ProtoGrpcType } from './gen/active_storage.ts'
 
 /** Options of the proto loader; the type generator is run with the same (a test compares them). */
@@ -18,7 +18,7 @@ const { Call } = loaded.active_storage.v1.StorageNode.service
 export const reflected = { ...Call }
 Object.assign(Call, {
   requestSerialize: encodeClientFrame,
-  requestDeserialize: decodeClientFrame,
+  requestDeserialize: receiveClientFrame,
   responseSerialize: encodeServerFrame,
   responseDeserialize: decodeServerFrame,
 })

@@ -11,6 +11,8 @@ export const extensions = {
   content: 2,
   /** One byte, 0: the number -0, which MessagePack's integers cannot hold. */
   negativeZero: 3,
+  /** MessagePack list [type, id, home]: a reference to an object. */
+  object: 4,
   timestamp: -1,
 } as const
 const allowed = new Set<number>(Object.values(extensions))
@@ -45,7 +47,7 @@ export const scan = (bytes: Uint8Array): void => {
     if (
       size !== length ||
       (type === extensions.timestamp && ![4, 8, 12].includes(length)) ||
-      (type === extensions.content && length > 512)
+      ((type === extensions.content || type === extensions.object) && length > 512)
     ) {
       throw malformed(start, `extension type ${type} of ${length} bytes`)
     }

@@ -70,7 +70,7 @@ export const checkHeads = (heads: readonly SegmentHead[]): number => {
         `segment ${index} (${dtype.slice(0, 20)} [${shape.slice(0, 33).join(', ')}], ${byteLength} bytes): ${why}`,
       )
     if (!Number.isSafeInteger(byteLength) || byteLength < 0) throw wrong('not a length')
-    if (shape.length > 32 || !Number.isSafeInteger(sizeOf(shape))) throw wrong('not a shape')
+    if (shape.length > limits.sides || !Number.isSafeInteger(sizeOf(shape))) throw wrong('not a shape')
     if (dtype === BYTES) {
       if (shape.length > 0) throw wrong('bytes have no shape')
     } else if (!isDType(dtype)) throw wrong('not a dtype')

@@ -1,12 +1,12 @@
 import type { Value } from '../core/value.ts'
 import { encode } from './codec.ts'
 import { Incoming } from './frames.ts'
-import { protocol } from './protocol.ts'
+import { decodeValue, encodeValue } from './frame-codec.ts'
 
 /** A value as one run of bytes, for the store: the wire's Value message with all segments inline. */
 export const toBytes = (value: Value): Buffer => {
   const { body, segments } = encode(value)
-  return protocol.Value.serialize({
+  return encodeValue({
     body,
     segments: segments.map(({ dtype, shape, byteLength }) => ({ dtype, shape: [...shape], byteLength })),
     inline: Buffer.concat(segments.map(({ bytes }) => bytes)),
@@ -14,4 +14,4 @@ export const toBytes = (value: Value): Buffer => {
 }
 
 /** @throws ActiveStorageError `malformed-message` where the bytes are not a stored value. */
-export const fromBytes = (bytes: Buffer): Value => new Incoming(protocol.Value.deserialize(bytes)).value()
+export const fromBytes = (bytes: Buffer): Value => new Incoming(decodeValue(bytes)).value()

@@ -53,6 +53,46 @@ export const contentStoreContract = (name: string, open: (t: TestContext) => Pro
       if (path !== undefined) assert.equal(readFileSync(path, 'utf8'), 'in a file')
     })
 
+    test('what was put is listed with its size, in the order of the hashes, page by page', async (t) => {
+      const store = await open(t)
+      assert.deepEqual(await store.list({ limit: 5 }), [])
+      const put = await Promise.all(Array.from({ length: 40 }, async (_, length) => ({ hash: await store.put(Buffer.alloc(length)), bytes: length }))) // prettier-ignore
+      const expected = put.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))
+      assert.deepEqual(await store.list({ limit: 100 }), expected)
+      assert.deepEqual(await store.list({ limit: 0 }), [])
+      const paged: (typeof expected)[number][] = []
+      for (;;) {
+        const page = await store.list({ limit: 7, ...(paged.length > 0 && { after: paged.at(-1)!.hash }) })
+        if (page.length === 0) break
+        paged.push(...page)
+      }
+      assert.deepEqual(paged, expected)
+    })
+
+    test('what was removed is gone, may be removed again, and may be put again', async (t) => {
+      const store = await open(t)
+      const [bytes, other] = [Buffer.from('to go'), Buffer.from('to stay')]
+      const [hash, stays] = [await store.put(bytes), await store.put(other)]
+      assert.equal(await store.remove(hash), true)
+      assert.equal(await store.remove(hash), false)
+      assert.equal(store.has(hash), false)
+      assert.equal(await store.read(hash), undefined)
+      assert.equal(await store.file(hash), undefined)
+      assert.deepEqual(await store.list({ limit: 9 }), [{ hash: stays, bytes: other.length }])
+      await store.put(bytes)
+      assert.equal(Buffer.from((await store.read(hash)) ?? []).toString(), 'to go')
+    })
+
+    test('puts and removals of the same bytes side by side leave them whole, or not there', async (t) => {
+      const store = await open(t)
+      const bytes = Buffer.alloc(100_000, 'ab')
+      const hash = await store.put(bytes)
+      for (let round = 0; round < 5; round++) {
+        await Promise.all([store.put(bytes), store.remove(hash), store.put(bytes), store.remove(hash), store.put(bytes)])
+        assert.ok(Buffer.from((await store.read(hash, { afresh: true })) ?? []).equals(bytes))
+      }
+    })
+
     test('a folder that nobody allowed is not adopted', async (t) => {
       const store = await open(t)
       await assert.rejects(store.adopt('/etc/hostname'), (error: Error) => /\[(permission-denied|unsupported)\]/.test(error.message))

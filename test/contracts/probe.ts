@@ -1,4 +1,5 @@
 import { defineObject } from '../../src/core/define.ts'
+import { integer, list, object, string } from '../../src/core/schema.ts'
 import { failure, failureWith, isActiveStorageError } from '../../src/core/errors.ts'
 import type { Value } from '../../src/core/value.ts'
 import { deferred } from '../storage-node/support.ts'
@@ -20,7 +21,8 @@ export const createProbe = () => {
 
   const type = defineObject({
     name: 'probe',
-    state: () => ({ count: 0, notes: [] as string[] }),
+    state: () => ({ count: 0, notes: [] }),
+    schema: object({ count: integer(), notes: list(string()) }),
     methods: {
       add(self, amount: number): number {
         seen.ran++

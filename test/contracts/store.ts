@@ -56,6 +56,7 @@ export const storeContract = (name: string, open: (t: TestContext) => Promise<St
       ])
       assert.deepEqual(text(store.range('q', { limit: 2 })), [])
       assert.deepEqual(text(store.range('p', { after: 'a', limit: 1 })), [['pa', 'a']])
+      assert.deepEqual(text(store.range('p', { limit: 0 })), [])
     })
 
     test('a range sees what was committed after an earlier one', async (t) => {
@@ -73,15 +74,32 @@ export const storeContract = (name: string, open: (t: TestContext) => Promise<St
     test('a commit that is refused leaves nothing of itself', async (t) => {
       const store = await open(t)
       await store.commit([put('a', 'old')])
-      const broken = store.commit([put('a', 'new'), put('b', 'new'), { key: 'c'.repeat(5000), value: Buffer.alloc(1) }])
-      // A store without a longest key takes it; whichever it is, it is all or nothing.
-      const outcome = await broken.then(
-        () => 'all',
-        () => 'nothing',
-      )
-      assert.equal(store.get('a')?.toString(), outcome === 'all' ? 'new' : 'old')
-      assert.equal(store.get('b')?.toString(), outcome === 'all' ? 'new' : undefined)
-      assert.equal(store.get('c'.repeat(5000))?.length, outcome === 'all' ? 1 : undefined)
+      for (const [key, code] of [
+        ['c'.repeat(1901), 'too-large'],
+        ['', 'invalid-argument'],
+      ] as const) {
+        await assert.rejects(store.commit([put('a', 'new'), put('b', 'new'), put(key, 'new')]), { code })
+        assert.equal(store.get('a')?.toString(), 'old')
+        assert.equal(store.get('b'), undefined)
+        assert.equal(store.get(key), undefined)
+      }
+      const longest = 'k'.repeat(1900)
+      await store.commit([put(longest, 'x')])
+      assert.equal(store.get(longest)?.toString(), 'x')
+    })
+
+    test('fifty thousand entries are read page by page, each once and in order', async (t) => {
+      const store = await open(t)
+      const count = 50_000
+      await store.commit(Array.from({ length: count }, (_, i) => put(`p${String((i * 7919) % count).padStart(6, '0')}`, `${i}`)))
+      let [seen, after] = [0, 'p']
+      for (;;) {
+        const page = store.range('p', { after, limit: 1000 })
+        for (const [key] of page) assert.equal(key, `p${String(seen++).padStart(6, '0')}`)
+        if (page.length === 0) break
+        after = page.at(-1)![0]
+      }
+      assert.equal(seen, count)
     })
 
     test('a value of 20 MiB comes back whole', async (t) => {

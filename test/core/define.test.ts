@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defineObject } from '../../src/core/define.ts'
+import { integer, object, optional, string } from '../../src/core/schema.ts'
 import { isActiveStorageError } from '../../src/core/errors.ts'
 
 const refused = (error: unknown) => isActiveStorageError(error, 'invalid-argument')
@@ -12,6 +13,7 @@ test('the section a method stands in is its kind, and an async generator is a st
     name: 'photos',
     version: 3,
     state: () => ({ served: 0 }),
+    schema: object({ served: integer() }),
     methods: { tag() {} },
     readonly: { async served() {} },
     movable: {
@@ -56,6 +58,37 @@ test('a name that a stub cannot carry safely is refused', () => {
   for (const name of ['then', 'toJSON', 'prototype', '', '_a', 'a-b', '1a', 'a b', 'x'.repeat(65), ...inherited])
     for (const section of ['methods', 'readonly', 'movable'])
       assert.throws(() => untyped({ name: 'bad', [section]: Object.fromEntries([[name, () => {}]]) }), refused, name)
+})
+
+test('arguments and results stand with their methods', () => {
+  const type = defineObject({
+    name: 'photos',
+    movable: { tag: (_self, key: string, label?: string) => `${key} ${label}`, free() {} },
+    arguments: { tag: [string(), optional(string({ maxLength: 9 }))] },
+    results: { tag: string() },
+  })
+  assert.deepEqual(type.entries.get('tag')?.arguments, [
+    { schema: { type: 'string' }, optional: false },
+    { schema: { type: 'string', maxLength: 9 }, optional: true },
+  ])
+  assert.deepEqual(type.entries.get('tag')?.result, { type: 'string' })
+  assert.equal(type.entries.get('free')?.arguments, undefined)
+})
+
+test('what cannot be held to is refused at once', () => {
+  const movable = { tag() {} }
+  const cases: readonly (readonly [object, RegExp])[] = [
+    [{ state: () => ({ count: 0 }) }, /odd: it has state and no schema: say/],
+    [{ schema: object({}) }, /odd: it has a schema or a migration and no state/],
+    [{ migrate: () => ({}) }, /odd: it has a schema or a migration and no state/],
+    [{ movable, arguments: { tga: [] } }, /odd: arguments or results of "tga", which is no method/],
+    [{ movable, results: { tga: string() } }, /odd: arguments or results of "tga", which is no method/],
+    [{ movable, arguments: { tag: [optional(string()), string()] } }, /odd: tag: argument 1 must be optional/],
+  ]
+  for (const [more, says] of cases) {
+    assert.throws(() => untyped({ name: 'odd', ...more }), says)
+    assert.throws(() => untyped({ name: 'odd', ...more }), refused)
+  }
 })
 
 test('a bad type name, version or method is refused', () => {

@@ -2,11 +2,34 @@ import { test } from 'node:test'
 import { expectTypeOf } from 'expect-type'
 import { defineObject } from '../../src/core/define.ts'
 import type { NotSendable, Remote } from '../../src/core/remote.ts'
+import {
+  type Schema,
+  type TypeOf,
+  bytes,
+  contentRef,
+  date,
+  integer,
+  list,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  record,
+  string,
+  tensor,
+  tuple,
+  union,
+  value,
+} from '../../src/core/schema.ts'
+import type { ContentRef } from '../../src/core/content.ts'
 import type { Tensor } from '../../src/core/tensor.ts'
+import type { Value } from '../../src/core/value.ts'
 
 const photos = defineObject({
   name: 'photos',
   state: () => ({ served: 0, labels: {} as Record<string, string> }),
+  schema: { type: 'object', properties: { served: { type: 'integer' }, labels: { type: 'object' } } },
   methods: {
     tag(self, key: string, label: string) {
       self.state.labels[key] = label
@@ -51,4 +74,83 @@ test('a method that cannot cross a process boundary says so in its type', () => 
   type R = Remote<typeof photos>
   expectTypeOf<R['broken']>().toEqualTypeOf<NotSendable<'this method takes a value that cannot be sent'>>()
   expectTypeOf<R['unsendable']>().toEqualTypeOf<NotSendable<'this method returns a value that cannot be sent'>>()
+})
+
+test('a schema has the type of what it lets through', () => {
+  const everything = object({
+    text: string(),
+    kind: oneOf(['a', 'b', 3]),
+    when: nullable(date()),
+    rows: list(tuple([string(), number()])),
+    by: record(union([tensor(), contentRef()])),
+    any: value(),
+    more: optional(list(bytes())),
+  })
+  expectTypeOf<TypeOf<typeof everything>>().toEqualTypeOf<{
+    text: string
+    kind: 'a' | 'b' | 3
+    when: Date | null
+    rows: [string, number][]
+    by: Record<string, Tensor | ContentRef>
+    any: Value
+    more?: Uint8Array[]
+  }>()
+})
+
+test('the state has the type that the schema gives it', () => {
+  const album = defineObject({
+    name: 'album',
+    version: 2,
+    state: () => ({ items: [], title: null }),
+    schema: object({ items: list(string()), title: nullable(string()), note: optional(string()) }),
+    migrate: (state, from) => ({ items: [String(state), String(from)], title: null }),
+    methods: {
+      add(self, item: string) {
+        expectTypeOf(self.state).toEqualTypeOf<{ items: string[]; title: string | null; note?: string }>()
+        // @ts-expect-error the schema knows no such field
+        self.state.other = 1
+        return self.state.items.push(item)
+      },
+    },
+    readonly: {
+      last(self) {
+        expectTypeOf(self.state.items).toEqualTypeOf<readonly string[]>()
+        return self.state.items.at(-1)
+      },
+    },
+  })
+  expectTypeOf<Remote<typeof album>['add']>().toEqualTypeOf<(item: string) => Promise<number>>()
+  defineObject({
+    name: 'wrong',
+    // @ts-expect-error a new object does not satisfy the schema
+    state: () => ({ items: [1] }),
+    schema: object({ items: list(string()) }),
+  })
+  defineObject({
+    name: 'wrong',
+    state: () => ({ items: [] }),
+    schema: object({ items: list(string()) }),
+    // @ts-expect-error what migrate makes is a state too
+    migrate: () => ({ items: [1] }),
+  })
+})
+
+test('declared arguments and results agree with their methods', () => {
+  const echo = (_self: unknown, text: string, times?: number): string => text.repeat(times ?? 1)
+  const movable = { echo, all: (_self: unknown, ...items: readonly Value[]) => items }
+  const good: Schema<string> = string()
+  defineObject({ name: 'a', movable, arguments: { echo: [good, optional(integer())] }, results: { echo: good } })
+  defineObject({ name: 'b', movable: { take: (_self, kind: string) => kind }, arguments: { take: [oneOf(['a', 'b'])] } })
+  // @ts-expect-error the method takes a string
+  defineObject({ name: 'c', movable, arguments: { echo: [integer(), optional(integer())] } })
+  // @ts-expect-error its second argument may be left out
+  defineObject({ name: 'd', movable, arguments: { echo: [string(), integer()] } })
+  // @ts-expect-error it has a second argument
+  defineObject({ name: 'e', movable, arguments: { echo: [string()] } })
+  // @ts-expect-error it gives a string
+  defineObject({ name: 'f', movable, results: { echo: integer() } })
+  // @ts-expect-error a rest parameter cannot be declared
+  defineObject({ name: 'g', movable, arguments: { all: [value()] } })
+  // @ts-expect-error a wider schema would let through what the method does not take
+  defineObject({ name: 'h', movable: { take: (_self, kind: 'a' | 'b') => kind }, arguments: { take: [string()] } })
 })

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defineObject } from '../../src/core/define.ts'
 import { isActiveStorageError } from '../../src/core/errors.ts'
-import { type CallOptions, recipeOf, remoteOf, withCall } from '../../src/core/remote.ts'
+import { newCallId } from '../../src/core/ids.ts'
+import { type CallOptions, type Parent, recipeOf, remoteOf, withCall } from '../../src/core/remote.ts'
 import type { Call, Transport } from '../../src/core/transport.ts'
 
 const photos = defineObject({
   name: 'photos',
   state: () => ({ served: 0 }),
+  schema: { type: 'object', properties: { served: { type: 'integer' } } },
   methods: { tag: (_self, key: string, label?: string) => `${key} ${label}` },
   movable: {
     embed: async (_self, key: string) => key.length,
@@ -18,7 +20,7 @@ const photos = defineObject({
 })
 
 /** A stub whose transport writes down what it is asked. */
-const recorded = (options?: CallOptions, chain?: readonly string[]) => {
+const recorded = (options?: CallOptions, parent?: Parent) => {
   const calls: Call[] = []
   const routes: CallOptions[] = []
   const transport: Transport = {
@@ -30,7 +32,7 @@ const recorded = (options?: CallOptions, chain?: readonly string[]) => {
     close: async () => {},
   }
   const route = (given: CallOptions) => (routes.push(given), transport)
-  return { calls, routes, stub: remoteOf(photos, 'train', route, options, chain) }
+  return { calls, routes, stub: remoteOf(photos, 'train', route, options, parent) }
 }
 
 test('a stub is a frozen plain object with the declared methods and nothing else', () => {
@@ -48,8 +50,9 @@ test('awaiting a stub or turning it into JSON makes no call', async () => {
   assert.equal(calls.length, 0)
 })
 
-test('a call carries type, object, method, kind and arguments, and an id of its own', async () => {
-  const { stub, calls } = recorded({}, ['outer/a'])
+test('a call carries type, object, method, kind and arguments; the id is its own, or that of the call it is made in', async () => {
+  const parent = newCallId()
+  const { stub, calls } = recorded({}, { callId: parent, chain: ['outer/a'], budgetMs: () => undefined })
   await stub.tag('cat', 'pet')
   await stub.embed('dog')
   const shown = calls.map(({ type, object, method, kind, args, context }) => ({ type, object, method, kind, args, chain: context.chain }))
@@ -58,7 +61,11 @@ test('a call carries type, object, method, kind and arguments, and an id of its 
     { ...common, method: 'tag', kind: 'stateful', args: ['cat', 'pet'] },
     { ...common, method: 'embed', kind: 'movable', args: ['dog'] },
   ])
-  assert.notEqual(calls[0]?.context.callId, calls[1]?.context.callId)
+  assert.deepEqual(calls.map(({ context }) => context.callId), [parent, parent])
+  const own = recorded()
+  await own.stub.tag('cat', 'pet')
+  await own.stub.tag('cat', 'pet')
+  assert.notEqual(own.calls[0]?.context.callId, own.calls[1]?.context.callId)
 })
 
 test('an async generator is called as a stream', async () => {

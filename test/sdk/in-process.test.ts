@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { connect, dataLoader, dataset, defineObject, inProcessNode } from '../../src/index.ts'
+import { connect, dataLoader, dataset, defineObject, inProcessNode, schema } from '../../src/index.ts'
 import { photoFile, randomPipeline } from '../support/material.ts'
 
 const counter = defineObject({
   name: 'counter',
   state: () => ({ total: 0 }),
+  schema: schema.object({ total: schema.integer() }),
   methods: { add: (self, by: number) => (self.state.total += by) },
   readonly: { total: (self) => self.state.total },
 })

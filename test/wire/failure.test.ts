@@ -15,6 +15,8 @@ const made = (code: Code): ActiveStorageError => {
       return failureWith(code, 'text', { hashes: ['ab'.repeat(32), 'cd'.repeat(32)] })
     case 'version-mismatch':
       return failureWith(code, 'text', { actual: 2 ** 40 })
+    case 'moved':
+      return failureWith(code, 'text', { site: 'fog-2' })
     default:
       return failure(code, 'text with ünïcode and a "quote"')
   }

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodeClientFrame, decodeServerFrame, encodeClientFrame, encodeServerFrame } from '../../src/wire/frame-codec.ts'
+import {
+  decodeClientFrame,
+  decodeServerFrame,
+  encodeClientFrame,
+  encodeServerFrame,
+  receiveClientFrame,
+} from '../../src/wire/frame-codec.ts'
 import { protocol, reflected } from '../../src/wire/protocol.ts'
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((each) => Buffer.from(each))
@@ -24,8 +30,10 @@ const starts = fc.record(
     budgetMs: fc.double({ noNaN: true }),
     expectedVersion: number,
     fencingToken: number,
+    asyncDurability: fc.boolean(),
+    traceParent: text,
   },
-  { requiredKeys: ['type', 'object', 'method', 'arguments', 'callId', 'idempotencyKey', 'chain'] },
+  { requiredKeys: ['type', 'object', 'method', 'arguments', 'callId', 'idempotencyKey', 'chain', 'asyncDurability', 'traceParent'] },
 )
 const clientFrames = fc.oneof(
   starts.map((start) => ({ start })),
@@ -49,7 +57,7 @@ const plain = (message: unknown): unknown =>
       : message
 
 test('the service uses the frame codec', () => {
-  assert.equal(protocol.StorageNode.service.Call.requestDeserialize, decodeClientFrame)
+  assert.equal(protocol.StorageNode.service.Call.requestDeserialize, receiveClientFrame)
   assert.notEqual(reflected.requestDeserialize, decodeClientFrame)
 })
 

@@ -32,7 +32,7 @@ test('what msgpackr makes of a Map, a Set, an Error or a RegExp is refused', () 
 })
 
 test('foreign extension types are refused, whatever their length', () => {
-  for (const type of [4, 17, 0x62, 0x65, 0x69, 0x70, 0x72, 0x73, 0x74, 0x78, 127, 0x80]) {
+  for (const type of [5, 17, 0x62, 0x65, 0x69, 0x70, 0x72, 0x73, 0x74, 0x78, 127, 0x80]) {
     malformed([0xd4, type, 0], /extension type/)
     malformed([0xc7, 3, type, 0, 0, 0], /extension type/)
     malformed([0xc8, 0, 0, type], /extension type/)
@@ -44,6 +44,7 @@ test('extensions of the wrong length are refused', () => {
   malformed([0xd5, 1, 0, 0], /extension type 1 of 2 bytes/)
   malformed([0xd4, 0xff, 0], /extension type -1 of 1 bytes/)
   malformed([0xc8, 0x02, 0x01, 2, ...Array.from({ length: 513 }, () => 0)], /extension type 2 of 513 bytes/)
+  malformed([0xc8, 0x02, 0x01, 4, ...Array.from({ length: 513 }, () => 0)], /extension type 4 of 513 bytes/)
 })
 
 test('the key "__proto__" is refused in every length form, at any depth', () => {

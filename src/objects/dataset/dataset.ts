@@ -3,6 +3,7 @@ import { join, relative, sep } from 'node:path'
 import { ContentRef } from '../../core/content.ts'
 import { defineObject } from '../../core/define.ts'
 import { failure } from '../../core/errors.ts'
+import { bytes, contentRef, integer, list, number, object, oneOf, optional, string, union } from '../../core/schema.ts'
 import type { ReadonlyTable } from '../../core/self.ts'
 import { mapLimited } from '../concurrency.ts'
 
@@ -68,16 +69,17 @@ const matcher = (pattern: string) => {
   }
 }
 
+const id = string({ minLength: 1 })
+const label = optional(union([string(), number()]))
+const count = integer({ minimum: 0 })
+const newSample = object({ id, bytes: bytes(), label })
+const sample = object({ id, content: contentRef(), label })
+
 /** A set of samples: bytes with stable ids and, where they have one, a label. */
 export const dataset = defineObject({
   name: 'dataset',
   state: () => ({ count: 0, bytes: 0 }),
-  schema: {
-    type: 'object',
-    properties: { count: { type: 'integer', minimum: 0 }, bytes: { type: 'integer', minimum: 0 } },
-    required: ['count', 'bytes'],
-    additionalProperties: false,
-  },
+  schema: object({ count, bytes: count }),
   methods: {
     /**
      * Takes in the JPEG, PNG and WebP files below a folder of the node, where they lie. The operator must have allowed
@@ -148,5 +150,23 @@ export const dataset = defineObject({
       const { content } = sampleOf(id, rowOf(self.table<Row>(SAMPLES), self.id, id), self.site)
       return self.content.read(content, self.signal)
     },
+  },
+  arguments: {
+    adopt: [string(), optional(object({ labels: optional(oneOf(['folder'])), include: optional(string()) }))],
+    put: [list(newSample)],
+    describe: [],
+    count: [],
+    list: [optional(object({ after: optional(string()), limit: optional(integer({ minimum: 1 })) }))],
+    sample: [id],
+    read: [id],
+  },
+  results: {
+    adopt: object({ added: count, count, bytes: count }),
+    put: object({ count, bytes: count }),
+    describe: object({ count, bytes: count, version: count }),
+    count,
+    list: list(sample),
+    sample,
+    read: bytes(),
   },
 })

@@ -1,9 +1,12 @@
 import { defineObject } from '../../core/define.ts'
 import { failure } from '../../core/errors.ts'
+import { tensor, union } from '../../core/schema.ts'
 import { Tensor } from '../../core/tensor.ts'
 import type { BatchData } from '../../core/batch.ts'
 import { forward, type ModelHandle } from '../model/forward.ts'
+import { loaderModel, outputs } from '../model/schemas.ts'
 import { preprocess, type RandomKey, type SampleInput } from '../pipeline/pipeline.ts'
+import { pipelineSpec, randomKey, sampleInputs } from '../pipeline/schemas.ts'
 import type { PipelineSpec } from '../pipeline/spec.ts'
 
 /** A model as a loader uses it: with the name of the one input that takes the batch. */
@@ -32,4 +35,10 @@ export const batchStages = defineObject({
       return (await forward(self, model, { [model.input]: data })).outputs
     },
   },
+  arguments: {
+    preprocess: [pipelineSpec, sampleInputs, randomKey],
+    forward: [loaderModel, tensor()],
+    whole: [pipelineSpec, sampleInputs, randomKey, loaderModel],
+  },
+  results: { preprocess: tensor(), forward: union([tensor(), outputs]), whole: union([tensor(), outputs]) },
 })

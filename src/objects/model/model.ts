@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto'
 import { ContentRef } from '../../core/content.ts'
 import { defineObject } from '../../core/define.ts'
 import { failure } from '../../core/errors.ts'
+import { bytes, integer, list, object, optional, record, type Schema, string } from '../../core/schema.ts'
 import type { ModelShape, TensorRef, TensorSpec } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { type BatchMode, type Forward, forward, type ModelHandle } from './forward.ts'
 import { batchOf, inspectOnnx } from './onnx-file.ts'
+import { batchMode, feeds, forwardResult, modelDescription, modelHandle, tensorSpecs } from './schemas.ts'
 
 /** What a model is: its files, its inputs and outputs, and how it takes a batch. */
 export interface ModelDescription extends ModelHandle {
@@ -25,6 +27,12 @@ interface State {
   outputs: readonly TensorSpec[]
   mode: BatchMode
 }
+const stateSchema: Schema<State> = object({
+  files: list(object({ location: string(), hash: string(), bytes: integer({ minimum: 0 }) })),
+  inputs: tensorSpecs,
+  outputs: tensorSpecs,
+  mode: batchMode,
+})
 
 const modeOf = ({ inputs, outputs }: ModelShape): BatchMode => {
   const batch = batchOf([...inputs, ...outputs])
@@ -57,6 +65,7 @@ const describe = (state: State, site: string): ModelDescription => {
 export const model = defineObject({
   name: 'model',
   state: (): State => ({ files: [], inputs: [], outputs: [], mode: 'batch' }),
+  schema: stateSchema,
   methods: {
     /**
      * Sets the model. It is read, and loaded once by onnxruntime, before anything is changed.
@@ -92,4 +101,6 @@ export const model = defineObject({
     forward: (self, source: ModelHandle, feeds: Readonly<Record<string, Tensor | TensorRef>>): Promise<Forward> =>
       forward(self, source, feeds),
   },
+  arguments: { put: [bytes(), optional(record(bytes()))], describe: [], forward: [modelHandle, feeds] },
+  results: { put: modelDescription, describe: modelDescription, forward: forwardResult },
 })

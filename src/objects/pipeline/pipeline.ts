@@ -1,8 +1,10 @@
 import { defineObject } from '../../core/define.ts'
+import { list, object, string, tensor } from '../../core/schema.ts'
 import type { MovableSelf } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { ContentRef } from '../../core/content.ts'
 import { mapLimited } from '../concurrency.ts'
+import { pipelineSpec, randomKey, sampleInputs } from './schemas.ts'
 import { checkPipeline, type PipelineSpec, pipelineHash } from './spec.ts'
 
 /** A sample to preprocess: its bytes, or where they lie. */
@@ -44,7 +46,8 @@ export const preprocess = async (
 /** A named preprocessing pipeline. Its spec is plain data, so it may also travel by value, as a loader's does. */
 export const pipeline = defineObject({
   name: 'pipeline',
-  state: () => ({ spec: { ops: [] } as PipelineSpec }),
+  state: () => ({ spec: { ops: [] } }),
+  schema: object({ spec: pipelineSpec }),
   methods: {
     /** Sets the ops. @throws `invalid-argument` naming the op and field. @returns its content hash */
     put(self, spec: PipelineSpec): string {
@@ -66,4 +69,11 @@ export const pipeline = defineObject({
         (await engine()).runPipelineOnTensor(spec, pixels, ids, key, { signal: self.signal }),
       ),
   },
+  arguments: {
+    put: [pipelineSpec],
+    describe: [],
+    run: [pipelineSpec, sampleInputs, randomKey],
+    runRaw: [pipelineSpec, tensor(), list(string()), randomKey],
+  },
+  results: { put: string(), describe: object({ spec: pipelineSpec, hash: string() }), run: tensor(), runRaw: tensor() },
 })

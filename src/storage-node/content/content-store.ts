@@ -2,17 +2,29 @@ import type { ContentHash } from '../../core/ids.ts'
 
 /** Where content lies that is at home here: durable on a storage node, in memory in a client. */
 export interface ContentStore {
-  /** @throws `content-changed` where the bytes are no longer what the hash promises; `storage-failed` */
-  read(hash: ContentHash): Promise<Uint8Array | undefined>
-  /** Size where it is here. */
+  /**
+   * @param options.afresh hashes the bytes although this process has done so, and the file has not been touched since
+   * @throws `content-changed` where the bytes are no longer what the hash promises; `storage-failed`
+   */
+  read(hash: ContentHash, options?: { readonly afresh?: boolean }): Promise<Uint8Array | undefined>
+  /** Whether it is here, put or adopted. */
   has(hash: ContentHash): boolean
   /**
    * The file that holds exactly these bytes, checked, for readers that want a path; undefined where there is none.
    * @throws `content-changed`
    */
   file(hash: ContentHash): Promise<string | undefined>
-  /** Durable when resolved. */
+  /** Durable when resolved; what lies damaged under the hash is replaced. @throws `read-only` where the disk is full; `storage-failed` */
   put(bytes: Uint8Array): Promise<ContentHash>
   /** Refers to a file where it lies. @throws `permission-denied`, `not-found` */
   adopt(path: string): Promise<{ readonly hash: ContentHash; readonly bytes: number }>
+  /** What was put here, not what was adopted, in the order of the hashes, from after a hash, `limit` at the most. */
+  list(options: { readonly after?: ContentHash; readonly limit: number }): Promise<readonly Listed[]>
+  /** Deletes what was put; adopted files stay. Durable when resolved. False where it is not here. @throws `read-only`, `storage-failed` */
+  remove(hash: ContentHash): Promise<boolean>
+}
+
+export interface Listed {
+  readonly hash: ContentHash
+  readonly bytes: number
 }

@@ -16,6 +16,15 @@ export const memoryContent = (): ContentStore => {
       if (!kept.has(hash)) kept.set(hash, Uint8Array.from(bytes))
       return Promise.resolve(hash)
     },
+    list: ({ after = '', limit }) =>
+      Promise.resolve(
+        [...kept]
+          .filter(([hash]) => hash > after)
+          .toSorted(([a], [b]) => (a < b ? -1 : 1))
+          .slice(0, limit)
+          .map(([hash, bytes]) => ({ hash, bytes: bytes.byteLength })),
+      ),
+    remove: (hash) => Promise.resolve(kept.delete(hash)),
     adopt: () => Promise.reject(failure('unsupported', 'a host in memory adopts no folders: put the samples, or start a storage node')),
   }
 }

@@ -4,6 +4,7 @@ import { type ContentHash, newCallId, objectId, type SiteName, typeName } from '
 import type { Content } from '../../core/self.ts'
 import type { Transport } from '../../core/transport.ts'
 import { content as contentObject, missingInputs } from '../../objects/content.ts'
+import { patient } from '../patience.ts'
 import type { ContentCache } from './content-cache.ts'
 import type { ContentStore } from './content-store.ts'
 import { hashOf } from './hash.ts'
@@ -91,14 +92,6 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
       for (let from = 0; from < group.length; from += FETCH_TOGETHER) fetchFrom(home, group.slice(from, from + FETCH_TOGETHER), fetched)
     }
   }
-
-  const patient = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const stop = () => reject(abortedBy(signal))
-      if (signal.aborted) return stop()
-      signal.addEventListener('abort', stop, { once: true })
-      promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-    })
 
   return {
     /** The view of one call, which counts what is fetched for it. */

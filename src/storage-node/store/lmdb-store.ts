@@ -1,11 +1,11 @@
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { open as openFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { failure } from '../../core/errors.ts'
 import { makeFolder, syncFolder, writeFailure } from './disk.ts'
 import { diskRoom } from './disk-room.ts'
-import { checkKeys, LONGEST_KEY, type Store, type Write } from './store.ts'
+import { checkKeys, LONGEST_KEY, snapshotOver, type Store, type Write } from './store.ts'
 
 export interface LmdbStore extends Store {
   /**
@@ -16,9 +16,22 @@ export interface LmdbStore extends Store {
   backup(toFolder: string): Promise<void>
 }
 
+const startOf = (prefix: string, after: string | undefined): string => (after !== undefined && after >= prefix ? `${after}\0` : prefix)
+const rangeOf = (entries: Iterable<{ readonly key: Buffer; readonly value: Buffer }>, prefix: string) => {
+  const found: (readonly [string, Buffer])[] = []
+  for (const { key, value } of entries) {
+    const text = key.toString('latin1')
+    if (!text.startsWith(prefix)) break
+    found.push([text, value])
+  }
+  return found
+}
+
 const PAGE = 4096
+/** Snapshots at a time, at the most: calls and streams under way. */
+const READERS = 2048
 /** LMDB's lock file, whole: it is mapped, and the first use of a page that a full disk cannot give would end the process. */
-const LOCK_BYTES = 8272
+const LOCK_BYTES = 8192 + READERS * 64
 
 /** Bytes that the data file may have after these writes, at the most: all pages of the tree copied, or 4 a write, and the new data. */
 const bytesAfter = (writes: readonly Write[], stats: object): number => {
@@ -59,6 +72,7 @@ export const lmdbStore = async (folder: string): Promise<LmdbStore> => {
       // A batch is written when it is whole: begun earlier, the writing thread would poll for the rest of it.
       ...{ batchStartThreshold: Number.MAX_SAFE_INTEGER },
       maxDbs: 1,
+      maxReaders: READERS,
     })
   const prepare = async () => {
     await makeFolder(folder)
@@ -140,15 +154,28 @@ export const lmdbStore = async (folder: string): Promise<LmdbStore> => {
 
   return {
     get: (key) => (key.length > LONGEST_KEY || key.length === 0 ? undefined : live().get(bytes(key))),
-    range(prefix, { after, limit }) {
-      const found: (readonly [string, Buffer])[] = []
-      const from = after !== undefined && after >= prefix ? `${after}\0` : prefix
-      for (const { key, value } of live().getRange({ start: bytes(from), limit })) {
-        const text = key.toString('latin1')
-        if (!text.startsWith(prefix)) break
-        found.push([text, value])
+    range: (prefix, { after, limit }) => rangeOf(live().getRange({ start: bytes(startOf(prefix, after)), limit }), prefix),
+    snapshot() {
+      const over = live()
+      const transaction = over.useReadTransaction()
+      let done = false
+      const alive = () => {
+        if (done) throw snapshotOver()
       }
-      return found
+      return {
+        get(key) {
+          alive()
+          return key.length > LONGEST_KEY || key.length === 0 ? undefined : over.get(bytes(key), { transaction })
+        },
+        range(prefix, { after, limit }) {
+          alive()
+          return rangeOf(over.getRange({ start: bytes(startOf(prefix, after)), limit, transaction }), prefix)
+        },
+        done() {
+          if (!done) transaction.done()
+          done = true
+        },
+      }
     },
     async commit(writes) {
       checkKeys(writes)
@@ -159,8 +186,7 @@ export const lmdbStore = async (folder: string): Promise<LmdbStore> => {
       })
     },
     async backup(toFolder) {
-      if (statSync(toFolder, { throwIfNoEntry: false }) !== undefined)
-        throw failure('already-exists', `${toFolder} is there: give the backup a folder of its own`)
+      if (existsSync(toFolder)) throw failure('already-exists', `${toFolder} is there: give the backup a folder of its own`)
       const partial = `${toFolder}.partial`
       try {
         await rm(partial, { recursive: true, force: true })

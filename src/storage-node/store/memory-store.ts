@@ -1,28 +1,59 @@
-import { checkKeys, type Store } from './store.ts'
+import { newerOver, type PendingWrites, pendingWrites } from './pending-writes.ts'
+import { sortedKeys } from './sorted-keys.ts'
+import { checkKeys, snapshotOver, type Store } from './store.ts'
 
 /** A store that lasts as long as the process: for tests, and for a client's own objects. */
 export const memoryStore = (): Store => {
   const values = new Map<string, Buffer>()
-  let sorted: readonly string[] | undefined
+  const keys = sortedKeys()
+  /** For each live snapshot, what has changed since: as it was. */
+  const snapshots = new Set<PendingWrites>()
+  const range = (prefix: string, { after, limit }: { after?: string; limit: number }) => {
+    const found: (readonly [string, Buffer])[] = []
+    if (limit <= 0) return found
+    for (const key of keys.from(after !== undefined && after >= prefix ? `${after}\0` : prefix)) {
+      if (!key.startsWith(prefix)) break
+      const value = values.get(key)
+      if (value !== undefined && found.push([key, value]) >= limit) break
+    }
+    return found
+  }
   return {
     get: (key) => values.get(key),
-    range(prefix, { after, limit }) {
-      sorted ??= [...values.keys()].sort()
-      const found: (readonly [string, Buffer])[] = []
-      for (const key of sorted) {
-        if (found.length >= limit) break
-        const value = values.get(key)
-        if (value !== undefined && key.startsWith(prefix) && (after === undefined || key > after)) found.push([key, value])
+    range,
+    snapshot() {
+      const before = pendingWrites()
+      snapshots.add(before)
+      const live = () => {
+        if (!snapshots.has(before)) throw snapshotOver()
       }
-      return found
+      return {
+        get(key) {
+          live()
+          return before.has(key) ? before.get(key) : values.get(key)
+        },
+        range(prefix, { after, limit }) {
+          live()
+          const found: (readonly [string, Buffer])[] = []
+          const now = range(prefix, { ...(after !== undefined && { after }), limit: Infinity })
+          for (const [key, value] of newerOver(before.entries(prefix, after), now))
+            if (value !== undefined && found.length < limit) found.push([key, value])
+          return found
+        },
+        done: () => void snapshots.delete(before),
+      }
     },
     async commit(writes) {
       checkKeys(writes)
       for (const { key, value } of writes) {
-        if (value === undefined) values.delete(key)
-        else values.set(key, value)
+        for (const before of snapshots) if (!before.has(key)) before.add({ key, value: values.get(key) })
+        if (value === undefined) {
+          if (values.delete(key)) keys.remove(key)
+        } else {
+          if (!values.has(key)) keys.add(key)
+          values.set(key, value)
+        }
       }
-      sorted = undefined
     },
     close: () => Promise.resolve(),
   }

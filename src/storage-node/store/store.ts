@@ -14,8 +14,18 @@ export interface Store {
    * `storage-failed`; `too-large`, `invalid-argument` for a key that cannot be one
    */
   commit(writes: readonly Write[]): Promise<void>
+  /** The last commit as it is now, whatever is committed later. Holds old pages of a store on disk: let it go soon. */
+  snapshot(): Snapshot
   close(): Promise<void>
 }
+
+export interface Snapshot extends Pick<Store, 'get' | 'range'> {
+  /** Lets it go; reads throw `unavailable` from then on. */
+  done(): void
+}
+
+export const snapshotOver = () =>
+  failure('unavailable', 'this reader has taken so long that its snapshot was let go: read again, in smaller pages')
 
 /** Puts a value, or deletes the key where there is none. */
 export interface Write {

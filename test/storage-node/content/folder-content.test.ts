@@ -1,10 +1,26 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { folderContent } from '../../../src/storage-node/content/folder-content.ts'
+import { hashOf } from '../../../src/storage-node/content/hash.ts'
 import { memoryStore } from '../../../src/storage-node/store/memory-store.ts'
 import { contentStoreContract } from '../../contracts/content-store.ts'
+import { fill, smallDisk, withStrace } from '../store/disks.ts'
 import { temporaryFolder } from '../support.ts'
 
 contentStoreContract('content in a folder', (t) => Promise.resolve(folderContent(join(temporaryFolder(t), 'content'), memoryStore(), [])))
@@ -62,7 +78,6 @@ test('an adopted file that changed is content-changed, in this process and the n
 
 test('an adopted file that is gone is content-changed', async (t) => {
   const { photos, open } = prepared(t)
-  const { rmSync } = await import('node:fs')
   const store = open()
   const { hash } = await store.adopt(join(photos, 'a.jpg'))
   rmSync(join(photos, 'a.jpg'))
@@ -84,12 +99,99 @@ test('what cannot be written is storage-failed, and leaves no partial file', asy
   const kept = await store.put(Buffer.from('x'))
   // The folder that the next hash needs is taken by a file, whichever hash it is.
   const bytes = Buffer.from('y')
-  const { hashOf } = await import('../../../src/storage-node/content/hash.ts')
   writeFileSync(join(folder, hashOf(bytes).slice(0, 2)), '')
   await assert.rejects(store.put(bytes), { code: 'storage-failed' })
   assert.ok(store.has(kept))
-  assert.deepEqual(
-    readdirSync(folder).filter((name) => name.endsWith('.part')),
-    [],
-  )
+  assert.deepEqual(readdirSync(join(folder, 'tmp')), [])
+})
+
+test('a byte that was flipped is content-changed: at once where the file shows it, else when it is hashed afresh', async (t) => {
+  const { open } = prepared(t)
+  const store = open()
+  const bytes = Buffer.alloc(5000, 'whole')
+  const hash = await store.put(bytes)
+  const path = (await store.file(hash))!
+  const { atime, mtime } = statSync(path)
+  const flipped = Buffer.from(bytes)
+  flipped[4321]! ^= 1
+  const handle = openSync(path, 'r+') // in place: the same file, of the same size
+  writeSync(handle, flipped, 4321, 1, 4321)
+  closeSync(handle)
+  utimesSync(path, atime, new Date(mtime.getTime() + 5000))
+  await assert.rejects(store.read(hash), { code: 'content-changed' })
+  await assert.rejects(store.file(hash), { code: 'content-changed' })
+  // A disk that loses a bit on its own leaves the time as it was.
+  writeFileSync(path, bytes)
+  utimesSync(path, atime, mtime)
+  await store.read(hash)
+  writeFileSync(path, flipped)
+  utimesSync(path, atime, mtime)
+  await assert.rejects(store.read(hash, { afresh: true }), { code: 'content-changed', message: /restore the file/ })
+  await assert.rejects(open().read(hash), { code: 'content-changed' })
+})
+
+test('bytes that are put again replace a damaged file', async (t) => {
+  const { open } = prepared(t)
+  const bytes = Buffer.from('whole again')
+  const first = open()
+  const hash = await first.put(bytes)
+  truncateSync((await first.file(hash))!, 3)
+  const next = open()
+  await next.put(bytes)
+  assert.equal(Buffer.from((await next.read(hash, { afresh: true })) ?? []).toString(), 'whole again')
+})
+
+test('what a crash left behind is removed at the next start, and nothing else', async (t) => {
+  const { folder, open } = prepared(t)
+  const hash = await open().put(Buffer.from('kept'))
+  writeFileSync(join(folder, 'tmp', 'half'), 'hal')
+  const next = open()
+  assert.deepEqual(readdirSync(join(folder, 'tmp')), [])
+  assert.equal(Buffer.from((await next.read(hash)) ?? []).toString(), 'kept')
+  assert.deepEqual(await next.list({ limit: 9 }), [{ hash, bytes: 4 }])
+})
+
+test('a full disk refuses content whole, and takes it when there is space', async (t) => {
+  const disk = smallDisk(t)
+  if (disk === undefined) return
+  const folder = join(disk, 'content')
+  const store = folderContent(folder, memoryStore(), [])
+  const kept = await store.put(Buffer.from('before'))
+  const bytes = Buffer.alloc(12 * 1024 ** 2, 'too much for this disk')
+  await assert.rejects(store.put(bytes), { code: 'read-only', message: /make space/ })
+  assert.deepEqual(readdirSync(join(folder, 'tmp')), [])
+  assert.deepEqual(await store.list({ limit: 9 }), [{ hash: kept, bytes: 6 }])
+  const other = fill(disk)
+  await assert.rejects(store.put(Buffer.alloc(100_000, 'x')), { code: 'read-only' })
+  assert.equal(Buffer.from((await store.read(kept)) ?? []).toString(), 'before')
+  other.free()
+  const later = await store.put(Buffer.alloc(100_000, 'x'))
+  assert.equal((await store.read(later))?.byteLength, 100_000)
+})
+
+test('a put is answered when the file, its name, and the folders that are new are on disk; a removal when the folder is', (t) => {
+  const base = temporaryFolder(t)
+  const trace = join(base, 'trace')
+  const child = fileURLToPath(new URL('putting-child.ts', import.meta.url))
+  const calls = 'trace=openat,mkdir,rename,unlink,fsync,fdatasync,write,pwrite64,close'
+  const ran = withStrace(t, ['-o', trace, '-y', '-s', '60', '-e', calls], [child, join(base, 'new', 'content')])
+  if (ran === undefined) return
+  assert.equal(ran.status, 0, ran.stderr)
+  const lines = readFileSync(trace, 'utf8').split('\n')
+  const at = (pattern: RegExp, from = 0) => {
+    const index = lines.findIndex((line, i) => i >= from && pattern.test(line))
+    assert.ok(index >= 0, `${pattern} after line ${from} of the trace`)
+    return index
+  }
+  const synced = (path: string, from: number) => at(new RegExp(`f(data)?sync\\(\\d+<${path}>`), from)
+  const content = join(base, 'new', 'content')
+  const { hash } = JSON.parse(ran.stdout.split('\n')[0]!) as { hash: string }
+  const [shard, answered] = [join(content, hash.slice(0, 2)), at(/write\(1.*"\{/)]
+  const renamed = at(new RegExp(`rename\\("${content}/tmp/.*= 0`))
+  assert.ok(synced(`${join(content, 'tmp')}/[^>]*`, at(/(write|pwrite64)\(\d+<[^>]*\/tmp\//)) < renamed, 'the file before it has its name')
+  assert.ok(synced(shard, renamed) < answered, 'its name')
+  assert.ok(synced(content, at(new RegExp(`mkdir\\("${shard}"`))) < answered, 'the folder of its name')
+  assert.ok(synced(join(base, 'new'), at(new RegExp(`mkdir\\("${content}"`))) < answered, 'the folder of all content')
+  assert.ok(synced(base, at(new RegExp(`mkdir\\("${join(base, 'new')}"`))) < answered, 'the folder of that')
+  assert.ok(synced(shard, at(new RegExp(`unlink\\("${shard}/`))) < at(/write\(1.*"removed/), 'the removal')
 })

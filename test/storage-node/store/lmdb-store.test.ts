@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { lmdbStore } from '../../../src/storage-node/store/lmdb-store.ts'
 import { storeContract } from '../../contracts/store.ts'
 import { temporaryFolder } from '../support.ts'
+import { smallDisk } from './disks.ts'
 
 storeContract('LMDB store', async (t) => {
   const store = await lmdbStore(join(temporaryFolder(t), 'store'))
@@ -22,19 +24,86 @@ test('what was committed is there when the folder is opened again', async (t) =>
   assert.equal(second.get('a')?.toString(), 'kept')
 })
 
-test('a key beyond the longest is refused as too large, and reads as absent', async (t) => {
-  const store = await lmdbStore(join(temporaryFolder(t), 'store'))
-  t.after(() => store.close())
-  const key = 'k'.repeat(1901)
-  await assert.rejects(store.commit([{ key, value: Buffer.alloc(1) }]), { code: 'too-large' })
-  assert.equal(store.get(key), undefined)
-  const longest = 'k'.repeat(1900)
-  await store.commit([{ key: longest, value: Buffer.from('x') }])
-  assert.equal(store.get(longest)?.toString(), 'x')
-})
-
 test('a folder that cannot be one is refused as storage-failed, naming it', async (t) => {
   const file = join(temporaryFolder(t), 'file')
   writeFileSync(file, 'not a folder')
   await assert.rejects(lmdbStore(join(file, 'store')), { code: 'storage-failed', message: /file\/store/ })
+})
+
+test('a backup made while commits go on holds every commit acknowledged before it, and none in part', async (t) => {
+  const folder = temporaryFolder(t)
+  const store = await lmdbStore(join(folder, 'store'))
+  t.after(() => store.close())
+  // Each commit of a writer replaces all of its ten entries, so a torn one shows as two numbers among them.
+  const [writers, entries] = [8, 10]
+  const acknowledged = new Array<number>(writers).fill(0)
+  let going = true
+  const write = async (writer: number) => {
+    for (let i = 1; going; i++) {
+      const value = Buffer.alloc(2000, `${i};`)
+      await store.commit(Array.from({ length: entries }, (_, entry) => ({ key: `w${writer}-${entry}`, value })))
+      acknowledged[writer] = i
+    }
+  }
+  const writing = Array.from({ length: writers }, (_, writer) => write(writer))
+  while (acknowledged.some((count) => count < 5)) await setImmediate()
+  for (let copy = 0; copy < 3; copy++) {
+    const before = [...acknowledged]
+    const to = join(folder, 'backups', `${copy}`)
+    await store.backup(to)
+    assert.ok(!existsSync(`${to}.partial`))
+    const restored = await lmdbStore(to)
+    for (let writer = 0; writer < writers; writer++) {
+      const numbers = new Set(restored.range(`w${writer}-`, { limit: 99 }).map(([, value]) => parseInt(value.toString(), 10)))
+      assert.equal(numbers.size, 1, 'a commit is torn')
+      assert.ok(
+        [...numbers][0]! >= before[writer]!,
+        `writer ${writer}: ${[...numbers][0]}, acknowledged before the backup: ${before[writer]}`,
+      )
+      assert.equal(restored.range(`w${writer}-`, { limit: 99 }).length, entries)
+    }
+    // The copy is a store like any.
+    await restored.commit([{ key: 'w0-0', value: Buffer.from('changed') }])
+    await restored.close()
+  }
+  going = false
+  await Promise.all(writing)
+})
+
+test('a backup needs a folder of its own, and one that fails leaves nothing', async (t) => {
+  const folder = temporaryFolder(t)
+  const store = await lmdbStore(join(folder, 'store'))
+  t.after(() => store.close())
+  await assert.rejects(store.backup(join(folder, 'store')), { code: 'already-exists', message: /folder of its own/ })
+  writeFileSync(join(folder, 'file'), '')
+  await assert.rejects(store.backup(join(folder, 'file', 'copy')), { code: 'storage-failed', message: /file\/copy/ })
+  const disk = smallDisk(t, 1)
+  if (disk === undefined) return
+  await store.commit([{ key: 'a', value: Buffer.alloc(3 * 1024 ** 2) }])
+  await assert.rejects(store.backup(join(disk, 'copy')), { code: 'read-only' })
+  assert.deepEqual(readdirSync(disk), [])
+})
+
+test('a store of a hundred thousand entries, grown from nothing, opens at once', async (t) => {
+  const folder = join(temporaryFolder(t), 'store')
+  const first = await lmdbStore(folder)
+  for (let part = 0; part < 10; part++) {
+    await first.commit(Array.from({ length: 10_000 }, (_, i) => ({ key: `k${part}-${i}`, value: Buffer.alloc(100, part) })))
+  }
+  await first.close()
+  const began = performance.now()
+  const again = await lmdbStore(folder)
+  const ms = performance.now() - began
+  t.after(() => again.close())
+  assert.equal(again.get('k9-9999')?.[0], 9)
+  // It takes 2 ms; reading all entries would take some hundred.
+  assert.ok(ms < 1000, `${ms} ms`)
+})
+
+test('a closed store refuses commits', async (t) => {
+  const store = await lmdbStore(join(temporaryFolder(t), 'store'))
+  const last = store.commit([{ key: 'a', value: Buffer.from('1') }])
+  await store.close()
+  await last
+  await assert.rejects(store.commit([{ key: 'a', value: Buffer.from('2') }]), { code: 'unavailable' })
 })

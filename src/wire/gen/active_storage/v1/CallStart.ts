@@ -15,7 +15,7 @@ export interface CallStartIn {
    */
   'arguments'?: (_active_storage_v1_ValueIn | null);
   /**
-   * Identifies the call through every hop and log.
+   * Identifies the call, and every call nested in it, through every hop and log.
    */
   'callId'?: (string);
   /**
@@ -38,6 +38,14 @@ export interface CallStartIn {
    * Token of the lease under which the caller writes; a smaller one than the object has seen is refused.
    */
   'fencingToken'?: (number | string | Long);
+  /**
+   * The reply may come before the change is on disk.
+   */
+  'asyncDurability'?: (boolean);
+  /**
+   * W3C trace context (`traceparent`). Empty: none.
+   */
+  'traceParent'?: (string);
   '_budgetMs'?: "budgetMs";
   '_expectedVersion'?: "expectedVersion";
   '_fencingToken'?: "fencingToken";
@@ -55,7 +63,7 @@ export interface CallStart {
    */
   'arguments': (_active_storage_v1_Value | null);
   /**
-   * Identifies the call through every hop and log.
+   * Identifies the call, and every call nested in it, through every hop and log.
    */
   'callId': (string);
   /**
@@ -78,6 +86,14 @@ export interface CallStart {
    * Token of the lease under which the caller writes; a smaller one than the object has seen is refused.
    */
   'fencingToken'?: (number);
+  /**
+   * The reply may come before the change is on disk.
+   */
+  'asyncDurability': (boolean);
+  /**
+   * W3C trace context (`traceparent`). Empty: none.
+   */
+  'traceParent': (string);
   '_budgetMs'?: "budgetMs";
   '_expectedVersion'?: "expectedVersion";
   '_fencingToken'?: "fencingToken";

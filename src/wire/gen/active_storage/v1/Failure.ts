@@ -27,6 +27,10 @@ export interface FailureIn {
    * With code "version-mismatch": the object's version.
    */
   'actualVersion'?: (number | string | Long);
+  /**
+   * With code "moved": the site that has the object now.
+   */
+  'movedTo'?: (string);
 }
 
 /**
@@ -54,4 +58,8 @@ export interface Failure {
    * With code "version-mismatch": the object's version.
    */
   'actualVersion': (number);
+  /**
+   * With code "moved": the site that has the object now.
+   */
+  'movedTo': (string);
 }

@@ -1,5 +1,5 @@
-import { abortedBy, failure } from '../core/errors.ts'
-import type { CallContext } from '../core/transport.ts'
+import { abortedBy, failure } from '../../core/errors.ts'
+import type { CallContext } from '../../core/transport.ts'
 
 /**
  * The life of one call: ends when it returns, when its caller gives up, or when its time is over. The signal is made
@@ -19,6 +19,12 @@ export class CallScope {
   get #expired(): boolean {
     const { budgetMs } = this.#context
     return budgetMs !== undefined && performance.now() - this.#began >= budgetMs
+  }
+
+  /** Milliseconds left to the call; undefined where no deadline was set. */
+  get leftMs(): number | undefined {
+    const { budgetMs } = this.#context
+    return budgetMs === undefined ? undefined : Math.max(0, budgetMs - (performance.now() - this.#began))
   }
 
   get aborted(): boolean {

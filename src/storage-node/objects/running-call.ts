@@ -1,10 +1,10 @@
-import type { MethodEntry, ObjectType } from '../core/define.ts'
-import type { CallId, SiteName } from '../core/ids.ts'
-import type { Compute, Content, HostView, MovableSelf } from '../core/self.ts'
-import type { Call, CallReport, StageReport } from '../core/transport.ts'
-import type { Value } from '../core/value.ts'
+import type { MethodEntry, ObjectType } from '../../core/define.ts'
+import type { SiteName } from '../../core/ids.ts'
+import type { Compute, Content, HostView } from '../../core/self.ts'
+import type { Call, CallReport, StageReport } from '../../core/transport.ts'
+import type { Value } from '../../core/value.ts'
 import { CallScope } from './call-scope.ts'
-import type { Fetched, Resolver } from './content/resolver.ts'
+import type { Fetched, Resolver } from '../content/resolver.ts'
 
 /** What every call of a host shares. */
 export interface CallHost {
@@ -60,13 +60,8 @@ export class RunningCall {
     }
   }
 
-  /** What a method sees: what all see, and what its section adds. */
-  self<More extends object>(more: More): MovableSelf & More {
-    return Object.assign(new CallSelf(this), more)
-  }
-
   /** Calls the method's body. */
-  invoke(self: object = new CallSelf(this)): unknown {
+  invoke(self: object): unknown {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- defineObject has checked the section's self; arguments are checked by the method
     return (this.entry.run as (self: object, ...args: readonly Value[]) => unknown)(self, ...this.call.args)
   }
@@ -94,46 +89,5 @@ export class RunningCall {
           first = false
         }),
     }
-  }
-}
-
-/** What every method sees of its call. Made for every call, and most parts of it for few: hence a class of getters. */
-class CallSelf implements MovableSelf {
-  readonly #running: RunningCall
-  #content: MovableSelf['content'] | undefined
-  #compute: Compute | undefined
-
-  constructor(running: RunningCall) {
-    this.#running = running
-  }
-
-  get signal(): AbortSignal {
-    return this.#running.scope.signal
-  }
-  get site(): SiteName {
-    return this.#running.host.site
-  }
-  get callId(): CallId {
-    return this.#running.call.context.callId
-  }
-  get host(): HostView {
-    return this.#running.host.view
-  }
-  get compute(): Compute {
-    return (this.#compute ??= this.#running.compute())
-  }
-  get content(): MovableSelf['content'] {
-    if (this.#content === undefined) {
-      const { read, ensure, keep } = this.#running.content
-      this.#content = { read, ensure, keep }
-    }
-    return this.#content
-  }
-  /** A stateful method's self has the whole of it. */
-  set content(whole: MovableSelf['content']) {
-    this.#content = whole
-  }
-  get stage(): MovableSelf['stage'] {
-    return (key, units, work) => this.#running.stage(key, units, work)
   }
 }

@@ -1,0 +1,108 @@
+import { failure } from '../../core/errors.ts'
+import type { Value } from '../../core/value.ts'
+import type { CommitQueue } from '../store/commit-queue.ts'
+import type { Write } from '../store/store.ts'
+import { type Arriving, arrivingKey, decodeArriving, encodeMove, movedKey } from './moves.ts'
+import { decodeRecord, encodeParts, newSpace, recordKey, spacePrefix } from './record.ts'
+import { resultsPrefix } from './recorded-results.ts'
+import type { DraftSelf } from './selves.ts'
+import { deadSpace, fillingSpace, usedSpace } from './spaces.ts'
+
+/** The target's side of a move: methods that the source calls on the object which is not there yet. */
+export interface Arrivals {
+  /** Takes a part of the copy. Nobody can call the object meanwhile. */
+  receive(self: DraftSelf, moveId: string, from: string, what: Value): Promise<void>
+  /** The source has let the object go: from now on it lives here. Said again, it changes nothing. */
+  activate(self: DraftSelf, moveId: string): void
+  /** The move came to nothing. */
+  discard(self: DraftSelf, moveId: string): void
+  /** Resolves when an object that is on its way here has come, or its move has come to nothing; undefined where none is. */
+  awaited(type: string, id: string): Promise<void> | undefined
+}
+
+const isRows = (value: Value): value is readonly (readonly [Uint8Array, Uint8Array])[] =>
+  Array.isArray(value) &&
+  value.every((row: Value) => Array.isArray(row) && row.length === 2 && row.every((part: Value) => part instanceof Uint8Array))
+
+const has = <K extends string>(value: Value, key: K): value is { readonly [key in K]: Value } =>
+  typeof value === 'object' && value !== null && key in value
+
+export const createArrivals = (queue: CommitQueue, sweep: (space: string) => void): Arrivals => {
+  const arriving = ({ type, id }: DraftSelf): Arriving | undefined => {
+    const bytes = queue.get(arrivingKey(type, id))
+    return bytes === undefined ? undefined : decodeArriving(bytes)
+  }
+  /** What the calls wait for that came too early, by the object's key. */
+  const waiting = new Map<string, { readonly promise: Promise<void>; readonly resolve: () => void }>()
+  const settle = (self: DraftSelf) => {
+    const key = arrivingKey(self.type, self.id)
+    self.draft.afterwards.push(() => {
+      waiting.get(key)?.resolve()
+      waiting.delete(key)
+    })
+  }
+  const drop = (self: DraftSelf, { space }: Arriving) => {
+    const dead = deadSpace(space)
+    self.draft.writes.set(dead.key, dead.value)
+    self.draft.afterwards.push(() => sweep(space))
+  }
+
+  return {
+    async receive(self, moveId, from, what) {
+      const { draft } = self
+      const key = arrivingKey(self.type, self.id)
+      if (draft.before !== undefined)
+        throw failure('already-exists', `${self.site} has a ${self.type} named "${self.id}" of its own: delete or rename one of them first`)
+      const now = arriving(self)
+      if (has(what, 'begin')) {
+        if (now !== undefined) drop(self, now)
+        const space = newSpace()
+        draft.put([fillingSpace(space), { key, value: encodeMove({ moveId, from, space, record: undefined }) }])
+        return
+      }
+      if (now?.moveId !== moveId)
+        throw failure('not-found', `${self.type}/${self.id}: this move has not begun here, or another has taken its place`)
+      const rowsUnder = (prefix: string, rows: Value): Write[] => {
+        if (!isRows(rows)) throw failure('malformed-message', 'a part of a moving object that is no list of entries')
+        return rows.map(([at, value]) => ({ key: prefix + Buffer.from(at).toString('latin1'), value: Buffer.from(value) }))
+      }
+      if (has(what, 'content') && what.content instanceof Uint8Array) await self.content.put(what.content)
+      else if (has(what, 'entries')) draft.put(rowsUnder(spacePrefix(now.space), what.entries))
+      else if (has(what, 'results')) draft.put(rowsUnder(resultsPrefix(self.type, self.id), what.results))
+      else if (has(what, 'record')) draft.put([{ key, value: encodeMove({ ...now, record: what.record }) }])
+      else throw failure('malformed-message', 'a part of a moving object that is none')
+    },
+    activate(self, moveId) {
+      const now = arriving(self)
+      if (now?.moveId !== moveId) return
+      settle(self)
+      const record = encodeParts(now.record, now.space)
+      decodeRecord(record, `${self.type}/${self.id}`)
+      self.draft.put([
+        { key: recordKey(self.type, self.id), value: record },
+        usedSpace(now.space),
+        { key: arrivingKey(self.type, self.id), value: undefined },
+        // It may have lived here before.
+        { key: movedKey(self.type, self.id), value: undefined },
+      ])
+    },
+    discard(self, moveId) {
+      const now = arriving(self)
+      if (now?.moveId !== moveId) return
+      drop(self, now)
+      settle(self)
+      self.draft.put([{ key: arrivingKey(self.type, self.id), value: undefined }])
+    },
+    awaited(type, id) {
+      const key = arrivingKey(type, id)
+      if (queue.get(key) === undefined) return undefined
+      let found = waiting.get(key)
+      if (found === undefined) {
+        let resolve = () => undefined as void
+        const promise = new Promise<void>((done) => (resolve = done))
+        waiting.set(key, (found = { promise, resolve }))
+      }
+      return found.promise
+    },
+  }
+}

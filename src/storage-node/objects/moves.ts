@@ -1,0 +1,66 @@
+import { failureWith } from '../../core/errors.ts'
+import type { Call } from '../../core/transport.ts'
+import type { Value } from '../../core/value.ts'
+import { fromBytes, toBytes } from '../../wire/stored.ts'
+import { keyOf } from '../store/store.ts'
+import type { View } from './tables.ts'
+
+/**
+ * What a store says of objects that move. One commit at the source decides: before it the object lives there, after it
+ * at the target, which serves it when the source has told it so. Whatever dies in between, at most one site serves it.
+ *
+ * - `leaving`, at the source before that commit: a move has begun, and what the target has of it is to be discarded.
+ * - `moved`, at the source from then on: where callers are sent.
+ * - `arriving`, at the target until it is told: the copy, which nobody can call.
+ */
+export interface Leaving {
+  readonly to: string
+  readonly moveId: string
+}
+export interface Moved extends Leaving {
+  /** The target serves it. Until then it is told again. */
+  readonly confirmed: boolean
+}
+export interface Arriving {
+  readonly moveId: string
+  readonly from: string
+  readonly space: string
+  /** The record but for its space; undefined until the source has sent everything. */
+  readonly record: Value
+}
+
+export const leavingPrefix = keyOf('leaving')
+export const movedPrefix = keyOf('moved')
+export const leavingKey = (type: string, id: string) => keyOf('leaving', type, id)
+export const movedKey = (type: string, id: string) => keyOf('moved', type, id)
+export const arrivingKey = (type: string, id: string) => keyOf('arriving', type, id)
+
+export const encodeMove = (move: Leaving | Moved | Arriving): Buffer => toBytes({ ...move })
+
+const textsOf = <K extends string>(value: Value, keys: readonly K[]): Record<K, string> | undefined => {
+  if (typeof value !== 'object' || value === null) return undefined
+  const found = Object.entries(value).filter(([key, text]) => keys.includes(key as K) && typeof text === 'string')
+  return found.length === keys.length ? (Object.fromEntries(found) as Record<K, string>) : undefined
+}
+
+export const decodeMoved = (bytes: Buffer): Moved | undefined => {
+  const value = fromBytes(bytes)
+  const texts = textsOf(value, ['to', 'moveId'])
+  return texts === undefined
+    ? undefined
+    : { ...texts, confirmed: typeof value === 'object' && value !== null && 'confirmed' in value && value.confirmed === true }
+}
+export const decodeArriving = (bytes: Buffer): Arriving | undefined => {
+  const value = fromBytes(bytes)
+  const texts = textsOf(value, ['moveId', 'from', 'space'])
+  return texts === undefined
+    ? undefined
+    : { ...texts, record: typeof value === 'object' && value !== null && 'record' in value ? value.record : undefined }
+}
+
+/** @throws `moved` where the object has left this site */
+export const checkNotMoved = (view: Pick<View, 'get'>, { type, object }: Pick<Call, 'type' | 'object'>): void => {
+  const left = view.get(movedKey(type, object))
+  const moved = left === undefined ? undefined : decodeMoved(left)
+  if (moved !== undefined) throw failureWith('moved', `${type}/${object} has moved to ${moved.to}`, { site: moved.to })
+}

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { isActiveStorageError } from '../../src/core/errors.ts'
+import type { CallOptions } from '../../src/core/remote.ts'
+import { type Draws, opDraws } from '../../src/core/random.ts'
+import type { Client } from '../../src/sdk/client.ts'
+import type { Entry } from './history.ts'
+import type { Act, Session, Workload } from './workload.ts'
+
+/** The time between two kills: the clients of that time, and what they tell of their calls. */
+export interface Epoch {
+  readonly life: number
+  clientOf(caller: number): Client
+  /** True from just before the kill. */
+  readonly over: boolean
+  asked(workload: string): void
+  replied(): void
+  /** Holds the epoch's clients open until a call has ended. */
+  hold<Result>(call: Promise<Result>): Promise<Result>
+}
+
+export interface Tally {
+  calls: number
+  acknowledged: number
+  failed: number
+  /** Calls of which at least one try had an unknown outcome. */
+  unknown: number
+  /** Calls that were repeated with the same key. */
+  retried: number
+  /** Changes left unknown for good. */
+  given: number
+}
+export const emptyTally = (): Tally => ({ calls: 0, acknowledged: 0, failed: 0, unknown: 0, retried: 0, given: 0 })
+
+/** Nothing is known of a call that ended so: it may have happened. */
+const unknowns = ['unavailable', 'deadline-exceeded', 'cancelled'] as const
+const isUnknown = (error: unknown) => unknowns.some((code) => isActiveStorageError(error, code))
+
+/** One in so many changes of unknown outcome is never asked for again. */
+const GIVE_UP = 16
+/** For how long a node that lives may put a caller off, and the pause before it is asked again. */
+const PATIENCE_MS = 20_000
+const PAUSE_MS = 50
+
+export interface CallerParts {
+  readonly workload: Workload
+  readonly caller: number
+  readonly seed: number
+  readonly tally: Tally
+  /** The epoch in which a node serves; waits for the next while none does. */
+  epoch(): Promise<Epoch>
+}
+
+/** A caller of one workload. */
+export const createSession = ({ workload, caller, seed, tally, epoch }: CallerParts): Session => {
+  const draws: Draws = opDraws(seed, 0, `caller ${caller}`, 0)
+
+  const perform = async <Asked, Answer>(act: Act<Asked, Answer>): Promise<Entry<Asked, Answer>> => {
+    const { history, changes, repeat, run } = act
+    const options: CallOptions = { timeoutMs: 20_000, ...(changes && { idempotencyKey: randomUUID() }) }
+    let now = await epoch()
+    const entry = history.begin(caller, act.object, act.asked)
+    const fail = (code: string, text: string) => {
+      history.end(entry, { kind: 'failed', code, text })
+      tally.failed++
+      return entry
+    }
+    tally.calls++
+    let unknown = false
+    for (let aliveUntil: number | undefined; ;) {
+      entry.tries++
+      if (entry.lives.at(-1) !== now.life) entry.lives.push(now.life)
+      try {
+        const answering = now.hold(run(now.clientOf(caller), options))
+        now.asked(workload.name)
+        const answer = await answering
+        history.end(entry, { kind: 'acknowledged', answer })
+        tally.acknowledged++
+        if (changes) now.replied()
+        return entry
+      } catch (error) {
+        if (!isActiveStorageError(error)) throw error
+        const refused = isActiveStorageError(error, 'overloaded')
+        if (!refused && !isUnknown(error)) return fail(error.code, error.text)
+        if (!refused && !unknown) {
+          unknown = true
+          tally.unknown++
+        }
+        if (!refused && repeat !== 'must') {
+          if (!changes) return entry
+          if (repeat === 'once' || draws.below(GIVE_UP) === 0) {
+            tally.given++
+            return entry
+          }
+        }
+        if (!now.over) {
+          // Busy, or still learning that its peer is there again: for a while only.
+          aliveUntil ??= performance.now() + PATIENCE_MS
+          if (performance.now() > aliveUntil) return fail(error.code, `${error.text} (for ${PATIENCE_MS} ms, while the nodes lived)`)
+          await pause(isActiveStorageError(error, 'overloaded') ? error.details.retryAfterMs : PAUSE_MS)
+        }
+        if (entry.tries === 1) tally.retried++
+        now = await epoch()
+      }
+    }
+  }
+  return { caller, draws, perform }
+}

@@ -1,0 +1,150 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { opDraws } from '../../src/core/random.ts'
+import { createSession, emptyTally, type Tally } from './callers.ts'
+import { createCluster, NodeFailed, nodeNames } from './cluster.ts'
+import { createClock } from './history.ts'
+import { createTrigger, drawKill, type Kill } from './kills.ts'
+import type { Mutant } from './mutants/mutants.ts'
+import { type Checked, type Finding, finding, type Session, type Workload } from './workload.ts'
+import { type WorkloadName, workloadNames, workloads as makers } from './workloads/workloads.ts'
+
+export interface CrashOptions {
+  readonly kills: number
+  readonly seed: number
+  /** Client objects, each with connections of its own and several callers. */
+  readonly clients: number
+  readonly mutant?: Mutant
+  /** Default all. */
+  readonly workloads?: readonly WorkloadName[]
+  /** Draws the instant of the next kill. */
+  readonly drawKill?: typeof drawKill
+  /** Ends the killing early, at the first findings that satisfy it. Default: all kills, checked at the end. */
+  readonly until?: (findings: readonly Finding[]) => boolean
+  /** Told after each kill. */
+  readonly onKill?: (progress: { readonly kills: number; readonly kill: Kill; readonly tally: Tally }) => void
+}
+
+export interface CrashReport {
+  readonly seed: number
+  readonly mutant: Mutant | undefined
+  readonly kills: Readonly<Record<Kill['when'], number>>
+  readonly tally: Tally
+  readonly byWorkload: Readonly<Record<string, Pick<Checked, 'objects' | 'linearizable'>>>
+  /** From a node's start to the first reply that a new client has of it, in ms. */
+  readonly restartMs: { readonly median: number; readonly max: number; readonly restarts: number }
+  readonly seconds: number
+  readonly findings: readonly Finding[]
+  /** Kept where something was found. */
+  readonly data: string | undefined
+}
+
+/** What a first start takes, more or less; then what the last ones took. */
+const START_MS = 400
+/** A node that has not come to its kill in this time has stopped to answer. */
+const STUCK_MS = 30_000
+
+const medianOf = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
+
+/** Rejects after a while, unless `work` has ended by then. */
+const within = async <Result>(ms: number, what: string, work: Promise<Result>): Promise<Result> => {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new NodeFailed(what)), ms)))
+  try {
+    return await Promise.race([work, over])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Kills nodes again and again while callers use them, and judges by the callers' replies alone. */
+export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
+  const { seed, mutant } = options
+  const began = performance.now()
+  const draws = opDraws(seed, 0, 'kills', 0)
+  const clock = createClock()
+  const workloads = (options.workloads ?? workloadNames).map((name) => makers[name](clock))
+  const names = workloads.map(({ name }) => name)
+  const tally = emptyTally()
+  const kills: Record<Kill['when'], number> = { 'start-up': 0, 'first-reply': 0, replies: 0, asked: 0 }
+  const restarts: number[] = []
+  const found: Finding[] = []
+
+  const data = await mkdtemp(join(tmpdir(), 'active-storage-crash-'))
+  const nodes = nodeNames.slice(0, Math.max(...workloads.map((workload) => workload.nodes ?? 1)))
+  const cluster = await createCluster({ data, nodes, clients: options.clients, mutant })
+
+  let finishing = false
+  const sessions: { readonly workload: Workload; readonly session: Session }[] = []
+  for (const workload of workloads) {
+    for (let index = 0; index < workload.callers * options.clients; index++) {
+      const session = createSession({ workload, caller: sessions.length, seed, tally, epoch: cluster.epoch })
+      sessions.push({ workload, session })
+    }
+  }
+  const callers = Promise.all(
+    sessions.map(async ({ workload, session }) => {
+      while (!finishing) await workload.step(session)
+    }),
+  )
+  // What a caller throws is a fault of its workload, and ends the run.
+  const broken = callers.then(() => new Promise<never>(() => undefined))
+  broken.catch(() => undefined)
+
+  const cycle = async (): Promise<Kill> => {
+    const kill = (options.drawKill ?? drawKill)(draws, names, restarts.length === 0 ? START_MS : medianOf(restarts))
+    if (kill.when === 'start-up') {
+      await cluster.killInStart(cluster.down[0]!, kill.afterMs)
+      return kill
+    }
+    const trigger = createTrigger(kill)
+    restarts.push(await within(STUCK_MS, 'a restarted node does not serve', cluster.serve(trigger)))
+    const late = `life ${cluster.lives} has not come to its kill (${kill.when}) in ${STUCK_MS} ms`
+    await within(STUCK_MS, late, Promise.race([trigger.fired, cluster.ended]))
+    await cluster.kill(nodes[draws.below(nodes.length)]!)
+    return kill
+  }
+  const finish = async () => {
+    finishing = true
+    restarts.push(await within(STUCK_MS, 'the last life does not serve', cluster.serve(createTrigger({ when: 'first-reply' }))))
+    await within(STUCK_MS, 'the last life does not answer all calls', callers)
+    const audits = workloads.map((workload) => workload.audit(sessions.find((each) => each.workload === workload)!.session))
+    await within(STUCK_MS * workloads.length, 'the last life does not answer the audit', Promise.all(audits))
+  }
+
+  try {
+    for (let count = 1; count <= options.kills; count++) {
+      const kill = await Promise.race([cycle(), broken])
+      kills[kill.when]++
+      options.onKill?.({ kills: count, kill, tally })
+      if (options.until?.(workloads.flatMap((workload) => workload.check().findings)) === true) break
+    }
+    await Promise.race([finish(), broken, cluster.ended])
+  } catch (error) {
+    if (!(error instanceof NodeFailed)) {
+      await cluster.close()
+      await rm(data, { recursive: true, force: true })
+      throw error
+    }
+    found.push(finding('stuck', 'node', error.message, []))
+  } finally {
+    await cluster.close()
+  }
+
+  const checked = workloads.map((workload) => ({ name: workload.name, ...workload.check() }))
+  found.push(...checked.flatMap(({ findings }) => findings))
+  const keep = found.length > 0 && mutant === undefined
+  if (!keep) await rm(data, { recursive: true, force: true })
+  return {
+    seed,
+    mutant,
+    kills,
+    tally,
+    byWorkload: Object.fromEntries(checked.map(({ name, objects, linearizable }) => [name, { objects, linearizable }])),
+    restartMs: { median: Math.round(medianOf(restarts)), max: Math.round(Math.max(0, ...restarts)), restarts: restarts.length },
+    seconds: Math.round((performance.now() - began) / 100) / 10,
+    findings: found,
+    data: keep ? data : undefined,
+  }
+}

@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const objects = fileURLToPath(new URL('./objects.ts', import.meta.url))
+const substitute = fileURLToPath(new URL('./mutants/substitute.ts', import.meta.url))
+
+/** A node as it is started again and again: the same folder, port and name. */
+export interface NodeSpec {
+  readonly name: string
+  readonly data: string
+  readonly address: string
+  readonly peers: Readonly<Record<string, string>>
+  readonly mutant: string | undefined
+}
+
+/** One process of a node, from its start to its kill. */
+export interface NodeLife {
+  /** Resolves when the node says that it serves; never where it ends before. */
+  readonly serving: Promise<void>
+  /** Resolves when the process is gone. */
+  readonly gone: Promise<void>
+  readonly killed: boolean
+  /** kill -9 */
+  kill(): void
+  /** What it said on stderr. */
+  readonly said: string
+}
+
+export const startLife = ({ name, data, address, peers, mutant }: NodeSpec): NodeLife => {
+  const hooks = mutant === undefined ? [] : ['--import', substitute]
+  const peerArgs = Object.entries(peers).flatMap(([peer, at]) => ['--peer', `${peer}=${at}`])
+  const nodeArgs = ['--json', '--name', name, '--data', data, '--listen', address, '--threads', '1', '--objects', objects]
+  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', ...hooks, 'src/cli.ts', 'node', ...nodeArgs, ...peerArgs], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ORT_DISABLE_TELEMETRY: '1', ...(mutant !== undefined && { CRASH_MUTANT: mutant }) },
+  })
+  let killed = false
+  let said = ''
+  child.stderr?.on('data', (text: Buffer) => (said = (said + text.toString()).slice(-10_000)))
+  const gone = once(child, 'exit').then(() => undefined)
+  const serving = new Promise<void>((resolve) => {
+    if (child.stdout !== null) createInterface({ input: child.stdout }).once('line', () => resolve())
+  })
+  return {
+    serving,
+    gone,
+    get killed() {
+      return killed
+    },
+    kill() {
+      killed = true
+      child.kill('SIGKILL')
+    },
+    get said() {
+      return said
+    },
+  }
+}
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
+
+/**
+ * An address that stays the node's own while it is down: below the ports that the system gives out by itself, so that
+ * no connection takes it meanwhile.
+ */
+export const fixedAddress = async (taken: readonly string[]): Promise<string> => {
+  for (;;) {
+    const port = 10_000 + Math.trunc(Math.random() * 20_000)
+    const address = `127.0.0.1:${port}`
+    if (!taken.includes(address) && (await isFree(port))) return address
+  }
+}

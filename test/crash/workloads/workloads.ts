@@ -1,0 +1,18 @@
+import type { MakeWorkload } from '../workload.ts'
+import { aliases } from './aliases.ts'
+import { blobs } from './blobs.ts'
+import { counters } from './counters.ts'
+import { ledgers } from './ledgers.ts'
+import { lives } from './lives.ts'
+import { logs } from './logs.ts'
+import { moves } from './moves.ts'
+import { registers } from './registers.ts'
+import { versions } from './versions.ts'
+
+/** What a crash run can do, side by side, by name. */
+export const workloads = { counters, logs, registers, blobs, ledgers, lives, versions, aliases, moves } as const satisfies Record<
+  string,
+  MakeWorkload
+>
+export type WorkloadName = keyof typeof workloads
+export const workloadNames = Object.keys(workloads) as WorkloadName[]

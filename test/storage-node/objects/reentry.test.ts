@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { createLocalHost } from '../../../src/storage-node/local-host.ts'
+import { createTurns } from '../../../src/storage-node/objects/turns.ts'
+import { newCallId } from '../../../src/core/ids.ts'
+import { failing } from '../../contracts/transport.ts'
+import { remote, startNode, linkTo } from '../support.ts'
+import { chain, type Way } from './chain-object.ts'
+
+const prepared = (t: TestContext) => {
+  const host = createLocalHost({ objects: [chain] })
+  t.after(() => host.close())
+  return (id: string) => remote(host, chain, id)
+}
+
+test('a call that comes back sees what the turn has changed, and the turn sees what it changed', async (t) => {
+  const at = prepared(t)
+  assert.deepEqual(await at('a').roundTrip('b', 10), [1, 11])
+  assert.equal(await at('a').count(), 11)
+  assert.deepEqual(await at('b').log(), ['called back'])
+  assert.deepEqual(await at('a').rows(), [['at-11', 10]])
+})
+
+test('a readonly call that comes back sees the turn that it is in', async (t) => {
+  const at = prepared(t)
+  assert.equal(await at('a').lookAtItself(), 5)
+})
+
+test('what a call that came back changed is undone where it failed, and the turn may go on', async (t) => {
+  const at = prepared(t)
+  assert.equal(await at('a').roundTripFailing('b'), 1)
+  assert.equal(await at('a').count(), 1)
+  assert.deepEqual(await at('a').rows(), [])
+})
+
+test('calls that come back side by side all count', async (t) => {
+  const at = prepared(t)
+  const others = Array.from({ length: 20 }, (_, index) => `b${index}`)
+  assert.equal(await at('a').fanOut(others), 20)
+  assert.equal(await at('a').count(), 20)
+})
+
+test('a stranger that names the object in its chain waits for its turn like any other', async (t) => {
+  const host = createLocalHost({ objects: [chain] })
+  t.after(() => host.close())
+  // The chain says that it came from chain/a, but no turn of its call is open there.
+  const call = { type: 'chain', object: 'a', method: 'add', kind: 'stateful', args: [1] } as const
+  const context = { callId: newCallId(), chain: ['chain/a'] }
+  assert.equal(await host.call({ ...call, context } as never), 1)
+})
+
+test('two chains that wait for each other end with an error, not with their deadlines', async () => {
+  const turns = createTurns<undefined>()
+  const [one, two] = [newCallId(), newCallId()]
+  const [a, b] = [await turns.take('a', one), await turns.take('b', two)]
+  const waiting = turns.take('b', one)
+  await failing(turns.take('a', two), 'call-cycle')
+  // The one that was refused gives up what it holds, and the other goes on; nobody behind it is forgotten.
+  b.end()
+  const taken = await waiting
+  taken.end()
+  a.end()
+  const after = await turns.take('a', newCallId())
+  after.end()
+})
+
+test('calls of one chain to an object that a sibling holds wait, and are no cycle', async () => {
+  const turns = createTurns<undefined>()
+  const id = newCallId()
+  const first = await turns.take('c', id)
+  const second = turns.take('c', id)
+  first.end()
+  const turn = await second
+  turn.end()
+})
+
+test('a chain of 64 calls over two nodes returns, and one that comes back again and again', async (t) => {
+  const ports = await Promise.all([startNode(t, { name: 'one', objects: [chain] }), startNode(t, { name: 'two', objects: [chain] })])
+  const addresses = Object.fromEntries(ports.map(({ name, address }) => [name, address]))
+  await Promise.all(ports.map((node) => node.close()))
+  const nodes = await Promise.all(
+    ['one', 'two'].map((name) =>
+      startNode(t, {
+        name,
+        objects: [chain],
+        listen: addresses[name]!,
+        peers: Object.fromEntries(Object.entries(addresses).filter(([other]) => other !== name)),
+      }),
+    ),
+  )
+  const [one] = nodes
+  const link = linkTo(t, one!.address)
+  const way: Way = Array.from({ length: 64 }, (_, index) => [`c${index}`, index % 2 === 0 ? 'two' : 'one'])
+  const passed = await remote(link, chain, 'start', { timeoutMs: 60_000 }).along(way)
+  assert.equal(passed.length, 65)
+  assert.equal(passed[0], 'c63')
+  // 16 such chains at once, on the same two objects: they come back to each 16 times.
+  const back: Way = Array.from({ length: 32 }, (_, index) => [`d${index % 2}`, index % 2 === 0 ? 'two' : 'one'])
+  await Promise.all(Array.from({ length: 16 }, () => remote(link, chain, 'd1', { timeoutMs: 60_000 }).along(back)))
+  assert.equal(await remote(link, chain, 'd1').count(), 16 * 17)
+})
