@@ -80,6 +80,8 @@ export interface HostStats {
   readonly calls: number
   readonly failures: number
   readonly refused: number
+  /** Bytes of arguments that calls under way hold. */
+  readonly argumentBytes: number
   readonly bytesFetched: number
   readonly cacheBytes: number
   readonly workers: number

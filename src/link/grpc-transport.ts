@@ -24,6 +24,14 @@ export const checkAddress = (address: string): string => {
   return address
 }
 
+/** grpc-js writes deadlines as whole seconds in 32 bits of ms: a budget beyond that is left to the node, which is told it too. */
+const LONGEST_MS = 2 ** 31 - 1001
+const deadlineOf = (budgetMs: number | undefined): { deadline?: number } => {
+  if (budgetMs === undefined || budgetMs > LONGEST_MS) return {}
+  if (Number.isNaN(budgetMs)) throw failure('invalid-argument', 'timeoutMs is not a number: give milliseconds')
+  return { deadline: Date.now() + budgetMs }
+}
+
 interface Flight {
   readonly duplex: Duplex
   readonly outgoing: Outgoing
@@ -59,7 +67,7 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
     const args = outgoing(call.args)
     const large = args.bytes > limits.inlineBytes || largeResults.has(`${call.type}.${call.method}`)
     const client = large ? (bulk ??= open('bulk')) : control
-    const duplex = client.Call(context.budgetMs === undefined ? {} : { deadline: Date.now() + context.budgetMs })
+    const duplex = client.Call(deadlineOf(context.budgetMs))
     if (context.signal !== undefined) {
       const cancel = () => duplex.cancel()
       context.signal.addEventListener('abort', cancel, { once: true })

@@ -20,7 +20,17 @@ export const site = defineObject({
   arguments: {
     describe: [],
     stats: [],
-    list: [optional(object({ type: optional(string()), after: optional(string()), limit: optional(integer({ minimum: 1 })) }))],
+    list: [
+      optional(
+        object({
+          type: optional(string()),
+          prefix: optional(string()),
+          after: optional(string()),
+          limit: optional(integer({ minimum: 1 })),
+        }),
+      ),
+    ],
+    flush: [],
     dropCaches: [],
   },
 })

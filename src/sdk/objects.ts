@@ -16,14 +16,16 @@ export interface At {
 }
 type TypeOrName = ObjectType | string
 
-/** What `describe` tells of an object. */
+/** What `describe` tells of an object: itself, and what its type declares. */
 export interface ObjectDescription {
   readonly type: string
   readonly id: string
   /** Commits so far. */
   readonly version: number
-  readonly methods: readonly { readonly name: string; readonly kind: MethodKind; readonly stream: boolean }[]
-  readonly [more: string]: Value
+  /** JSON Schema of the state. */
+  readonly state?: Value
+  /** By name: `kind`, `stream`, and the schemas of `arguments` and `result` where the type declares them. */
+  readonly methods: Readonly<Record<string, { readonly kind: MethodKind; readonly stream: boolean; readonly [more: string]: Value }>>
 }
 /** One consolidation of an object. */
 export interface Consolidation {

@@ -12,12 +12,21 @@ export interface AdmissionLimits {
 
 export const defaultAdmission: AdmissionLimits = Object.freeze({ calls: 1024, streams: 256, bytes: 2 * 1024 ** 3 })
 
+export interface Hold {
+  /** Takes room for bytes that have come. @throws `overloaded` */
+  take(bytes: number): void
+  /** Gives all of it back. */
+  release(): void
+}
+
 export interface Admission {
   /** Takes a place. @returns gives it back @throws `overloaded` */
   /** @param nested a call made within another, which has its place already: refusing it could stop what holds that one */
   enter(stream: boolean, nested?: boolean): () => void
-  /** Takes room for bytes that are about to arrive. @returns gives it back @throws `overloaded` */
-  reserve(bytes: number): () => void
+  /** Room for one call's arguments. */
+  hold(): Hold
+  /** Bytes of arguments held now. */
+  readonly argumentBytes: number
   readonly inFlight: number
   readonly refused: number
   /** Resolves once nothing is under way. */
@@ -65,12 +74,24 @@ export const createAdmission = (limits: AdmissionLimits): Admission => {
         }
       })
     },
-    reserve(count) {
-      // One call larger than the limit is let in when it is alone, or it could never run.
-      if (bytes > 0 && bytes + count > limits.bytes)
-        throw refuse(`calls under way hold ${bytes} bytes of arguments; ${count} more are over the limit of ${limits.bytes}`)
-      bytes += count
-      return once(() => (bytes -= count))
+    hold() {
+      let held = 0
+      return {
+        take(count) {
+          // One call larger than the limit is let in when it is alone, or it could never run.
+          if (bytes > held && bytes + count > limits.bytes)
+            throw refuse(`calls under way hold ${bytes} bytes of arguments; ${count} more are over the limit of ${limits.bytes}`)
+          bytes += count
+          held += count
+        },
+        release() {
+          bytes -= held
+          held = 0
+        },
+      }
+    },
+    get argumentBytes() {
+      return bytes
     },
     get inFlight() {
       return calls

@@ -9,6 +9,8 @@ import { createFollowing } from '../link/following.ts'
 import type { Admission } from './admission.ts'
 import type { Resolver } from './content/resolver.ts'
 import { decodeRecord, recordKey } from './objects/record.ts'
+import { checkDeclarations } from './objects/declarations.ts'
+import { type Declared, registerType } from './objects/declared.ts'
 import { createArrivals } from './objects/arrivals.ts'
 import { createDepartures } from './objects/departures.ts'
 import { createObjects } from './objects/objects.ts'
@@ -49,16 +51,21 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     if (byName.has(type.name)) throw failure('already-exists', `two object types are named "${type.name}"`)
     byName.set(type.name, type)
   }
+  const declared = new Map(types.map((type) => [String(type.name), registerType(type)]))
+  const declarations = checkDeclarations(store, [...declared.values()])
+  const declaredOf = (name: string): Declared => declared.get(name) ?? unknown(name)
   const site: SiteName = description.name
   const started = performance.now()
   let calls = 0
   let failures = 0
   let bytesFetched = 0
 
+  const unknown = (name: string): never => {
+    throw failure('unknown-type', `${site} hosts no object type "${name.slice(0, 80)}"; it hosts ${[...byName.keys()].sort().join(', ')}`)
+  }
   const find = (name: string, method: string): { type: ObjectType; entry: MethodEntry } => {
     const type = byName.get(name)
-    if (type === undefined)
-      throw failure('unknown-type', `${site} hosts no object type "${name.slice(0, 80)}"; it hosts ${[...byName.keys()].sort().join(', ')}`)
+    if (type === undefined) return unknown(name)
     const entry = type.entries.get(method) ?? objects.lifecycle.get(method)
     if (entry === undefined)
       throw failure(
@@ -75,6 +82,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     calls,
     failures,
     refused: admission.refused,
+    argumentBytes: admission.argumentBytes,
     bytesFetched,
     cacheBytes: resolver.cacheBytes,
     workers: compute.stats().workers,
@@ -117,6 +125,8 @@ export const createHost = ({ description, types, store, resolver, compute, admis
   const departures = createDepartures({ site, queue, peer: (name) => peers.get(name) })
   const objects = createObjects({
     site,
+    declared: declaredOf,
+    declarations,
     store,
     queue,
     host: () => followed,
@@ -138,6 +148,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
           'invalid-argument',
           `${call.type}.${call.method} ${entry.stream ? 'gives a stream' : 'gives one result'}: call it as such`,
         )
+      if (entry.arguments !== undefined) declaredOf(call.type).checkArguments(call.method, call.args)
       return { type, entry, leave: admission.enter(entry.stream, call.context.chain.length > 0) }
     } catch (error) {
       throw located(call, toFailure(error))

@@ -112,8 +112,6 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     }
     const contentStore = folderContent(join(data, 'content'), store, adopt)
     const resolver = createResolver({ site: name, store: contentStore, cache: contentCache(cacheBytes), peers: peerLinks })
-    // Calls are over by then, but for methods that ignore that they were stopped.
-    closers.push(() => host.close({ graceMs: 1000 }))
     const compute = createCompute({ threads, ...openerFor(contentStore, resolver) })
     closers.push(() => compute.close())
     const types = [...builtIn, ...objects]

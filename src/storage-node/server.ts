@@ -12,6 +12,7 @@ import type { ServerFrameIn } from '../wire/gen/active_storage/v1/ServerFrame.ts
 import type { StorageNodeHandlers } from '../wire/gen/active_storage/v1/StorageNode.ts'
 import { encodeLoad } from '../wire/load-report.ts'
 import { protocol, trailers } from '../wire/protocol.ts'
+import type { Hold } from './admission.ts'
 import type { Host } from './host.ts'
 
 type Stream = ServerDuplexStream<ClientFrame, ServerFrameIn>
@@ -70,7 +71,8 @@ class ServedCall {
   readonly #host: Host
   #start: CallStart | undefined
   #incoming: Incoming | undefined
-  #release: (() => void) | undefined
+  /** Arguments as they arrive: what is only announced takes no room from others. */
+  readonly #hold: Hold
   #report: CallReport | undefined
   #controller: AbortController | undefined
   /** The caller no longer waits. */
@@ -80,6 +82,7 @@ class ServedCall {
   constructor(stream: Stream, host: Host) {
     this.#stream = stream
     this.#host = host
+    this.#hold = host.admission.hold()
   }
 
   readonly onReport = (made: CallReport): void => {
@@ -98,8 +101,10 @@ class ServedCall {
     try {
       if (frame.unreadable) throw frame.unreadable
       if (frame.start) this.#incoming = this.#begin(frame.start)
-      else if (frame.chunk && this.#incoming !== undefined && !this.#incoming.complete) this.#incoming.push(frame.chunk)
-      else throw failure('malformed-message', 'a frame that belongs to nothing')
+      else if (frame.chunk && this.#incoming !== undefined && !this.#incoming.complete) {
+        this.#hold.take(frame.chunk.byteLength)
+        this.#incoming.push(frame.chunk)
+      } else throw failure('malformed-message', 'a frame that belongs to nothing')
       if (this.#incoming.complete && this.#start !== undefined) void this.#run(this.#start, this.#incoming)
     } catch (error) {
       // The method may be running already: nobody waits for it any more.
@@ -131,7 +136,8 @@ class ServedCall {
     if (start.chain.length > MAX_CHAIN || start.idempotencyKey.length > MAX_KEY || start.traceParent.length > MAX_TRACE)
       throw failure('malformed-message', 'a call chain, idempotency key or trace context beyond its bounds')
     this.#start = start
-    return new Incoming(start.arguments, (bytes) => (this.#release = this.#host.admission.reserve(bytes)))
+    this.#hold.take(start.arguments.body.byteLength + start.arguments.inline.byteLength)
+    return new Incoming(start.arguments)
   }
 
   async #run(start: CallStart, incoming: Incoming): Promise<void> {
@@ -183,7 +189,7 @@ class ServedCall {
   #trailers(): Metadata | undefined {
     if (this.#over) return undefined
     this.#over = true
-    this.#release?.()
+    this.#hold.release()
     return trailersOf(this.#host.description.name, this.#report, this.#host.admission.inFlight)
   }
   #finish(): void {

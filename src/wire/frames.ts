@@ -1,4 +1,4 @@
-import { failure } from '../core/errors.ts'
+import { failure, failureWith } from '../core/errors.ts'
 import type { Value } from '../core/value.ts'
 import { decode, encode, type Encoded } from './codec.ts'
 import type { Value as ValueMessage, ValueIn } from './gen/active_storage/v1/Value.ts'
@@ -54,6 +54,14 @@ export const outgoing = (value: Value): Outgoing => outgoingOf(encode(value))
 const headsOf = (message: ValueMessage): SegmentHead[] =>
   message.segments.map(({ dtype, shape, byteLength }) => ({ dtype, shape: shape.map(Number), byteLength: Number(byteLength) }))
 
+const untouched = (bytes: number): Uint8Array => {
+  try {
+    return Buffer.allocUnsafeSlow(bytes)
+  } catch (error) {
+    throw failureWith('overloaded', `there is no room for a segment of ${bytes} bytes now`, { retryAfterMs: 1000 }, error)
+  }
+}
+
 /** Gathers one value from its head message and chunks. Sizes are checked against each other before memory is taken. */
 export class Incoming {
   readonly bytes: number
@@ -63,18 +71,14 @@ export class Incoming {
   #part = 0
   #filled = 0
 
-  /**
-   * @param reserve called with the value's whole size before memory is taken for it; may throw
-   * @throws ActiveStorageError `malformed-message`, `too-large`
-   */
-  constructor(message: ValueMessage, reserve: (bytes: number) => void = () => undefined) {
+  /** @throws ActiveStorageError `malformed-message`, `too-large`, `overloaded` */
+  constructor(message: ValueMessage) {
     if (message.body.byteLength > limits.bodyBytes)
       throw failure('too-large', `plain data of ${message.body.byteLength} bytes; the most is ${limits.bodyBytes}`)
     this.#body = message.body
     this.#heads = headsOf(message)
     const total = checkHeads(this.#heads)
     this.bytes = total + message.body.byteLength
-    reserve(this.bytes)
     if (message.inline.byteLength > 0 || total <= limits.inlineBytes) {
       if (message.inline.byteLength !== total) {
         throw failure('malformed-message', `the segments announce ${total} bytes, ${message.inline.byteLength} came with them`)
@@ -84,7 +88,7 @@ export class Incoming {
       this.#part = this.#heads.length
     } else {
       // Untouched pages cost nothing: the memory is really taken only as the bytes arrive.
-      for (const { byteLength } of this.#heads) this.#parts.push(Buffer.allocUnsafeSlow(byteLength))
+      for (const { byteLength } of this.#heads) this.#parts.push(untouched(byteLength))
       this.#skipFull()
     }
   }

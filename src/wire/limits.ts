@@ -8,6 +8,8 @@ export const limits = {
   bytesInBody: 1024,
   /** Largest MessagePack body. */
   bodyBytes: 8 * 1024 * 1024,
+  /** Lists and maps of a body: each takes far more memory than the byte that it may be. */
+  containers: 1_000_000,
   /** Nesting of lists and maps. */
   depth: 64,
   segments: 65_536,

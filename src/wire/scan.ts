@@ -53,11 +53,21 @@ export const scan = (bytes: Uint8Array): void => {
     }
     take(length)
   }
+  let containers = 0
+  const contain = () => {
+    if (++containers > limits.containers)
+      throw failure(
+        'too-large',
+        `a body of more than ${limits.containers} lists and maps: send numbers as a Tensor and pages of long lists`,
+      )
+  }
   const list = (count: number, depth: number) => {
+    contain()
     if (count > end - at) throw malformed(at, `a list of ${count} items in ${end - at} bytes`)
     for (let i = 0; i < count; i++) item(depth + 1)
   }
   const map = (count: number, depth: number) => {
+    contain()
     if (count * 2 > end - at) throw malformed(at, `a map of ${count} entries in ${end - at} bytes`)
     for (let i = 0; i < count; i++) {
       key()

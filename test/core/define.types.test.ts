@@ -103,7 +103,7 @@ test('the state has the type that the schema gives it', () => {
     version: 2,
     state: () => ({ items: [], title: null }),
     schema: object({ items: list(string()), title: nullable(string()), note: optional(string()) }),
-    migrate: (state, from) => ({ items: [String(state), String(from)], title: null }),
+    migrate: (state, from) => ({ items: [JSON.stringify(state), String(from)], title: null }),
     methods: {
       add(self, item: string) {
         expectTypeOf(self.state).toEqualTypeOf<{ items: string[]; title: string | null; note?: string }>()

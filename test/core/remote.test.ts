@@ -61,7 +61,10 @@ test('a call carries type, object, method, kind and arguments; the id is its own
     { ...common, method: 'tag', kind: 'stateful', args: ['cat', 'pet'] },
     { ...common, method: 'embed', kind: 'movable', args: ['dog'] },
   ])
-  assert.deepEqual(calls.map(({ context }) => context.callId), [parent, parent])
+  assert.deepEqual(
+    calls.map(({ context }) => context.callId),
+    [parent, parent],
+  )
   const own = recorded()
   await own.stub.tag('cat', 'pet')
   await own.stub.tag('cat', 'pet')

@@ -41,6 +41,12 @@ export const register = defineObject({
       self.state.value = value
       return true
     },
+    /** The same, but an answer that is an error where it does not set. */
+    demand(self, expected: string | null, value: string) {
+      if (self.state.value !== expected) throw new Error('it holds another value')
+      self.state.value = value
+      return true
+    },
   },
   readonly: { read: (self) => self.state.value },
 })

@@ -9,31 +9,34 @@ export const countsOf = ({ findings }: CrashReport): Readonly<Record<string, num
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
 
-/** What a run came to, for people. */
-export const textOf = (report: CrashReport): string => {
-  const { seed, mutant, kills, tally, byWorkload, restartMs, seconds, findings, data } = report
-  const kinds = Object.entries(countsOf(report))
+/** What a run came to, in six lines. */
+export const summaryOf = (report: CrashReport): string => {
+  const { seed, mutant, kills, tally, byWorkload, restartMs, seconds } = report
   const always = new Set(['lost', 'stale', 'torn', 'doubled', 'not-linearizable'])
   const each = Object.entries(kills).map(([when, count]) => `${count} ${when}`)
   const workloads = Object.entries(byWorkload).map(([name, { objects }]) => `${objects} ${name}`)
-  const lines = [
+  const found = Object.entries(countsOf(report)).filter(([kind, count]) => count > 0 || always.has(kind))
+  return [
     `kills        ${sum(Object.values(kills))} (${each.join(', ')}), seed ${seed}${mutant === undefined ? '' : `, mutant ${mutant}`}, ${seconds} s`,
     `calls        ${tally.calls}: ${tally.acknowledged} acknowledged, ${tally.failed} failed, ${tally.unknown} unknown at first, ${tally.retried} retried, ${tally.given} left unknown`,
     `objects      ${workloads.join(', ')}`,
     `histories    ${sum(Object.values(byWorkload).map(({ linearizable }) => linearizable))} linearizable`,
     `restarts     ${restartMs.restarts}, to the first reply: median ${restartMs.median} ms, longest ${restartMs.max} ms`,
-    `findings     ${kinds
-      .filter(([kind, count]) => count > 0 || always.has(kind))
-      .map(([kind, count]) => `${count} ${kind}`)
-      .join(' / ')}`,
-  ]
-  for (const [kind, count] of kinds) {
+    `findings     ${found.map(([kind, count]) => `${count} ${kind}`).join(' / ')}`,
+  ].join('\n')
+}
+
+/** The same, and what shows each finding. */
+export const textOf = (report: CrashReport): string => {
+  const { findings, data } = report
+  const lines = [summaryOf(report)]
+  for (const [kind, count] of Object.entries(countsOf(report))) {
     if (count === 0) continue
     lines.push('', `${kind}:`)
     for (const { object, what, history } of findings.filter((found) => found.kind === kind).slice(0, PRINTED))
       lines.push(`  ${object}: ${what}`, ...history.map((line) => `    ${line}`))
     if (count > PRINTED) lines.push(`  and ${count - PRINTED} more`)
   }
-  if (data !== undefined) lines.push('', `the node's folder is kept: ${data}`)
+  if (data !== undefined) lines.push('', `the nodes' folders are kept: ${data}`)
   return lines.join('\n')
 }

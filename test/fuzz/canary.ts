@@ -12,7 +12,7 @@ export interface Canary {
   /** Makes one call of each kind. @returns what is wrong with the answers; undefined where nothing is */
   sing(): Promise<string | undefined>
   /** Calls under way at the node, the asking one included. */
-  inFlight(): Promise<number>
+  stats(): Promise<{ readonly inFlight: number; readonly argumentBytes: number }>
   /** How often the node asked it to come again later. */
   readonly putOff: number
   close(): Promise<void>
@@ -64,7 +64,7 @@ export const createCanary = (address: string): Canary => {
       before = turn
       return turn
     },
-    inFlight: async () => (await patient(() => node.stats())).inFlight,
+    stats: () => patient(() => node.stats()),
     get putOff() {
       return putOff
     },

@@ -75,12 +75,8 @@ const serviceWith = (fault: Check | 'none') => {
         const [value = 0] = new Incoming(start.arguments).value() as Value[]
         return once(() => answer(stream, start.method === 'add' ? ++count : echoed(value)))
       }
-      if (start.callId === 'fuzz-reserving') {
-        const error = fault === 'reserved' ? failure('unavailable', 'no room') : failure('malformed-message', 'too few bytes')
-        return once(() => refuse(stream, error))
-      }
       if (start.type === 'site' && start.method === 'stats' && !start.callId.startsWith('fuzz')) {
-        return once(() => answer(stream, { inFlight: fault === 'in-flight' ? 2 : 1 }))
+        return once(() => answer(stream, { inFlight: fault === 'in-flight' ? 2 : 1, argumentBytes: fault === 'reserved' ? 1e6 : 1 }))
       }
       if (++received % EVERY === 0 && misbehave(fault, stream)) {
         over = true

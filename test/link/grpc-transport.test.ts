@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
 import { siteName } from '../../src/core/ids.ts'
 import type { CallReport } from '../../src/core/transport.ts'
+import { site as siteType } from '../../src/objects/site.ts'
 import { checkAddress, grpcTransport } from '../../src/link/grpc-transport.ts'
 import { createProbe } from '../contracts/probe.ts'
 import { failing, transportContract } from '../contracts/transport.ts'
@@ -166,4 +167,11 @@ test('a closed link refuses calls', async (t) => {
   await remote(transport, type).nothing()
   await transport.close()
   await failing(remote(transport, type).nothing(), 'unavailable')
+})
+
+test('a timeout that is no number is refused, and one of many days ends nothing early', async (t) => {
+  const node = await startNode(t)
+  const echo = (timeoutMs: number) => remote(linkTo(t, node.address), siteType, 'main', { timeoutMs }).echo('x')
+  await failing(echo(Number.NaN), 'invalid-argument')
+  for (const timeoutMs of [2 ** 31 - 1, 2 ** 31, 30 * 24 * 3600_000, Number.MAX_SAFE_INTEGER]) assert.equal(await echo(timeoutMs), 'x')
 })

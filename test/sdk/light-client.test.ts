@@ -41,3 +41,33 @@ for await (const batch of client.wrap(as.dataLoader({ dataset: 'photos', pipelin
     'no telemetry, no cache',
   )
 })
+
+test('a client that calls nodes and gives no policy file loads no schema compiler', async () => {
+  await using folder = await temporaryFolder()
+  await using node = await startNodeProcess(`${folder.path}/edge`, ['--name', 'edge'])
+  const child = spawn(
+    process.execPath,
+    [
+      ...['--import', 'tsx', '--input-type=module', '--eval'],
+      `import * as as from '${index}'
+import { createRequire } from 'node:module'
+const own = as.defineObject({
+  name: 'own',
+  state: () => ({ count: 0 }),
+  schema: as.schema.object({ count: as.schema.integer() }),
+  methods: { add: (self, by) => (self.state.count += by) },
+  arguments: { add: [as.schema.integer()] },
+})
+const client = await as.connect({ node: '${node.address}', objects: [own] })
+const put = await client.object(as.dataset, 'photos').put([{ id: 'a', bytes: new Uint8Array(3) }])
+const refused = await client.object(as.dataset, 'photos').put('x').catch((error) => error.code)
+const loaded = Object.keys(createRequire('${index}').cache).filter((path) => path.includes('/ajv/'))
+console.log(JSON.stringify({ count: put.count, refused, loaded }))
+process.exit(0)`,
+    ],
+    { env: { ...process.env, HOME: folder.path, XDG_CACHE_HOME: '' } },
+  )
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  assert.equal(child.exitCode, 0, stderr)
+  assert.deepEqual(JSON.parse(stdout), { count: 1, refused: 'invalid-argument', loaded: [] })
+})

@@ -21,16 +21,16 @@ export interface NewSample {
   readonly label?: string | number
 }
 /** As a table holds it: the home is the site that answers. */
-type Row = { readonly hash: string; readonly bytes: number; readonly label?: string | number }
+type Row = { readonly content: ContentRef; readonly label?: string | number }
 
 const SAMPLES = 'samples'
 /** Entries of a page at the most. */
 const PAGE = 1000
 const IMAGE = /\.(jpe?g|png|webp)$/i
 
-const sampleOf = (id: string, { hash, bytes, label }: Row, home: string): Sample => ({
+const sampleOf = (id: string, { content, label }: Row, home: string): Sample => ({
   id,
-  content: new ContentRef(hash, bytes, home),
+  content: new ContentRef(content.hash, content.bytes, home),
   ...(label !== undefined && { label }),
 })
 
@@ -107,13 +107,12 @@ export const dataset = defineObject({
         const before = table.get(id)
         const folderName = id.split('/').at(-2)
         table.put(id, {
-          hash: ref.hash,
-          bytes: ref.bytes,
+          content: ref,
           ...(options.labels === 'folder' && folderName !== undefined && { label: folderName }),
         })
         if (before === undefined) added++
         self.state.count += before === undefined ? 1 : 0
-        self.state.bytes += ref.bytes - (before?.bytes ?? 0)
+        self.state.bytes += ref.bytes - (before?.content.bytes ?? 0)
       })
       return { added, count: self.state.count, bytes: self.state.bytes }
     },
@@ -123,9 +122,9 @@ export const dataset = defineObject({
       for (const { id, bytes, label } of samples) {
         const ref = await self.content.put(bytes)
         const before = table.get(id)
-        table.put(id, { hash: ref.hash, bytes: ref.bytes, ...(label !== undefined && { label }) })
+        table.put(id, { content: ref, ...(label !== undefined && { label }) })
         self.state.count += before === undefined ? 1 : 0
-        self.state.bytes += ref.bytes - (before?.bytes ?? 0)
+        self.state.bytes += ref.bytes - (before?.content.bytes ?? 0)
       }
       return { count: self.state.count, bytes: self.state.bytes }
     },

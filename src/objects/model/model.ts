@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { ContentRef } from '../../core/content.ts'
 import { defineObject } from '../../core/define.ts'
 import { failure } from '../../core/errors.ts'
-import { bytes, integer, list, object, optional, record, type Schema, string } from '../../core/schema.ts'
+import { bytes, contentRef, list, object, optional, record, type Schema, string } from '../../core/schema.ts'
 import type { ModelShape, TensorRef, TensorSpec } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { type BatchMode, type Forward, forward, type ModelHandle } from './forward.ts'
@@ -17,8 +17,7 @@ export interface ModelDescription extends ModelHandle {
 }
 interface StoredFile {
   readonly location: string
-  readonly hash: string
-  readonly bytes: number
+  readonly content: ContentRef
 }
 interface State {
   /** The ONNX file first, under location "", then its external data. */
@@ -28,7 +27,7 @@ interface State {
   mode: BatchMode
 }
 const stateSchema: Schema<State> = object({
-  files: list(object({ location: string(), hash: string(), bytes: integer({ minimum: 0 }) })),
+  files: list(object({ location: string(), content: contentRef() })),
   inputs: tensorSpecs,
   outputs: tensorSpecs,
   mode: batchMode,
@@ -44,17 +43,19 @@ const modeOf = ({ inputs, outputs }: ModelShape): BatchMode => {
 const describe = (state: State, site: string): ModelDescription => {
   const [main, ...external] = state.files
   if (main === undefined) throw failure('not-found', 'the model has no file yet: put one')
+  // At home where the model is now, which need not be where it was put.
+  const at = ({ content }: StoredFile) => new ContentRef(content.hash, content.bytes, site)
   const hash =
     external.length === 0
-      ? main.hash
+      ? main.content.hash
       : createHash('sha256')
-          .update(state.files.map((file) => `${file.location}\0${file.hash}\n`).join(''))
+          .update(state.files.map((file) => `${file.location}\0${file.content.hash}\n`).join(''))
           .digest('hex')
   return {
     hash,
-    file: new ContentRef(main.hash, main.bytes, site),
-    external: external.map((file) => ({ location: file.location, content: new ContentRef(file.hash, file.bytes, site) })),
-    bytes: state.files.reduce((sum, file) => sum + file.bytes, 0),
+    file: at(main),
+    external: external.map((file) => ({ location: file.location, content: at(file) })),
+    bytes: state.files.reduce((sum, file) => sum + file.content.bytes, 0),
     inputs: state.inputs,
     outputs: state.outputs,
     mode: state.mode,
@@ -83,8 +84,7 @@ export const model = defineObject({
         )
       const files: StoredFile[] = []
       for (const [location, bytes] of [['', file] as const, ...[...new Set(needed)].map((name) => [name, external[name]!] as const)]) {
-        const ref = await self.content.put(bytes)
-        files.push({ location, hash: ref.hash, bytes: ref.bytes })
+        files.push({ location, content: await self.content.put(bytes) })
       }
       const candidate: State = { files, inputs: [], outputs: [], mode: 'batch' }
       const shape = await self.compute.inspect(describe(candidate, self.site), self.signal)

@@ -6,7 +6,7 @@ import { type Arriving, arrivingKey, decodeArriving, encodeMove, movedKey } from
 import { decodeRecord, encodeParts, newSpace, recordKey, spacePrefix } from './record.ts'
 import { resultsPrefix } from './recorded-results.ts'
 import type { DraftSelf } from './selves.ts'
-import { deadSpace, fillingSpace, usedSpace } from './spaces.ts'
+import { deadSpace } from './spaces.ts'
 
 /** The target's side of a move: methods that the source calls on the object which is not there yet. */
 export interface Arrivals {
@@ -56,8 +56,8 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
       const now = arriving(self)
       if (has(what, 'begin')) {
         if (now !== undefined) drop(self, now)
-        const space = newSpace()
-        draft.put([fillingSpace(space), { key, value: encodeMove({ moveId, from, space, record: undefined }) }])
+        // Its space needs no note: what is on its way outlives a crash.
+        draft.put([{ key, value: encodeMove({ moveId, from, space: newSpace(), record: undefined }) }])
         return
       }
       if (now?.moveId !== moveId)
@@ -80,7 +80,6 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
       decodeRecord(record, `${self.type}/${self.id}`)
       self.draft.put([
         { key: recordKey(self.type, self.id), value: record },
-        usedSpace(now.space),
         { key: arrivingKey(self.type, self.id), value: undefined },
         // It may have lived here before.
         { key: movedKey(self.type, self.id), value: undefined },

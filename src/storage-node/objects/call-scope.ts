@@ -46,7 +46,7 @@ export class CallScope {
       }
       // Timers take at most 2^31 - 1 ms; a budget beyond that never runs out.
       const left = (this.#context.budgetMs ?? Infinity) - (performance.now() - this.#began)
-      if (left < 2 ** 31) this.#timer = setTimeout(late, left)
+      if (left <= 2 ** 31 - 1) this.#timer = setTimeout(late, left)
     }
     return controller.signal
   }

@@ -5,6 +5,7 @@ import type { Value } from '../../core/value.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { Departures } from './departures.ts'
+import type { TypeDescription } from './declared.ts'
 import type { Draft } from './draft.ts'
 import { decodeRecord, encodeRecord, newSpace, recordKey, spacePrefix } from './record.ts'
 import { DraftSelf, SnapshotSelf } from './selves.ts'
@@ -19,6 +20,7 @@ export interface LifecycleOptions {
   /** Runs work in the turn that this call's chain then has on another object of this host. */
   readonly arrivals: Arrivals
   readonly departures: Pick<Departures, 'move'>
+  readonly describe: (type: string) => TypeDescription
   readonly withTurn: <T>(object: string, self: DraftSelf, work: () => Promise<T>) => Promise<T>
 }
 
@@ -69,7 +71,13 @@ const copySpace = async (queue: CommitQueue, from: string): Promise<string> => {
 /** Methods that the site an object comes from calls where it is not yet. */
 export const besideObject: ReadonlySet<string> = new Set(['$receive', '$activate', '$discard'])
 
-export const lifecycleMethods = ({ queue, withTurn, arrivals, departures }: LifecycleOptions): ReadonlyMap<string, MethodEntry> => {
+export const lifecycleMethods = ({
+  queue,
+  withTurn,
+  arrivals,
+  departures,
+  describe,
+}: LifecycleOptions): ReadonlyMap<string, MethodEntry> => {
   const entries = new Map<string, MethodEntry>()
   const stateful = (name: string, run: (draft: Draft, self: DraftSelf, ...args: Value[]) => unknown) => {
     add(name, 'stateful', (self: DraftSelf, ...args: Value[]) => {
@@ -147,6 +155,6 @@ export const lifecycleMethods = ({ queue, withTurn, arrivals, departures }: Life
       .entries({ limit: HISTORY_MOST })
       .map(([, entry]) => entry),
   )
-  add('$describe', 'readonly', (self: SnapshotSelf) => self.describe())
+  add('$describe', 'readonly', (self: SnapshotSelf) => ({ ...describe(self.type), id: self.id, version: self.version }))
   return entries
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { MethodEntry, ObjectType } from '../../core/define.ts'
-import { abortedBy, failure, failureWith } from '../../core/errors.ts'
+import type { MethodEntry } from '../../core/define.ts'
+import { abortedBy, failure, failureWith, isActiveStorageError } from '../../core/errors.ts'
 import { LOCAL, type SiteName } from '../../core/ids.ts'
 import { ObjectRef } from '../../core/object-ref.ts'
 import { type Parent, remoteOf } from '../../core/remote.ts'
@@ -8,6 +8,8 @@ import type { Call, Transport } from '../../core/transport.ts'
 import type { Value } from '../../core/value.ts'
 import type { CommitQueue, Queued } from '../store/commit-queue.ts'
 import type { Snapshot, Store } from '../store/store.ts'
+import type { Declarations } from './declarations.ts'
+import type { Declared } from './declared.ts'
 import { Draft } from './draft.ts'
 import { besideObject, lifecycleMethods, type LifecycleOptions } from './lifecycle.ts'
 import { checkNotMoved } from './moves.ts'
@@ -15,13 +17,15 @@ import { decodeRecord, recordKey } from './record.ts'
 import { recordedResult, recordOf } from './recorded-results.ts'
 import type { RunningCall } from './running-call.ts'
 import { DraftSelf, type Reach, SnapshotSelf } from './selves.ts'
-import { checkState } from '../state-schema.ts'
 import { openTable, type View } from './tables.ts'
 import { createTurns, type Turn } from './turns.ts'
 import { patient } from '../patience.ts'
 
 export interface ObjectsOptions {
   readonly site: SiteName
+  /** The types of this host, by name. */
+  readonly declared: (type: string) => Declared
+  readonly declarations: Declarations
   readonly store: Store
   readonly queue: CommitQueue
   /** Where nested calls to this site go. */
@@ -60,13 +64,10 @@ const checkVersion = ({ context: { expectedVersion } }: Call, version: number) =
   if (expectedVersion === undefined || expectedVersion === version) return
   throw failureWith('version-mismatch', `the object is at version ${version}, the caller expected ${expectedVersion}`, { actual: version })
 }
-const checkDeclared = (type: ObjectType, declared: number) => {
-  if (declared === type.version) return
-  throw failure(
-    'unsupported',
-    `the object was written by version ${declared} of type "${type.name}", this host has version ${type.version}, and migrations are not there yet`,
-  )
-}
+const lostReads = (cause: unknown) =>
+  isActiveStorageError(cause, 'read-only')
+    ? cause
+    : failure('storage-failed', 'commits were lost while this turn ran, and it may have read them: repeat the call', cause)
 
 export const createObjects = (options: ObjectsOptions): Objects => {
   const { site, store, queue, host, peer } = options
@@ -101,8 +102,8 @@ export const createObjects = (options: ObjectsOptions): Objects => {
       return undefined
     }
     const record = decodeRecord(bytes, nameOf(call))
-    checkDeclared(type, record.declared)
-    return { bytes, record, state: record.state }
+    const state = record.declared === type.version ? record.state : options.declared(type.name).migrate(record.state, record.declared)
+    return { bytes, record, state }
   }
 
   /** A method on a snapshot; for a call that came back to an object in its turn, on that turn's draft. */
@@ -153,6 +154,27 @@ export const createObjects = (options: ObjectsOptions): Objects => {
       throw error
     }
   }
+  /** Runs work in a turn. Those behind go on while it waits for the disk; where that fails, theirs fails too. */
+  const inTurn = async <T>(running: RunningCall, work: (turn: Turn<Draft>, generation: number) => Promise<T>): Promise<T> => {
+    const { turn, generation } = await begin(running)
+    const end = () => {
+      for (const endOther of turn.work?.heldBeside ?? []) endOther()
+      turn.end()
+    }
+    try {
+      const made = await work(turn, generation)
+      end()
+      return made
+    } catch (error) {
+      end()
+      // An error tells of what the turn has read as a result does: it is told when that lasts.
+      if (queue.generation !== generation) throw lostReads(error)
+      await queue.flush().catch((lost: unknown) => {
+        throw lostReads(lost)
+      })
+      throw error
+    }
+  }
   const open = (running: RunningCall): Draft => {
     const { call, type } = running
     const draft = new Draft(queue, type, call.object, load(queue, running), besideObject.has(call.method))
@@ -163,18 +185,21 @@ export const createObjects = (options: ObjectsOptions): Objects => {
     draft.fence = Math.max(draft.fence, fencingToken ?? 0)
     return draft
   }
-  const commit = async (running: RunningCall, draft: Draft, generation: number): Promise<Queued> => {
-    if (!draft.deleted && !draft.beside) await checkState(draft.type, draft.state)
-    const writes = draft.changes()
+  const commit = (running: RunningCall, draft: Draft, generation: number): Queued => {
+    const { name } = draft.type
+    if (!draft.deleted && !draft.beside) options.declared(name).checkState(draft.state)
+    const changes = draft.changes()
+    const writes = changes.length === 0 ? changes : [...changes, ...options.declarations.pending(name)]
     const queued = queue.commit(writes, generation)
     if (writes.length > 0) {
-      const name = nameOf(running.call)
-      underWay.set(name, queued.durable)
+      const object = nameOf(running.call)
+      underWay.set(object, queued.durable)
       const forget = () => {
-        if (underWay.get(name) === queued.durable) underWay.delete(name)
+        if (underWay.get(object) === queued.durable) underWay.delete(object)
       }
       queued.durable.then(() => {
         forget()
+        options.declarations.recorded(name)
         for (const act of draft.afterwards) act()
         if (draft.before !== undefined && (draft.deleted || draft.space !== draft.before.space)) options.sweep(draft.before.space)
       }, forget)
@@ -215,7 +240,13 @@ export const createObjects = (options: ObjectsOptions): Objects => {
   }
 
   return {
-    lifecycle: lifecycleMethods({ queue, withTurn, arrivals: options.arrivals, departures: options.departures }),
+    lifecycle: lifecycleMethods({
+      queue,
+      withTurn,
+      arrivals: options.arrivals,
+      departures: options.departures,
+      describe: (type) => options.declared(type).describe(),
+    }),
     async read(running) {
       await settled(running)
       const snapshot = store.snapshot()
@@ -246,29 +277,16 @@ export const createObjects = (options: ObjectsOptions): Objects => {
       const { call } = running
       const own = heldTurn(call)?.work
       if (own !== undefined) return within(running, own)
-      const { turn, generation } = await begin(running)
-      let queued: Queued
-      let result: unknown
-      let beforeReply: Draft['beforeReply']
-      try {
-        const { idempotencyKey, durability } = call.context
+      const { queued, result, beforeReply } = await inTurn(running, async (turn, generation) => {
+        const { idempotencyKey } = call.context
         const recorded = idempotencyKey === undefined ? undefined : recordedResult(queue, call, idempotencyKey)
-        if (recorded === undefined) {
-          const draft = (turn.work = open(running))
-          result = await invoke(running, draft)
-          if (idempotencyKey !== undefined) note(draft, call, idempotencyKey, result)
-          queued = await commit(running, draft, generation)
-          if (durability === 'async') return result
-          beforeReply = draft.beforeReply
-        } else {
-          result = recorded.result
-          queued = queue.commit([], generation)
-        }
-      } finally {
-        // Those behind go on while this one waits for the disk; where that fails, theirs fails too.
-        for (const end of turn.work?.heldBeside ?? []) end()
-        turn.end()
-      }
+        if (recorded !== undefined) return { ...recorded, queued: queue.commit([], generation), beforeReply: undefined }
+        const draft = (turn.work = open(running))
+        const made = await invoke(running, draft)
+        if (idempotencyKey !== undefined) note(draft, call, idempotencyKey, made)
+        return { result: made, queued: commit(running, draft, generation), beforeReply: draft.beforeReply }
+      })
+      if (call.context.durability === 'async') return result
       await queued.durable
       if (beforeReply !== undefined) await beforeReply()
       return result
@@ -283,20 +301,15 @@ export const createObjects = (options: ObjectsOptions): Objects => {
       let steps: AsyncGenerator<unknown> | undefined
       try {
         for (;;) {
-          const { turn, generation } = await begin(running)
-          let queued: Queued
-          let step: IteratorResult<unknown>
-          try {
+          const { queued, step } = await inTurn(running, async (turn, generation) => {
             const draft = (turn.work = open(running))
             self ??= new DraftSelf(running, reach(running), draft)
             self.draft = draft
             // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entry.stream says that it is an async generator
             steps ??= running.invoke(self) as AsyncGenerator<unknown>
-            step = await steps.next()
-            queued = await commit(running, draft, generation)
-          } finally {
-            turn.end()
-          }
+            const made = await steps.next()
+            return { step: made, queued: commit(running, draft, generation) }
+          })
           if (running.call.context.durability !== 'async') await queued.durable
           if (step.done === true) return
           yield step.value

@@ -103,10 +103,20 @@ const WORDED = new Set([
   ...['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minItems', 'maxItems'],
 ])
 
+/**
+ * What failed in the branches of a choice comes before the choice itself, which says more: unless a branch failed
+ * further in, and so is the one that was meant.
+ */
+const toTell = (errors: readonly ErrorObject[]): ErrorObject | undefined => {
+  const last = errors.at(-1)
+  if (last?.keyword !== 'anyOf' && last?.keyword !== 'oneOf') return last
+  const deepest = Math.max(...errors.map(({ instancePath }) => instancePath.length))
+  return deepest === last.instancePath.length ? last : errors.findLast(({ instancePath }) => instancePath.length === deepest)
+}
+
 /** One sentence on what is wrong: where, what stands there, and what may. */
 export const explained = (root: string, errors: readonly ErrorObject[]): string => {
-  // What fails in the branches of a choice comes before the choice itself, which says more.
-  const error = errors.at(-1)
+  const error = toTell(errors)
   if (error === undefined) return `${root} is wrong`
   const at = placeOf(root, error.instancePath)
   const parent: JsonSchema = error.parentSchema ?? {}

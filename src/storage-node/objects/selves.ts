@@ -86,11 +86,6 @@ export class SnapshotSelf extends ObjectSelf {
   hidden(name: string): Table {
     return this.#seen.table(name)
   }
-  describe() {
-    const { type, call } = this.running
-    const methods = Array.from(type.entries, ([name, { kind, stream }]) => ({ name, kind, stream }))
-    return { type: call.type, id: call.object, version: this.version, declared: type.version, methods }
-  }
 }
 
 const named = (name: string): string => {

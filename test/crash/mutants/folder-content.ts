@@ -6,7 +6,7 @@ import { folderContent as realContent } from '../../../src/storage-node/content/
 import { hashOf } from '../../../src/storage-node/content/hash.ts'
 
 /** Time between the two halves, as on a slow disk, so that kills fall into it. */
-const HALF_MS = 60
+const HALF_MS = 150
 
 /** Keeps bytes under their final name from the first on, and leaves it to the system when they reach the disk. */
 export const folderContent = (...args: Parameters<typeof realContent>): ContentStore => {

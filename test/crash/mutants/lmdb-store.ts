@@ -5,9 +5,27 @@ import { type Mutant, ownMutant } from './mutants.ts'
 const isRecord = ({ key }: Write) => key.startsWith(keyOf('result'))
 const isState = ({ key }: Write) => key.startsWith(keyOf('object'))
 
-/** Commits after a while; until then what is to be written is seen here alone. */
+type Reads = Pick<Store, 'get' | 'range'>
+
+/** What is read, with writes over it that are not there yet. */
+const over = ({ get, range }: Reads, pending: ReadonlyMap<string, Write>): Reads => ({
+  get: (key) => (pending.has(key) ? pending.get(key)?.value : get(key)),
+  range(prefix, { after, limit }) {
+    const merged = new Map<string, Buffer | undefined>(
+      range(prefix, { ...(after !== undefined && { after }), limit: limit + pending.size }),
+    )
+    for (const { key, value } of pending.values())
+      if (key.startsWith(prefix) && (after === undefined || key > after)) merged.set(key, value)
+    return [...merged]
+      .flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .slice(0, limit)
+  },
+})
+
+/** Says at once that a commit is done, and does it a while later. */
 const earlyReply = <S extends Store>(real: S): S => {
-  let pending = new Map<string, Write>()
+  const pending = new Map<string, Write>()
   const timer = setInterval(() => {
     const writes = [...pending.values()]
     void real.commit(writes).then(() => {
@@ -16,20 +34,13 @@ const earlyReply = <S extends Store>(real: S): S => {
   }, 5)
   return {
     ...real,
-    get: (key) => (pending.has(key) ? pending.get(key)?.value : real.get(key)),
-    range(prefix, { after, limit }) {
-      const merged = new Map<string, Buffer | undefined>(
-        real.range(prefix, { ...(after !== undefined && { after }), limit: limit + pending.size }),
-      )
-      for (const { key, value } of pending.values())
-        if (key.startsWith(prefix) && (after === undefined || key > after)) merged.set(key, value)
-      return [...merged]
-        .flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .slice(0, limit)
+    ...over(real, pending),
+    snapshot() {
+      const snapshot = real.snapshot()
+      return { ...snapshot, ...over(snapshot, new Map(pending)) }
     },
     commit(writes) {
-      pending = new Map([...pending, ...writes.map((write) => [write.key, write] as const)])
+      for (const write of writes) pending.set(write.key, write)
       return Promise.resolve()
     },
     close() {

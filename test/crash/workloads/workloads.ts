@@ -6,11 +6,11 @@ import { ledgers } from './ledgers.ts'
 import { lives } from './lives.ts'
 import { logs } from './logs.ts'
 import { moves } from './moves.ts'
-import { registers } from './registers.ts'
+import { demands, registers } from './registers.ts'
 import { versions } from './versions.ts'
 
 /** What a crash run can do, side by side, by name. */
-export const workloads = { counters, logs, registers, blobs, ledgers, lives, versions, aliases, moves } as const satisfies Record<
+export const workloads = { counters, logs, registers, demands, blobs, ledgers, lives, versions, aliases, moves } as const satisfies Record<
   string,
   MakeWorkload
 >

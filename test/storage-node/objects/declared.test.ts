@@ -74,7 +74,7 @@ test('the root of a schema is closed however it is put together, unless it says 
     { oneOf: [a, b] },
     { allOf: [a] },
     { $ref: '#/$defs/a', $defs: { a } },
-    { if: a, then: { properties: { c: true } }, else: false },
+    { if: a, else: false },
     { properties: { c: true }, anyOf: [a, b] },
   ]
   for (const schema of closed) {
@@ -107,6 +107,7 @@ test('`type: object` is a plain object, never a tensor, bytes, a date or a refer
     { type: ['object', 'null'] },
     s.record(s.value()),
     s.object({}, { additionalProperties: true }),
+    s.nullable({ type: 'object' }),
   ]) {
     assert.ok(fits(s.object({ held: schema }), { held: { a: 1 } }))
     assert.ok(fits(s.object({ held: schema }), { held: Object.assign(Object.create(null) as object, { a: 1 }) }))
@@ -128,7 +129,7 @@ test('a schema that is none is refused when the type is taken on', () => {
     { type: 'object', propertys: {} },
     { properties: { a: { instance: 'Map' } } },
     { $ref: '#/$defs/none' },
-    { const: 5n },
+    { default: 5n },
   ])
     refused(
       () => registerType(holding(schema)),
@@ -148,6 +149,7 @@ const album = defineObject({
     tag: (_self, key: string, options: { at?: number; names?: readonly string[] } = {}) => `${key}${options.at}`,
     free: (_self, ...args: readonly s.TypeOf<ReturnType<typeof s.value>>[]) => args,
     none: () => null,
+    either: (_self, one: string | number | readonly string[]) => one,
     pair: (_self, first: number, second?: number, third?: string) => [first, second, third],
   },
   arguments: {
@@ -156,6 +158,7 @@ const album = defineObject({
       s.optional(s.object({ at: s.optional(s.integer({ minimum: 0, maximum: 9 })), names: s.optional(s.list(s.string())) })),
     ],
     none: [],
+    either: [s.union([s.string({ minLength: 2 }), s.integer(), s.list(s.string())])],
     pair: [s.number({ exclusiveMinimum: 0 }), s.optional(s.number()), s.optional(s.string({ pattern: '^a' }))],
   },
   results: { tag: s.string(), none: s.nothing() },
@@ -183,6 +186,8 @@ test('an argument that does not fit is refused: method, place, what it is, and w
     ['tag', ['a', values.Tensor], 'album.tag: arguments[1] is a Tensor, and must be a plain object with at?, names?'],
     ['tag', ['a', { 'x y\n': 1 }], 'album.tag: arguments[1]["x y\\n"] is not declared; known here: `at`, `names`'],
     ['tag', ['a', {}, 1], 'album.tag takes 2 arguments at the most, and was given 3'],
+    ['either', ['a'], 'album.either: arguments[0] is "a", and must be a string of at least 2 characters or a whole number or a list'],
+    ['either', [['a', 1]], 'album.either: arguments[0][1] is 1, and must be a string'],
     ['none', [1], 'album.none takes no arguments, and was given 1'],
     ['pair', [0], 'album.pair: arguments[0] is 0, and must be a number above 0'],
     ['pair', [1, [2]], 'album.pair: arguments[1] is a list of 1 item, and must be a number'],
@@ -215,6 +220,7 @@ test('a type describes itself in plain data', () => {
       tag: { kind: 'movable', stream: false, arguments: album.entries.get('tag')?.arguments, result: { type: 'string' } },
       free: { kind: 'movable', stream: false },
       none: { kind: 'movable', stream: false, arguments: [], result: { type: 'null' } },
+      either: { kind: 'movable', stream: false, arguments: album.entries.get('either')?.arguments },
       pair: { kind: 'movable', stream: false, arguments: album.entries.get('pair')?.arguments },
     },
   })

@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { defineObject } from '../../../src/core/define.ts'
 import { failure } from '../../../src/core/errors.ts'
 import { integer, object } from '../../../src/core/schema.ts'
+import { newCallId, objectId } from '../../../src/core/ids.ts'
 import type { CallOptions } from '../../../src/core/remote.ts'
 import { createHostOver } from '../host-over.ts'
 import { controlledStore } from '../store/fake-stores.ts'
@@ -180,4 +181,44 @@ test('a repeat of a keyed call that was lost runs again', async (t) => {
   ;(await disk.next()).succeed()
   assert.equal(await third, 1)
   assert.deepEqual(began, [1, 1])
+})
+
+test('an error that tells of a change comes when the change is on disk, as a result does', async (t) => {
+  const { disk, host, type } = prepared(t)
+  const create = () =>
+    host.call({
+      type: type.name,
+      object: objectId('main'),
+      method: '$create',
+      kind: 'stateful',
+      args: [],
+      context: { callId: newCallId(), chain: [] },
+    })
+  const first = create()
+  const commit = await disk.next()
+  const second = create()
+  assert.equal(await settled(second), false)
+  commit.succeed()
+  await first
+  await failing(second, 'already-exists')
+})
+
+test('an error that told of a change which is lost is another error', async (t) => {
+  const { disk, host, type } = prepared(t)
+  const create = () =>
+    host.call({
+      type: type.name,
+      object: objectId('main'),
+      method: '$create',
+      kind: 'stateful',
+      args: [],
+      context: { callId: newCallId(), chain: [] },
+    })
+  const first = create()
+  const commit = await disk.next()
+  const second = create()
+  await settled(second)
+  commit.fail(failure('storage-failed', 'the disk broke'))
+  await failing(first, 'storage-failed')
+  await failing(second, 'storage-failed')
 })

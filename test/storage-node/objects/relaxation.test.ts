@@ -16,6 +16,7 @@ const field = (schema: s.Schema) => s.object({ a: schema })
 const accepted: Readonly<Record<string, readonly [JsonSchema, JsonSchema]>> = {
   'nothing at all': [one, one],
   'notes for people': [one, { ...one, title: 'One', description: 'of them', $comment: 'x', examples: [{ a: 1 }], default: {} }],
+  'notes within a choice': [field(s.union([s.string(), s.integer()])), field(s.union([s.string({ title: 'x' }), s.integer()]))],
   'another order of fields, required names and listed values': [
     { type: 'object', properties: { a: { enum: [1, 2] }, b: {} }, required: ['a', 'b'] },
     { required: ['b', 'a'], properties: { b: {}, a: { enum: [2, 1] } }, type: ['object'] },
@@ -70,6 +71,19 @@ const rejected: Readonly<Record<string, readonly [JsonSchema, JsonSchema]>> = {
   'fields that a pattern names': [
     { patternProperties: { '^a': { type: 'integer' } } },
     { patternProperties: { '^a': { type: 'number' } } },
+  ],
+  'a condition added': [field(s.integer()), field({ type: 'integer', not: { const: 5 } })],
+  'an item of its own that joins the rest': [
+    field({ type: 'array', prefixItems: [{ type: 'integer' }, { type: 'string' }], items: { type: 'integer' } }),
+    field({ type: 'array', prefixItems: [{ type: 'integer' }], items: { type: 'integer' } }),
+  ],
+  'what is meant by a reference': [
+    s.object({ a: s.optional(s.integer()), b: s.optional({ not: { $ref: '#/properties/a' } }) }),
+    s.object({ a: s.optional(s.number()), b: s.optional({ not: { $ref: '#/properties/a' } }) }),
+  ],
+  'a field that a pattern had named': [
+    { patternProperties: { '^a': { type: 'integer' } } },
+    { patternProperties: { '^a': { type: 'integer' } }, properties: { ab: { type: 'string' } } },
   ],
   'a condition left out': [field({ not: { type: 'string' } }), field({ type: 'integer' })],
 }
