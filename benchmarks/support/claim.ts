@@ -12,7 +12,7 @@ export interface Result extends Estimate {
   /** Absent: a figure that is shown beside a claim, and that nothing depends on. */
   readonly goal?: Goal
   /** Of figure, interval and goal; absent for a ratio. */
-  readonly unit?: 'µs' | 'ms' | 'MiB'
+  readonly unit?: 'µs' | 'ms' | 'MiB' | '/s' | 'writes'
   /** What the figure was made of, for who wants to look closer. */
   readonly details?: Readonly<Record<string, number | string>>
 }

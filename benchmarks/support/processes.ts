@@ -19,6 +19,8 @@ export interface Child extends AsyncDisposable {
   readonly first: Facts
   ask(op: string, facts?: Facts): Promise<Facts>
   stop(): Promise<void>
+  /** Ends it at once (-9). */
+  kill(): Promise<void>
 }
 
 const ended = (child: ChildProcess): Promise<void> =>
@@ -42,13 +44,17 @@ export const startChild = async (args: readonly string[]): Promise<Child> => {
     await ended(child)
     clearTimeout(stubborn)
   }
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await ended(child)
+  }
   try {
     const first = await next()
     const ask = (op: string, facts: Facts = {}) => {
       child.stdin.write(`${JSON.stringify({ op, ...facts })}\n`)
       return next()
     }
-    return { pid: child.pid ?? 0, first, ask, stop, [Symbol.asyncDispose]: stop }
+    return { pid: child.pid ?? 0, first, ask, stop, kill, [Symbol.asyncDispose]: stop }
   } catch (error) {
     await stop()
     throw error
@@ -61,32 +67,41 @@ export const startScript = (file: URL, args: readonly string[] = []): Promise<Ch
 
 export interface NodeProcess extends Child {
   readonly address: string
+  readonly data: string
   /** From just before the process was started to its first line. */
   readonly startMs: number
 }
+export interface NodePlace {
+  /** A folder that is there before the node, and stays when it ends. */
+  readonly data?: string
+}
 
 /** The built command line tool as a storage node, over a folder of its own that goes with it. */
-export const startNode = async (args: readonly string[] = []): Promise<NodeProcess> => {
-  const data = await mkdtemp(join(tmpdir(), 'active-storage-bench-'))
+export const startNode = async (args: readonly string[] = [], place: NodePlace = {}): Promise<NodeProcess> => {
+  const data = place.data ?? (await newFolder())
   const began = performance.now()
   const child = await startChild(['dist/cli.js', 'node', '--json', '--listen', '127.0.0.1:0', '--threads', '2', '--data', data, ...args])
   const startMs = performance.now() - began
   const stop = async () => {
     await child.stop()
-    await rm(data, { recursive: true, force: true })
+    if (place.data === undefined) await rm(data, { recursive: true, force: true })
   }
-  return { ...child, address: String(child.first['address']), startMs, stop, [Symbol.asyncDispose]: stop }
+  return { ...child, address: String(child.first['address']), data, startMs, stop, [Symbol.asyncDispose]: stop }
 }
 
-const status = (pid: number, field: 'VmRSS' | 'VmHWM'): number => {
+export const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'active-storage-bench-'))
+
+const statusOf = (pid: number, field: 'VmRSS' | 'VmHWM' | 'RssAnon' | 'RssFile'): number => {
   const match = new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
   if (match === null) throw new Error(`/proc/${pid}/status has no ${field}`)
   return Number(match[1]) / 1024
 }
 /** Resident memory of a process, in MiB. */
-export const rssOf = (pid: number): number => status(pid, 'VmRSS')
+export const rssOf = (pid: number): number => statusOf(pid, 'VmRSS')
+/** The part of it that is the process's own, and the part that is pages of files, which the kernel can take back. */
+export const rssParts = (pid: number) => ({ anonymous: statusOf(pid, 'RssAnon'), fileMapped: statusOf(pid, 'RssFile') })
 /** The most that it has had since it started, or since `forgetPeak`. */
-export const peakOf = (pid: number): number => status(pid, 'VmHWM')
+export const peakOf = (pid: number): number => statusOf(pid, 'VmHWM')
 export const forgetPeak = (pid: number): void => {
   // 5 resets the peak to what is resident now.
   writeFileSync(`/proc/${pid}/clear_refs`, '5')

@@ -100,6 +100,8 @@ export interface HostView {
   list(range: { type?: string; prefix?: string; after?: string; limit?: number }): readonly ObjectEntry[]
   /** Resolves when every change acknowledged so far is on disk. @throws what kept it from getting there */
   flush(): Promise<void>
+  /** Removes content that nothing refers to, or counts it. */
+  collect(options: { readonly dryRun: boolean }): Promise<{ readonly contents: number; readonly bytes: number; readonly notes: number }>
   /** Forgets fetched content and loaded model sessions. */
   dropCaches(): Promise<void>
 }

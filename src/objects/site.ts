@@ -1,5 +1,5 @@
 import { defineObject } from '../core/define.ts'
-import { integer, object, optional, string } from '../core/schema.ts'
+import { boolean, integer, object, optional, string } from '../core/schema.ts'
 
 /** The built-in `site` object, one a host: what the host is, holds and has done. */
 export const site = defineObject({
@@ -11,6 +11,8 @@ export const site = defineObject({
     list: (self, range: { type?: string; prefix?: string; after?: string; limit?: number } = {}) => self.host.list(range),
     /** Resolves when every change acknowledged so far is on disk. */
     flush: (self) => self.host.flush(),
+    /** Removes content to which no object refers; with `dryRun` it only counts it. */
+    collect: (self, options: { dryRun?: boolean } = {}) => self.host.collect({ dryRun: options.dryRun ?? false }),
     /** Forgets fetched content and loaded model sessions: the next calls begin cold. */
     dropCaches: (self) => self.host.dropCaches(),
     /** Does nothing: what a call costs by itself. Returns its argument. */
@@ -31,6 +33,7 @@ export const site = defineObject({
       ),
     ],
     flush: [],
+    collect: [optional(object({ dryRun: optional(boolean()) }))],
     dropCaches: [],
   },
 })

@@ -7,6 +7,8 @@ import type { Call, SiteDescription, Transport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
 import { createFollowing } from '../link/following.ts'
 import type { Admission } from './admission.ts'
+import { createCollector } from './content/collector.ts'
+import type { ContentStore } from './content/content-store.ts'
 import type { Resolver } from './content/resolver.ts'
 import { decodeRecord, recordKey } from './objects/record.ts'
 import { checkDeclarations } from './objects/declarations.ts'
@@ -18,6 +20,7 @@ import { createRecordSweeper, type RecordLimits } from './objects/recorded-resul
 import { type CallHost, RunningCall } from './objects/running-call.ts'
 import { CallSelf } from './objects/selves.ts'
 import { createSweeper } from './objects/spaces.ts'
+import { contentTarget } from './objects/uses.ts'
 import { createCommitQueue } from './store/commit-queue.ts'
 import { keyOf, partsOf, type Store } from './store/store.ts'
 
@@ -25,6 +28,7 @@ export interface HostOptions {
   readonly description: SiteDescription
   readonly types: readonly ObjectType[]
   readonly store: Store
+  readonly content: ContentStore
   readonly resolver: Resolver
   readonly compute: Compute & { stats(): { readonly workers: number }; dropSessions(): Promise<void> }
   readonly admission: Admission
@@ -45,7 +49,7 @@ export interface Host extends Transport {
   entryOf(type: string, method: string): MethodEntry
 }
 
-export const createHost = ({ description, types, store, resolver, compute, admission, peers, results }: HostOptions): Host => {
+export const createHost = ({ description, types, store, content, resolver, compute, admission, peers, results }: HostOptions): Host => {
   const byName = new Map<string, ObjectType>()
   for (const type of types) {
     if (byName.has(type.name)) throw failure('already-exists', `two object types are named "${type.name}"`)
@@ -94,6 +98,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     describe: () => description,
     stats,
     flush: () => queue.flush(),
+    collect: (options) => collector.collect(options),
     list: ({ type, prefix: begins, after, limit = 1000 }) => {
       const [afterType, afterId] = after?.split('/') ?? []
       if (begins !== undefined && type === undefined)
@@ -113,9 +118,10 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     },
   }
 
-  const shared: CallHost = { site, resolver, compute, view }
   const queue = createCommitQueue(store)
-  const spaces = createSweeper(queue)
+  const collector = createCollector({ content, queue, usesOf: contentTarget })
+  const spaces = createSweeper(queue, collector.letGoOf)
+  const shared: CallHost = { site, resolver, compute, view, hold: collector.hold }
   const records = createRecordSweeper(queue, results)
   const following = createFollowing((name) => (name === site ? host : peers.get(name)))
   const peer = (name: SiteName) => {
@@ -133,6 +139,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     peer,
     recorded: records.recorded,
     sweep: spaces.sweep,
+    letGoOf: collector.letGoOf,
     departures,
     arrivals: createArrivals(queue, spaces.sweep),
   })
@@ -181,9 +188,10 @@ export const createHost = ({ description, types, store, resolver, compute, admis
     entryOf: (type, method) => find(type, method).entry,
     async call(call) {
       const { running, finish } = start(call, false)
+      let work: unknown
       try {
         const { kind } = running.entry
-        const work =
+        work =
           kind === 'movable' ? running.invoke(new CallSelf(running)) : kind === 'readonly' ? objects.read(running) : objects.turn(running)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of a remote method lets through only values, and the codec checks what leaves
         return (await running.scope.limit(work)) as Value
@@ -191,6 +199,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
         throw failed(call, error)
       } finally {
         finish()
+        running.release(work)
       }
     },
     async *stream(call) {
@@ -212,6 +221,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
         throw failed(call, error)
       } finally {
         finish()
+        running.release(undefined)
       }
     },
     close: async ({ graceMs } = {}) => {
@@ -220,6 +230,7 @@ export const createHost = ({ description, types, store, resolver, compute, admis
       await Promise.race([admission.idle(), ...grace])
       over.abort()
       await departures.stop()
+      await collector.stop()
       spaces.stop()
       records.stop()
       await spaces.idle()

@@ -50,6 +50,7 @@ export const createLocalHost = ({
     },
     types,
     store,
+    content: contentStore,
     resolver,
     compute,
     admission: createAdmission(defaultAdmission),

@@ -124,7 +124,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       types: types.map((type) => type.name),
     }
     const admission = createAdmission({ ...defaultAdmission, ...options.limits })
-    const host = createHost({ description, types, store, resolver, compute, admission, peers: peerLinks })
+    const host = createHost({ description, types, store, content: contentStore, resolver, compute, admission, peers: peerLinks })
     // Calls are over by then, but for methods that ignore that they were stopped.
     closers.push(() => host.close({ graceMs: 1000 }))
 

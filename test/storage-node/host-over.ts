@@ -34,6 +34,7 @@ export const createHostOver = (
     },
     types,
     store,
+    content,
     resolver,
     compute,
     admission: createAdmission(defaultAdmission),

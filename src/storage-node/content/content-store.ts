@@ -15,13 +15,14 @@ export interface ContentStore {
    */
   file(hash: ContentHash): Promise<string | undefined>
   /** Durable when resolved; what lies damaged under the hash is replaced. @throws `read-only` where the disk is full; `storage-failed` */
-  put(bytes: Uint8Array): Promise<ContentHash>
+  put(bytes: Uint8Array, known?: (hash: ContentHash) => void): Promise<ContentHash>
   /** Refers to a file where it lies. @throws `permission-denied`, `not-found` */
   adopt(path: string): Promise<{ readonly hash: ContentHash; readonly bytes: number }>
   /** What was put here, not what was adopted, in the order of the hashes, from after a hash, `limit` at the most. */
   list(options: { readonly after?: ContentHash; readonly limit: number }): Promise<readonly Listed[]>
-  /** Deletes what was put; adopted files stay. Durable when resolved. False where it is not here. @throws `read-only`, `storage-failed` */
-  remove(hash: ContentHash): Promise<boolean>
+  /** Deletes what was put; adopted files stay. Durable when resolved. False where it is not here, or `still`, asked when no
+   * put of the same bytes is under way, says no. @throws `read-only`, `storage-failed` */
+  remove(hash: ContentHash, still?: () => boolean): Promise<boolean>
 }
 
 export interface Listed {

@@ -128,8 +128,9 @@ export const hashedFiles = (folder: string): Omit<ContentStore, 'adopt'> => {
       if (verified.get(hash) === `${now.size} ${now.mtimeMs} ${now.ino}`) return pathOf(hash)
       return (await read(hash)) === undefined ? undefined : pathOf(hash)
     },
-    async put(bytes) {
+    async put(bytes, known) {
       const hash = hashOf(bytes)
+      known?.(hash)
       await alone(hash, async () => {
         if (durable.has(hash) && found(hash) !== undefined) return
         try {
@@ -163,8 +164,9 @@ export const hashedFiles = (folder: string): Omit<ContentStore, 'adopt'> => {
       }
       return listed
     },
-    remove: (hash) =>
+    remove: (hash, still = () => true) =>
       alone(hash, async () => {
+        if (!still()) return false
         try {
           await rm(pathOf(hash))
           await syncFolder(shardOf(hash))

@@ -10,8 +10,9 @@ export const memoryContent = (): ContentStore => {
     read: (hash) => Promise.resolve(kept.get(hash)),
     has: (hash) => kept.has(hash),
     file: () => Promise.resolve(undefined),
-    put: (bytes) => {
+    put: (bytes, known) => {
       const hash = hashOf(bytes)
+      known?.(hash)
       // A copy: the caller may write to its bytes later.
       if (!kept.has(hash)) kept.set(hash, Uint8Array.from(bytes))
       return Promise.resolve(hash)
@@ -24,7 +25,7 @@ export const memoryContent = (): ContentStore => {
           .slice(0, limit)
           .map(([hash, bytes]) => ({ hash, bytes: bytes.byteLength })),
       ),
-    remove: (hash) => Promise.resolve(kept.delete(hash)),
+    remove: (hash, still = () => true) => Promise.resolve(still() && kept.delete(hash)),
     adopt: () => Promise.reject(failure('unsupported', 'a host in memory adopts no folders: put the samples, or start a storage node')),
   }
 }

@@ -94,8 +94,8 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
   }
 
   return {
-    /** The view of one call, which counts what is fetched for it. */
-    scope: (fetched: Fetched): Content => {
+    /** The view of one call, which counts what is fetched for it, and holds what it puts until it has committed. */
+    scope: (fetched: Fetched, hold: (hash: ContentHash) => void = () => undefined): Content => {
       const startMissing = (refs: readonly ContentRef[]) => {
         const missing = new Map<ContentHash, ContentRef>()
         for (const ref of refs) if (!here(ref.hash) && !underWay.has(ref.hash)) missing.set(ref.hash, ref)
@@ -121,9 +121,10 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
           cache.put(hash, bytes)
           return new ContentRef(hash, bytes.byteLength, site)
         },
-        put: async (bytes) => new ContentRef(await store.put(bytes), bytes.byteLength, site),
+        put: async (bytes) => new ContentRef(await store.put(bytes, hold), bytes.byteLength, site),
         adopt: async (path) => {
           const { hash, bytes } = await store.adopt(path)
+          hold(hash)
           return new ContentRef(hash, bytes, site)
         },
       }

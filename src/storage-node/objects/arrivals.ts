@@ -1,19 +1,21 @@
 import { failure } from '../../core/errors.ts'
 import type { Value } from '../../core/value.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
-import type { Write } from '../store/store.ts'
+import { toBytes } from '../../wire/stored.ts'
+import { keyOf, partsOf, type Write } from '../store/store.ts'
 import { type Arriving, arrivingKey, decodeArriving, encodeMove, movedKey } from './moves.ts'
-import { decodeRecord, encodeParts, newSpace, recordKey, spacePrefix } from './record.ts'
+import { decodeRecord, keepState, newSpace, recordKey, spacePrefix } from './record.ts'
 import { resultsPrefix } from './recorded-results.ts'
 import type { DraftSelf } from './selves.ts'
 import { deadSpace } from './spaces.ts'
+import { arrivingPlace, contentTarget, entryUses, recordPlace, targetsOfState, unused, used, usesChanged } from './uses.ts'
 
 /** The target's side of a move: methods that the source calls on the object which is not there yet. */
 export interface Arrivals {
   /** Takes a part of the copy. Nobody can call the object meanwhile. */
   receive(self: DraftSelf, moveId: string, from: string, what: Value): Promise<void>
   /** The source has let the object go: from now on it lives here. Said again, it changes nothing. */
-  activate(self: DraftSelf, moveId: string): void
+  activate(self: DraftSelf, moveId: string): Promise<void>
   /** The move came to nothing. */
   discard(self: DraftSelf, moveId: string): void
   /** Resolves when an object that is on its way here has come, or its move has come to nothing; undefined where none is. */
@@ -41,6 +43,13 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
       waiting.delete(key)
     })
   }
+  /** Notes content that came with the object, and lets go of all that was noted. */
+  const guardPrefix = ({ type, id }: DraftSelf) => keyOf('arriving-content', type, id)
+  const guard = (self: DraftSelf, hash: string): Write => ({ key: guardPrefix(self) + keyOf(hash), value: Buffer.alloc(1) })
+  const guards = (self: DraftSelf): readonly Write[] =>
+    queue
+      .range(guardPrefix(self), { limit: 1_000_000 })
+      .flatMap(([key]) => [{ key, value: undefined }, unused(contentTarget(partsOf(key).at(-1) ?? ''), arrivingPlace(self.type, self.id))])
   const drop = (self: DraftSelf, { space }: Arriving) => {
     const dead = deadSpace(space)
     self.draft.writes.set(dead.key, dead.value)
@@ -66,23 +75,35 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
         if (!isRows(rows)) throw failure('malformed-message', 'a part of a moving object that is no list of entries')
         return rows.map(([at, value]) => ({ key: prefix + Buffer.from(at).toString('latin1'), value: Buffer.from(value) }))
       }
-      if (has(what, 'content') && what.content instanceof Uint8Array) await self.content.put(what.content)
-      else if (has(what, 'entries')) draft.put(rowsUnder(spacePrefix(now.space), what.entries))
-      else if (has(what, 'results')) draft.put(rowsUnder(resultsPrefix(self.type, self.id), what.results))
+      if (has(what, 'content') && what.content instanceof Uint8Array) {
+        const { hash } = await self.content.put(what.content)
+        // Until the object is here, nobody but the move refers to it.
+        draft.put([guard(self, hash), used(contentTarget(hash), arrivingPlace(self.type, self.id))])
+      } else if (has(what, 'entries')) {
+        const rows = rowsUnder(spacePrefix(now.space), what.entries)
+        draft.put(rows.flatMap((row) => [row, ...entryUses(row.key, undefined, row.value)]))
+      } else if (has(what, 'results')) draft.put(rowsUnder(resultsPrefix(self.type, self.id), what.results))
       else if (has(what, 'record')) draft.put([{ key, value: encodeMove({ ...now, record: what.record }) }])
       else throw failure('malformed-message', 'a part of a moving object that is none')
     },
-    activate(self, moveId) {
+    async activate(self, moveId) {
       const now = arriving(self)
       if (now?.moveId !== moveId) return
+      const { type, id } = self
+      const parts: unknown = now.record
+      if (typeof parts !== 'object' || parts === null) throw failure('malformed-message', 'a moving object that came without its record')
+      const bytes = toBytes('state' in parts ? valueOf(parts.state) : undefined)
+      const state = await keepState(bytes, self.content.put)
+      const record = toBytes({ ...parts, space: now.space, state })
+      decodeRecord(record, `${type}/${id}`)
       settle(self)
-      const record = encodeParts(now.record, now.space)
-      decodeRecord(record, `${self.type}/${self.id}`)
       self.draft.put([
-        { key: recordKey(self.type, self.id), value: record },
-        { key: arrivingKey(self.type, self.id), value: undefined },
+        { key: recordKey(type, id), value: record },
+        ...usesChanged(recordPlace(type, id), new Set(), targetsOfState(state, bytes)),
+        { key: arrivingKey(type, id), value: undefined },
         // It may have lived here before.
-        { key: movedKey(self.type, self.id), value: undefined },
+        { key: movedKey(type, id), value: undefined },
+        ...guards(self),
       ])
     },
     discard(self, moveId) {
@@ -90,7 +111,7 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
       if (now?.moveId !== moveId) return
       drop(self, now)
       settle(self)
-      self.draft.put([{ key: arrivingKey(self.type, self.id), value: undefined }])
+      self.draft.put([{ key: arrivingKey(self.type, self.id), value: undefined }, ...guards(self)])
     },
     awaited(type, id) {
       const key = arrivingKey(type, id)
@@ -105,3 +126,6 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
     },
   }
 }
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it came through the codec, which knows nothing but values
+const valueOf = (thing: unknown): Value => thing as Value

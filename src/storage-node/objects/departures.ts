@@ -8,7 +8,7 @@ import { fromBytes, toBytes } from '../../wire/stored.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
 import { partsOf } from '../store/store.ts'
 import { decodeMoved, encodeMove, leavingKey, leavingPrefix, movedKey, movedPrefix } from './moves.ts'
-import { newSpace, type ObjectRecord, spacePrefix } from './record.ts'
+import { newSpace, type ObjectRecord, spacePrefix, stateBytesOf } from './record.ts'
 import { resultsPrefix } from './recorded-results.ts'
 import { referencesIn, withContents } from './references.ts'
 import type { DraftSelf } from './selves.ts'
@@ -86,12 +86,9 @@ export const createDepartures = ({ site, queue, peer }: DeparturesOptions): Depa
   const discard = (type: string, id: string, to: SiteName, moveId: string) =>
     settle(async () => {
       // Where the commit has happened after all, the object lives there.
-      const intent = queue.get(leavingKey(type, id))
-      if (intent === undefined || decodeMoved(intent)?.moveId !== moveId) return
+      if (queue.get(leavingKey(type, id, moveId)) === undefined) return
       await insist(to, type, id, '$discard', moveId)
-      const now = queue.get(leavingKey(type, id))
-      if (now === undefined || decodeMoved(now)?.moveId !== moveId) return
-      await queue.commit([{ key: leavingKey(type, id), value: undefined }], queue.generation).durable
+      await queue.commit([{ key: leavingKey(type, id, moveId), value: undefined }], queue.generation).durable
     })
 
   /** Sends all that belongs to the object, so that the target has it on disk. */
@@ -131,7 +128,8 @@ export const createDepartures = ({ site, queue, peer }: DeparturesOptions): Depa
       }
     }
     const { space: _, state, ...rest } = before
-    await send({ record: { ...rest, state: await along(state) } })
+    const bytes = await stateBytesOf(state, (ref) => self.content.read(ref, self.signal))
+    await send({ record: { ...rest, state: await along(fromBytes(bytes)) } })
   }
 
   return {
@@ -142,7 +140,7 @@ export const createDepartures = ({ site, queue, peer }: DeparturesOptions): Depa
       if (to === site) return { site }
       const moveId = newSpace()
       // On disk before the target hears of it, so that a copy that came to nothing is always found again.
-      await queue.commit([{ key: leavingKey(self.type, self.id), value: encodeMove({ to, moveId }) }], queue.generation).durable
+      await queue.commit([{ key: leavingKey(self.type, self.id, moveId), value: encodeMove({ to, moveId }) }], queue.generation).durable
       try {
         await copy(self, draft.before, to, moveId)
       } catch (error) {
@@ -150,7 +148,7 @@ export const createDepartures = ({ site, queue, peer }: DeparturesOptions): Depa
         throw isActiveStorageError(error) ? error : failure('unavailable', `the move to ${to} failed: ${String(error)}`, error)
       }
       draft.deleted = true
-      draft.writes.set(leavingKey(self.type, self.id), undefined)
+      draft.writes.set(leavingKey(self.type, self.id, moveId), undefined)
       draft.writes.set(movedKey(self.type, self.id), encodeMove({ to, moveId, confirmed: false }))
       // The caller is answered when the target serves the object, or the time is over: then that goes on by itself.
       draft.lost = () => void discard(self.type, self.id, to, moveId)

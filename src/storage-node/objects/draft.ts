@@ -1,11 +1,12 @@
 import type { ObjectType } from '../../core/define.ts'
-import type { Table } from '../../core/self.ts'
+import type { Content, Table } from '../../core/self.ts'
 import type { Value } from '../../core/value.ts'
 import { fromBytes, toBytes } from '../../wire/stored.ts'
 import type { Write } from '../store/store.ts'
-import { encodeRecord, newSpace, type ObjectRecord, recordKey, spacePrefix } from './record.ts'
+import { encodeRecord, keepState, newSpace, type ObjectRecord, recordKey, spacePrefix } from './record.ts'
 import { deadSpace } from './spaces.ts'
 import { openTable, type View, type Writes } from './tables.ts'
+import { entryUses, recordPlace, targetsOfState, usesChanged } from './uses.ts'
 
 /** What a turn makes of one object, until it is committed: all of it or nothing. */
 export class Draft {
@@ -36,13 +37,14 @@ export class Draft {
   #begun = 0
   #doom: { readonly error: unknown } | undefined
   readonly #view: View
+  /** The encoded state as the turn found it. */
   readonly #bytes: Buffer | undefined
 
   constructor(
     view: View,
     type: ObjectType,
     id: string,
-    stored: { bytes: Buffer; record: ObjectRecord; state: unknown } | undefined,
+    stored: { record: ObjectRecord; bytes: Buffer; state: unknown } | undefined,
     beside = false,
   ) {
     this.beside = beside
@@ -99,20 +101,38 @@ export class Draft {
   }
 
   /** What to write so that the store holds what this draft says. Nothing where nothing changed. */
-  changes(): readonly Write[] {
+  async changes(put: Content['put']): Promise<readonly Write[]> {
     if (this.#doom !== undefined) throw this.#doom.error
-    const key = recordKey(this.type.name, this.id)
-    const writes = Array.from(this.writes, ([at, value]) => ({ key: at, value }))
-    if (this.beside) return writes
-    if (this.deleted) return this.before === undefined ? writes : [...writes, { key, value: undefined }, deadSpace(this.before.space)]
-    const record = { fence: this.fence, declared: this.type.version, space: this.space, state: valueOf(this.state) }
-    const versionOf = this.versionOf === undefined ? {} : { versionOf: this.versionOf }
-    const made = (version: number) => encodeRecord({ ...record, ...versionOf, version })
-    // What is written beside the object (a recorded result, a version of it) does not change it.
     const own = spacePrefix(this.space)
-    if (this.#bytes?.equals(made(this.version)) === true && !writes.some((write) => write.key.startsWith(own))) return writes
-    if (this.before !== undefined && this.before.space !== this.space) writes.push(deadSpace(this.before.space))
-    return [...writes, { key, value: made(this.version + 1) }]
+    const writes: Write[] = []
+    let entries = false
+    for (const [key, value] of this.writes) {
+      writes.push({ key, value })
+      if (!key.startsWith(own)) continue
+      entries = true
+      writes.push(...entryUses(key, this.#view.get(key), value))
+    }
+    if (this.beside) return writes
+    const key = recordKey(this.type.name, this.id)
+    const { before } = this
+    const place = recordPlace(this.type.name, this.id)
+    const old = before === undefined || this.#bytes === undefined ? new Set<string>() : targetsOfState(before.state, this.#bytes)
+    if (this.deleted) {
+      if (before !== undefined) writes.push({ key, value: undefined }, deadSpace(before.space), ...usesChanged(place, old, new Set()))
+      return writes
+    }
+    const bytes = toBytes(valueOf(this.state))
+    const same = before !== undefined && this.#bytes?.equals(bytes) === true
+    const state = same ? before.state : await keepState(bytes, put)
+    const record = { version: this.version, fence: this.fence, declared: this.type.version, space: this.space, state }
+    const versionOf = this.versionOf === undefined ? {} : { versionOf: this.versionOf }
+    // What is written beside the object (a recorded result, a version of it) does not change it.
+    if (same && !entries && before.fence === this.fence && before.space === this.space && before.declared === this.type.version)
+      return writes
+    if (before !== undefined && before.space !== this.space) writes.push(deadSpace(before.space))
+    if (!same) writes.push(...usesChanged(place, old, targetsOfState(state, bytes)))
+    writes.push({ key, value: encodeRecord({ ...record, ...versionOf, version: this.version + 1 }) })
+    return writes
   }
 }
 

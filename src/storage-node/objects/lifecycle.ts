@@ -2,14 +2,17 @@ import type { MethodEntry, MethodKind } from '../../core/define.ts'
 import { failure, failureWith } from '../../core/errors.ts'
 import { objectId, siteName } from '../../core/ids.ts'
 import type { Value } from '../../core/value.ts'
+import { fromBytes } from '../../wire/stored.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { Departures } from './departures.ts'
 import type { TypeDescription } from './declared.ts'
 import type { Draft } from './draft.ts'
-import { decodeRecord, encodeRecord, newSpace, recordKey, spacePrefix } from './record.ts'
+import type { Write } from '../store/store.ts'
+import { decodeRecord, encodeRecord, newSpace, recordKey, spacePrefix, stateBytesOf } from './record.ts'
 import { DraftSelf, SnapshotSelf } from './selves.ts'
 import { fillingSpace, usedSpace } from './spaces.ts'
+import { entryUses, recordPlace, targetsOfState, usesChanged } from './uses.ts'
 
 /**
  * What can be done with every object, whatever its type: methods whose names no type can declare. They run in the
@@ -56,10 +59,13 @@ const stateOnly = (draft: Draft) => {
 /** Copies all tables of a space, in commits of their own: until a record names the copy, a note says that it is none. */
 const copySpace = async (queue: CommitQueue, from: string): Promise<string> => {
   const to = newSpace()
-  let writes = [fillingSpace(to)]
+  let writes: Write[] = [fillingSpace(to)]
   for (let after: string | undefined; ;) {
     const page = queue.range(spacePrefix(from), { ...(after !== undefined && { after }), limit: PAGE })
-    for (const [key, value] of page) writes.push({ key: spacePrefix(to) + key.slice(spacePrefix(from).length), value })
+    for (const [key, value] of page) {
+      const copy = spacePrefix(to) + key.slice(spacePrefix(from).length)
+      writes.push({ key: copy, value }, ...entryUses(copy, undefined, value))
+    }
     await queue.room()
     await queue.commit(writes, queue.generation).durable
     writes = []
@@ -101,14 +107,17 @@ export const lifecycleMethods = ({
     return draft.before !== undefined
   })
   /** Takes a version: an object of its own with the same state and tables, to work on apart. @returns its name */
-  stateful('$newVersion', async (draft) => {
+  stateful('$newVersion', async (draft, self) => {
     const before = existing(draft)
     const id = objectId(`${draft.id.slice(0, 100)}.v${before.version}-${newSpace()}`)
     const space = await copySpace(queue, before.space)
     const record = { ...before, space, version: 1, fence: 0, versionOf: { id: draft.id, base: before.version } }
-    draft.writes.set(recordKey(draft.type.name, id), encodeRecord(record))
-    const used = usedSpace(space)
-    draft.writes.set(used.key, used.value)
+    const bytes = await stateBytesOf(before.state, (ref) => self.content.read(ref, self.signal))
+    draft.put([
+      { key: recordKey(draft.type.name, id), value: encodeRecord(record) },
+      ...usesChanged(recordPlace(draft.type.name, id), new Set(), targetsOfState(before.state, bytes)),
+      usedSpace(space),
+    ])
     return id
   })
   /**
@@ -132,9 +141,13 @@ export const lifecycleMethods = ({
           { actual: before.version },
         )
       const history = draft.table(HISTORY).entries({ limit: HISTORY_MOST })
-      draft.state = version.state
+      const state = await stateBytesOf(version.state, (ref) => self.content.read(ref, self.signal))
+      draft.state = fromBytes(state)
       draft.space = version.space
-      draft.writes.set(recordKey(draft.type.name, id), undefined)
+      draft.put([
+        { key: recordKey(draft.type.name, id), value: undefined },
+        ...usesChanged(recordPlace(draft.type.name, id), targetsOfState(version.state, state), new Set()),
+      ])
       const entry = { version: before.version + 1, from: id, base, at: new Date().toISOString(), callId: self.callId }
       const table = draft.table(HISTORY)
       const keyOfEntry = (number: number) => String(number).padStart(16, '0')

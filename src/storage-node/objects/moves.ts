@@ -31,7 +31,8 @@ export interface Arriving {
 
 export const leavingPrefix = keyOf('leaving')
 export const movedPrefix = keyOf('moved')
-export const leavingKey = (type: string, id: string) => keyOf('leaving', type, id)
+/** One for each move: an older one may still have to be discarded when the next begins. */
+export const leavingKey = (type: string, id: string, moveId: string) => keyOf('leaving', type, id, moveId)
 export const movedKey = (type: string, id: string) => keyOf('moved', type, id)
 export const arrivingKey = (type: string, id: string) => keyOf('arriving', type, id)
 

@@ -6,6 +6,7 @@ import { ObjectRef } from '../../core/object-ref.ts'
 import { type Parent, remoteOf } from '../../core/remote.ts'
 import type { Call, Transport } from '../../core/transport.ts'
 import type { Value } from '../../core/value.ts'
+import { fromBytes } from '../../wire/stored.ts'
 import type { CommitQueue, Queued } from '../store/commit-queue.ts'
 import type { Snapshot, Store } from '../store/store.ts'
 import type { Declarations } from './declarations.ts'
@@ -13,11 +14,12 @@ import type { Declared } from './declared.ts'
 import { Draft } from './draft.ts'
 import { besideObject, lifecycleMethods, type LifecycleOptions } from './lifecycle.ts'
 import { checkNotMoved } from './moves.ts'
-import { decodeRecord, recordKey } from './record.ts'
+import { decodeRecord, recordKey, stateBytesOf } from './record.ts'
 import { recordedResult, recordOf } from './recorded-results.ts'
 import type { RunningCall } from './running-call.ts'
 import { DraftSelf, type Reach, SnapshotSelf } from './selves.ts'
 import { openTable, type View } from './tables.ts'
+import { letGo } from './uses.ts'
 import { createTurns, type Turn } from './turns.ts'
 import { patient } from '../patience.ts'
 
@@ -35,6 +37,8 @@ export interface ObjectsOptions {
   /** Told of a recorded result, of a space that is no longer used. */
   readonly recorded: (write: { key: string; value: Buffer | undefined }) => void
   readonly sweep: (space: string) => void
+  /** Told of content that one reference less leads to. */
+  readonly letGoOf: (hashes: readonly string[]) => void
   readonly arrivals: LifecycleOptions['arrivals']
   readonly departures: LifecycleOptions['departures']
 }
@@ -95,24 +99,27 @@ export const createObjects = (options: ObjectsOptions): Objects => {
     }
   }
 
-  const load = (view: View, { type, call }: RunningCall) => {
+  const load = async (view: View, running: RunningCall) => {
+    const { type, call } = running
     const bytes = view.get(recordKey(call.type, call.object))
     if (bytes === undefined) {
       if (!besideObject.has(call.method)) checkNotMoved(view, call)
       return undefined
     }
     const record = decodeRecord(bytes, nameOf(call))
-    const state = record.declared === type.version ? record.state : options.declared(type.name).migrate(record.state, record.declared)
-    return { bytes, record, state }
+    const stored = await stateBytesOf(record.state, (ref) => running.content.read(ref, running.scope.signal))
+    const found = fromBytes(stored)
+    const state = record.declared === type.version ? found : options.declared(type.name).migrate(found, record.declared)
+    return { bytes: stored, record, state }
   }
 
   /** A method on a snapshot; for a call that came back to an object in its turn, on that turn's draft. */
-  const readSelf = (running: RunningCall, snapshot: Snapshot | undefined) => {
+  const readSelf = async (running: RunningCall, snapshot: Snapshot | undefined) => {
     const { call, type } = running
     const own = heldTurn(call)?.work
     if (own !== undefined) return new SnapshotSelf(running, reach(running), own)
     const view = snapshot ?? store
-    const found = load(view, running)
+    const found = await load(view, running)
     if (found === undefined && type.initial !== undefined) throw failure('not-found', `there is no ${call.type} named "${call.object}"`)
     const version = found?.record.version ?? 0
     checkVersion(call, version)
@@ -175,9 +182,9 @@ export const createObjects = (options: ObjectsOptions): Objects => {
       throw error
     }
   }
-  const open = (running: RunningCall): Draft => {
+  const open = async (running: RunningCall): Promise<Draft> => {
     const { call, type } = running
-    const draft = new Draft(queue, type, call.object, load(queue, running), besideObject.has(call.method))
+    const draft = new Draft(queue, type, call.object, await load(queue, running), besideObject.has(call.method))
     const { fencingToken } = call.context
     checkVersion(call, draft.version)
     if (fencingToken !== undefined && fencingToken < draft.fence)
@@ -185,10 +192,10 @@ export const createObjects = (options: ObjectsOptions): Objects => {
     draft.fence = Math.max(draft.fence, fencingToken ?? 0)
     return draft
   }
-  const commit = (running: RunningCall, draft: Draft, generation: number): Queued => {
+  const commit = async (running: RunningCall, draft: Draft, generation: number): Promise<Queued> => {
     const { name } = draft.type
     if (!draft.deleted && !draft.beside) options.declared(name).checkState(draft.state)
-    const changes = draft.changes()
+    const changes = await draft.changes((bytes) => running.content.put(bytes))
     const writes = changes.length === 0 ? changes : [...changes, ...options.declarations.pending(name)]
     const queued = queue.commit(writes, generation)
     if (writes.length > 0) {
@@ -201,6 +208,7 @@ export const createObjects = (options: ObjectsOptions): Objects => {
         forget()
         options.declarations.recorded(name)
         for (const act of draft.afterwards) act()
+        options.letGoOf(letGo(writes))
         if (draft.before !== undefined && (draft.deleted || draft.space !== draft.before.space)) options.sweep(draft.before.space)
       }, forget)
       if (draft.lost !== undefined) queued.durable.catch(draft.lost)
@@ -251,7 +259,7 @@ export const createObjects = (options: ObjectsOptions): Objects => {
       await settled(running)
       const snapshot = store.snapshot()
       try {
-        return await running.invoke(readSelf(running, snapshot))
+        return await running.invoke(await readSelf(running, snapshot))
       } finally {
         snapshot.done()
       }
@@ -266,7 +274,7 @@ export const createObjects = (options: ObjectsOptions): Objects => {
       )
       try {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entry.stream says that it is an async generator
-        yield* running.invoke(readSelf(running, snapshot)) as AsyncGenerator<unknown>
+        yield* running.invoke(await readSelf(running, snapshot)) as AsyncGenerator<unknown>
       } finally {
         over.abort()
         await expired
@@ -281,10 +289,10 @@ export const createObjects = (options: ObjectsOptions): Objects => {
         const { idempotencyKey } = call.context
         const recorded = idempotencyKey === undefined ? undefined : recordedResult(queue, call, idempotencyKey)
         if (recorded !== undefined) return { ...recorded, queued: queue.commit([], generation), beforeReply: undefined }
-        const draft = (turn.work = open(running))
+        const draft = (turn.work = await open(running))
         const made = await invoke(running, draft)
         if (idempotencyKey !== undefined) note(draft, call, idempotencyKey, made)
-        return { result: made, queued: commit(running, draft, generation), beforeReply: draft.beforeReply }
+        return { result: made, queued: await commit(running, draft, generation), beforeReply: draft.beforeReply }
       })
       if (call.context.durability === 'async') return result
       await queued.durable
@@ -302,13 +310,13 @@ export const createObjects = (options: ObjectsOptions): Objects => {
       try {
         for (;;) {
           const { queued, step } = await inTurn(running, async (turn, generation) => {
-            const draft = (turn.work = open(running))
+            const draft = (turn.work = await open(running))
             self ??= new DraftSelf(running, reach(running), draft)
             self.draft = draft
             // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entry.stream says that it is an async generator
             steps ??= running.invoke(self) as AsyncGenerator<unknown>
             const made = await steps.next()
-            return { step: made, queued: commit(running, draft, generation) }
+            return { step: made, queued: await commit(running, draft, generation) }
           })
           if (running.call.context.durability !== 'async') await queued.durable
           if (step.done === true) return

@@ -1,5 +1,5 @@
 import type { MethodEntry, ObjectType } from '../../core/define.ts'
-import type { SiteName } from '../../core/ids.ts'
+import type { ContentHash, SiteName } from '../../core/ids.ts'
 import type { Compute, Content, HostView } from '../../core/self.ts'
 import type { Call, CallReport, StageReport } from '../../core/transport.ts'
 import type { Value } from '../../core/value.ts'
@@ -12,6 +12,8 @@ export interface CallHost {
   readonly resolver: Resolver
   readonly compute: Compute
   readonly view: HostView
+  /** Keeps content from being collected; see `Collector`. */
+  hold(hash: ContentHash): () => void
 }
 
 /** One call while it runs: its life, what it costs, and what its method sees. */
@@ -24,6 +26,7 @@ export class RunningCall {
   readonly #host: CallHost
   readonly #stages: StageReport[] = []
   readonly #began = performance.now()
+  readonly #held: (() => void)[] = []
   #queueMs = 0
   #content: Content | undefined
 
@@ -37,7 +40,16 @@ export class RunningCall {
 
   /** Made when a method first asks: most calls touch no content. */
   get content(): Content {
-    return (this.#content ??= this.#host.resolver.scope(this.fetched))
+    return (this.#content ??= this.#host.resolver.scope(this.fetched, (hash) => this.#held.push(this.#host.hold(hash))))
+  }
+
+  /** Lets go of what the call has put, once its work is over: a method may go on after its caller was answered. */
+  release(work: unknown): void {
+    const letGo = () => {
+      for (const one of this.#held) one()
+    }
+    if (this.scope.aborted) Promise.resolve(work).then(letGo, letGo)
+    else letGo()
   }
 
   /** Notes time that the call spent waiting: for its object's turn, or for a worker. */

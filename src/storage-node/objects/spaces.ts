@@ -2,6 +2,7 @@ import { setImmediate as nextMoment } from 'node:timers/promises'
 import { type CommitQueue } from '../store/commit-queue.ts'
 import { keyOf, partsOf, type Write } from '../store/store.ts'
 import { spacePrefix } from './record.ts'
+import { entryUses, letGo } from './uses.ts'
 
 /**
  * The spaces that no record names: those of deleted objects, and those still being filled by a copy. Each is noted in
@@ -29,17 +30,20 @@ export interface Sweeper {
   stop(): void
 }
 
-export const createSweeper = (queue: CommitQueue): Sweeper => {
+/** @param letGoOf told of content that cleared entries referred to */
+export const createSweeper = (queue: CommitQueue, letGoOf: (hashes: readonly string[]) => void): Sweeper => {
   let stopped = false
   let running: Promise<void> = Promise.resolve()
 
   const clear = async (space: string): Promise<void> => {
     while (!stopped) {
       await queue.room()
-      const writes: Write[] = queue.range(spacePrefix(space), { limit: PAGE }).map(([key]) => ({ key, value: undefined }))
-      if (writes.length < PAGE) writes.push(usedSpace(space))
-      await queue.commit(writes, queue.generation).durable
-      if (writes.length < PAGE + 1 && writes.at(-1)?.key === noteKey(space)) return
+      const page = queue.range(spacePrefix(space), { limit: PAGE })
+      const writes = page.flatMap(([key, value]): Write[] => [{ key, value: undefined }, ...entryUses(key, value, undefined)])
+      const last = page.length < PAGE
+      await queue.commit(last ? [...writes, usedSpace(space)] : writes, queue.generation).durable
+      letGoOf(letGo(writes))
+      if (last) return
       await nextMoment()
     }
   }
@@ -50,15 +54,19 @@ export const createSweeper = (queue: CommitQueue): Sweeper => {
 
   return {
     sweep: (space) => later(() => clear(space)),
-    begin: () =>
+    begin() {
+      // What is noted before any call is taken: later notes are of spaces that somebody fills.
+      const left: string[] = []
+      for (let after: string | undefined; ;) {
+        const page = queue.range(keyOf(NOTES), { ...(after !== undefined && { after }), limit: PAGE })
+        for (const [key] of page) left.push(partsOf(key)[1] ?? '')
+        after = page.at(-1)?.[0]
+        if (page.length < PAGE) break
+      }
       later(async () => {
-        for (let after: string | undefined; !stopped;) {
-          const page = queue.range(keyOf(NOTES), { ...(after !== undefined && { after }), limit: PAGE })
-          for (const [key] of page) await clear(partsOf(key)[1] ?? '')
-          after = page.at(-1)?.[0]
-          if (page.length < PAGE) return
-        }
-      }),
+        for (const space of left) await clear(space)
+      })
+    },
     idle: () => running,
     stop: () => {
       stopped = true

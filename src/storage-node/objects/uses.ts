@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { ContentRef } from '../../core/content.ts'
 import { fromBytes } from '../../wire/stored.ts'
 import { keyOf, type Write } from '../store/store.ts'
-import { spacePrefix } from './record.ts'
+import type { StoredState } from './record.ts'
 import { referencesIn } from './references.ts'
 
 /**
@@ -17,38 +17,49 @@ export const objectTarget = (type: string, id: string): string => keyOf(USE, 'ob
 export const recordPlace = (type: string, id: string): string => keyOf('record', type, id)
 export const entryPlace = (key: string): string =>
   keyOf('entry', createHash('sha256').update(key, 'latin1').digest('base64url').slice(0, 24))
+/** Of content that has come with an object which is still on its way. */
+export const arrivingPlace = (type: string, id: string): string => keyOf('arriving', type, id)
 
 const THERE = Buffer.alloc(1)
+export const used = (target: string, place: string): Write => ({ key: target + place, value: THERE })
+export const unused = (target: string, place: string): Write => ({ key: target + place, value: undefined })
+
 // How references begin in a stored value: their extension type, and the list that follows it.
 const MARKS = [Buffer.from('\u0002["'), Buffer.from('\u0004["')]
+export type Targets = ReadonlySet<string>
+const NONE: Targets = new Set()
 
 /** What a stored value refers to. */
-export const targetsIn = (bytes: Buffer | undefined): ReadonlySet<string> => {
-  if (bytes === undefined || !MARKS.some((mark) => bytes.includes(mark))) return new Set()
+export const targetsIn = (bytes: Buffer | undefined): Targets => {
+  if (bytes === undefined || !MARKS.some((mark) => bytes.includes(mark))) return NONE
   const targets = new Set<string>()
   for (const ref of referencesIn(fromBytes(bytes))) {
     targets.add(ref instanceof ContentRef ? contentTarget(ref.hash) : objectTarget(ref.type, ref.id))
   }
   return targets
 }
+/** What an object's state refers to, and where it lies itself. */
+export const targetsOfState = (state: StoredState, bytes: Buffer): Targets =>
+  state instanceof ContentRef ? new Set([contentTarget(state.hash), ...targetsIn(bytes)]) : targetsIn(bytes)
 
-/** What changes when the value at a place does. */
-export const usesChanged = (
-  place: string,
-  before: Buffer | undefined,
-  after: Buffer | undefined,
-): { writes: Write[]; dropped: string[] } => {
+/** What changes when the references at a place do. */
+export const usesChanged = (place: string, before: Targets, after: Targets): readonly Write[] =>
+  before.size + after.size === 0
+    ? []
+    : [
+        ...[...before].filter((target) => !after.has(target)).map((target) => unused(target, place)),
+        ...[...after].filter((target) => !before.has(target)).map((target) => used(target, place)),
+      ]
+/** The same for a table entry. */
+export const entryUses = (key: string, before: Buffer | undefined, after: Buffer | undefined): readonly Write[] => {
   const [old, now] = [targetsIn(before), targetsIn(after)]
-  const dropped = [...old].filter((target) => !now.has(target))
-  const added = [...now].filter((target) => !old.has(target))
-  return {
-    writes: [
-      ...dropped.map((target) => ({ key: target + place, value: undefined })),
-      ...added.map((target) => ({ key: target + place, value: THERE })),
-    ],
-    dropped,
-  }
+  return old.size + now.size === 0 ? [] : usesChanged(entryPlace(key), old, now)
 }
 
-/** True for keys of table entries, which hold what objects made; others hold what hosts note. */
-export const isEntryOf = (space: string, key: string): boolean => key.startsWith(spacePrefix(space))
+/** The hashes of content that these writes let go of. */
+export const letGo = (writes: readonly Write[]): readonly string[] => {
+  const prefix = keyOf(USE, 'content')
+  return writes.flatMap(({ key, value }) =>
+    value === undefined && key.startsWith(prefix) ? [key.slice(prefix.length, prefix.length + 64)] : [],
+  )
+}

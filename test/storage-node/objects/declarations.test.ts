@@ -8,6 +8,7 @@ import * as s from '../../../src/core/schema.ts'
 import type { Value } from '../../../src/core/value.ts'
 import { checkDeclarations, declarationKey } from '../../../src/storage-node/objects/declarations.ts'
 import { type Declared, registerType } from '../../../src/storage-node/objects/declared.ts'
+import { fromBytes, toBytes } from '../../../src/wire/stored.ts'
 import { decodeRecord, encodeRecord, recordKey } from '../../../src/storage-node/objects/record.ts'
 import { lmdbStore } from '../../../src/storage-node/store/lmdb-store.ts'
 import { memoryStore } from '../../../src/storage-node/store/memory-store.ts'
@@ -37,13 +38,13 @@ const host = (store: Store, type: ObjectType) => {
     declarations,
     async write(id: string, state: Value) {
       if (type.schema !== undefined) declared.checkState(state)
-      const record = { version: 1, fence: 0, declared: type.version, space: 'space', state }
+      const record = { version: 1, fence: 0, declared: type.version, space: 'space', state: toBytes(state) }
       await store.commit([{ key: recordKey(type.name, id), value: encodeRecord(record) }, ...declarations.pending(type.name)])
       declarations.recorded(type.name)
     },
     read(id: string): unknown {
       const record = decodeRecord(store.get(recordKey(type.name, id)) ?? Buffer.alloc(0), id)
-      return declared.migrate(record.state, record.declared)
+      return declared.migrate(fromBytes(Buffer.from(record.state as Uint8Array)), record.declared)
     },
   }
 }
