@@ -19,6 +19,9 @@ const commands: readonly { readonly name: string; readonly summary: string; read
     summary: 'check a policy, and show where it would place a call',
     load: async () => (await import('./commands/explain.ts')).explain,
   },
+  { name: 'rm', summary: 'delete an object', load: async () => (await import('./commands/rm.ts')).rm },
+  { name: 'mv', summary: 'move an object to another site', load: async () => (await import('./commands/mv.ts')).mv },
+  { name: 'gc', summary: 'remove content that no object refers to', load: async () => (await import('./commands/gc.ts')).gc },
   { name: 'stats', summary: 'show what a node is doing and has done', load: async () => (await import('./commands/stats.ts')).stats },
 ]
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { encodeRecord, newSpace, recordKey } from '../../src/storage-node/objects/record.ts'
 import { lmdbStore } from '../../src/storage-node/store/lmdb-store.ts'
+import { toBytes } from '../../src/wire/stored.ts'
 import { answer, numberIn } from '../support/lines.ts'
 import { counterId } from './counter-id.ts'
 
@@ -14,7 +15,7 @@ await answer({
     for (let next = 0; next < objects;) {
       const writes = []
       for (const end = Math.min(objects, next + TOGETHER); next < end; next++) {
-        const record = { version: 1, fence: 0, declared: 1, space: newSpace(), state: { count: next } }
+        const record = { version: 1, fence: 0, declared: 1, space: newSpace(), state: toBytes({ count: next }) }
         writes.push({ key: recordKey('bench-counter', counterId(next)), value: encodeRecord(record) })
       }
       await store.commit(writes)

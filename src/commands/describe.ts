@@ -1,9 +1,9 @@
-import { failure } from '../core/errors.ts'
-import { newCallId, objectId, typeName } from '../core/ids.ts'
+import { isActiveStorageError } from '../core/errors.ts'
 import { remoteOf } from '../core/remote.ts'
 import { site } from '../objects/site.ts'
 import { asking } from './ask.ts'
 import { type Command, nodeOption } from './command.ts'
+import { lifecycleCall, objectOf } from './lifecycle.ts'
 import { print, toJson } from './output.ts'
 
 export const describe: Command = {
@@ -14,14 +14,14 @@ export const describe: Command = {
   examples: ['active-storage describe', 'active-storage describe model faces'],
   run: (args) =>
     asking(args, async (transport, timeoutMs) => {
-      const [type, name] = args.positionals
-      if (type === undefined) return print(toJson(await remoteOf(site, 'main', () => transport, { timeoutMs }).describe()))
-      if (name === undefined) throw failure('invalid-argument', 'usage: active-storage describe [TYPE NAME]')
-      const context = { callId: newCallId(), chain: [], budgetMs: timeoutMs }
-      print(
-        toJson(
-          await transport.call({ type: typeName(type), object: objectId(name), method: 'describe', kind: 'readonly', args: [], context }),
-        ),
-      )
+      if (args.positionals.length === 0) return print(toJson(await remoteOf(site, 'main', () => transport, { timeoutMs }).describe()))
+      const object = objectOf(args.positionals, 'describe [TYPE NAME]')
+      const declared = await lifecycleCall(transport, object, '$describe', 'readonly', timeoutMs)
+      // What the type has to say of it beside.
+      const own = await lifecycleCall(transport, object, 'describe', 'readonly', timeoutMs).catch((error: unknown) => {
+        if (isActiveStorageError(error, 'unknown-method')) return undefined
+        throw error
+      })
+      print(toJson(own === undefined ? declared : { ...Object(own), object: declared }))
     }),
 }

@@ -36,7 +36,10 @@ export interface Admission {
 /** Calls under way may make so many times as many more among each other. */
 const NESTED = 16
 
-export const createAdmission = (limits: AdmissionLimits): Admission => {
+/**
+ * @param room bytes that the node's memory has for arguments now, where somebody knows
+ */
+export const createAdmission = (limits: AdmissionLimits, room: () => number = () => Infinity): Admission => {
   let calls = 0
   let streams = 0
   let bytes = 0
@@ -81,6 +84,8 @@ export const createAdmission = (limits: AdmissionLimits): Admission => {
           // One call larger than the limit is let in when it is alone, or it could never run.
           if (bytes > held && bytes + count > limits.bytes)
             throw refuse(`calls under way hold ${bytes} bytes of arguments; ${count} more are over the limit of ${limits.bytes}`)
+          // Likewise: a call that is alone could not be told to come when there is more room.
+          if (bytes > held && count > room()) throw refuse(`the node is at its limit of memory; ${count} bytes of arguments are too many now`)
           bytes += count
           held += count
         },

@@ -141,7 +141,7 @@ export const createHost = ({ description, types, store, content, resolver, compu
     sweep: spaces.sweep,
     letGoOf: collector.letGoOf,
     departures,
-    arrivals: createArrivals(queue, spaces.sweep),
+    arrivals: createArrivals(queue, spaces.sweep, declaredOf),
   })
   spaces.begin()
   departures.begin()

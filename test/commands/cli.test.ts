@@ -39,7 +39,8 @@ describe('the command line', () => {
     const overview = await run('--help')
     assert.equal(overview.code, 0)
     const names = [...overview.stdout.matchAll(/^ {2}(\w+) {2}/gm)].map(([, name]) => name ?? '')
-    assert.deepEqual(names.toSorted(), ['call', 'describe', 'explain', 'ls', 'node', 'put', 'stats'])
+    for (const name of ['call', 'describe', 'explain', 'gc', 'ls', 'mv', 'node', 'put', 'rm', 'stats'])
+      assert.ok(names.includes(name), name)
     await Promise.all(
       names.map(async (name) => {
         const help = await run(name, '--help')
@@ -67,8 +68,22 @@ describe('the command line', () => {
       ['facemesh.png', 'sample1.jpg'],
     )
     assert.equal(((await json('describe', 'model', 'faces')) as { mode: string }).mode, 'loop')
+    const { object } = (await json('describe', 'dataset/photos')) as { object: { version: number; methods: { adopt: { kind: string } } } }
+    assert.deepEqual([object.version, object.methods.adopt.kind], [1, 'stateful'])
     assert.equal(((await json('describe')) as { name: string }).name, 'edge')
     assert.equal(((await json('stats')) as { site: string }).site, 'edge')
+  })
+
+  test('deletes an object and the content that it alone referred to', async () => {
+    await json('put', 'model', 'short-lived', model)
+    assert.deepEqual(await json('gc', '--dry-run'), { contents: 0, bytes: 0, notes: 0, dryRun: true })
+    assert.deepEqual(await json('rm', 'model/short-lived'), { deleted: 'model/short-lived' })
+    assert.equal((await run('rm', 'model', 'short-lived')).code, 3)
+    // The model "faces" is the same file.
+    assert.deepEqual(await json('gc', '--dry-run'), { contents: 0, bytes: 0, notes: 0, dryRun: true })
+    const strange = await run('mv', 'model', 'faces', 'nowhere')
+    assert.equal(strange.code, 4)
+    assert.match(strange.stderr, /--peer nowhere=ADDRESS/)
   })
 
   test('exit codes tell a script what went wrong', async () => {

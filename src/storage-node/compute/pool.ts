@@ -28,6 +28,8 @@ export interface ComputePool extends Compute {
   stats(): ComputeStats
   /** Each worker forgets its sessions before its next task. */
   dropSessions(): Promise<void>
+  /** Ends the workers, with their sessions, where none is at work; the next task starts new ones. @returns whether it did */
+  endIdle(): Promise<boolean>
   /** Refuses what waits, waits for what runs, abandoned runs too, then ends the workers. */
   close(): Promise<void>
 }
@@ -90,6 +92,8 @@ export const createCompute = ({
   let closed = false
   let abandoned = 0
   let completed = 0
+  /** Tasks that have been asked for: they may hold the pool, and not be in a worker yet. */
+  let asking = 0
   const inWorkers = new Set<Promise<unknown>>()
   const slots = createSlots(threads)
   const opened = createOpened(openModel, sessionBytes)
@@ -114,7 +118,15 @@ export const createCompute = ({
     return started
   }
 
-  const ask = async (model: ModelSource, feeds: Task['feeds'], signal: AbortSignal): Promise<Exclude<Answer, { kind: 'abandoned' }>> => {
+  const ask: typeof askNow = async (...task) => {
+    asking++
+    try {
+      return await askNow(...task)
+    } finally {
+      asking--
+    }
+  }
+  const askNow = async (model: ModelSource, feeds: Task['feeds'], signal: AbortSignal): Promise<Exclude<Answer, { kind: 'abandoned' }>> => {
     if (closed) throw failure('unavailable', 'the host is stopping')
     if (signal.aborted) throw abortedBy(signal)
     const [workers, source] = await Promise.all([(pool ??= start()), opened.get(model, signal)])
@@ -189,6 +201,15 @@ export const createCompute = ({
       generation++
       opened.clear()
       return Promise.resolve()
+    },
+    async endIdle() {
+      if (asking > 0 || inWorkers.size > 0 || started === undefined || closed) return false
+      const idle = started
+      pool = undefined
+      started = undefined
+      opened.clear()
+      await idle.destroy()
+      return true
     },
     async close() {
       closed = true

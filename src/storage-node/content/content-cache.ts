@@ -6,6 +6,10 @@ export interface ContentCache {
   /** Bytes larger than the whole cache are not kept. */
   put(hash: ContentHash, bytes: Uint8Array): void
   has(hash: ContentHash): boolean
+  /** Keeps bytes that are here from being evicted by `shrink`: whoever uses them has them in memory anyway. @returns lets go */
+  hold(hash: ContentHash): () => void
+  /** Evicts what nobody holds, the longest unused first, until it has freed so many bytes. @returns how many it has */
+  shrink(bytes: number): number
   clear(): void
   readonly bytes: number
 }
@@ -14,6 +18,7 @@ export const contentCache = (maxBytes: number): ContentCache => {
   // A Map keeps the order of insertion: what is used is put in again, so the first is the longest unused.
   const kept = new Map<ContentHash, Uint8Array>()
   let total = 0
+  const holders = new Map<ContentHash, number>()
   return {
     get(hash) {
       const bytes = kept.get(hash)
@@ -34,6 +39,28 @@ export const contentCache = (maxBytes: number): ContentCache => {
         kept.delete(oldest)
         total -= old.byteLength
       }
+    },
+    hold(hash) {
+      holders.set(hash, (holders.get(hash) ?? 0) + 1)
+      let held = true
+      return () => {
+        if (!held) return
+        held = false
+        const left = (holders.get(hash) ?? 1) - 1
+        if (left === 0) holders.delete(hash)
+        else holders.set(hash, left)
+      }
+    },
+    shrink(bytes) {
+      let freed = 0
+      for (const [oldest, old] of kept) {
+        if (freed >= bytes) break
+        if (holders.has(oldest)) continue
+        kept.delete(oldest)
+        freed += old.byteLength
+      }
+      total -= freed
+      return freed
     },
     clear() {
       kept.clear()

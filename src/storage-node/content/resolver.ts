@@ -94,8 +94,18 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
   }
 
   return {
-    /** The view of one call, which counts what is fetched for it, and holds what it puts until it has committed. */
-    scope: (fetched: Fetched, hold: (hash: ContentHash) => void = () => undefined): Content => {
+    /**
+     * The view of one call, which counts what is fetched for it, and holds what it puts until it has committed, and what it
+     * has read from the cache until it is over.
+     * @param using told of what lets go of bytes in the cache
+     */
+    scope: (fetched: Fetched, hold: (hash: ContentHash) => void = () => undefined, using?: (letGo: () => void) => void): Content => {
+      const used = new Set<ContentHash>()
+      const note = (hash: ContentHash) => {
+        if (using === undefined || used.has(hash) || !cache.has(hash)) return
+        used.add(hash)
+        using(cache.hold(hash))
+      }
       const startMissing = (refs: readonly ContentRef[]) => {
         const missing = new Map<ContentHash, ContentRef>()
         for (const ref of refs) if (!here(ref.hash) && !underWay.has(ref.hash)) missing.set(ref.hash, ref)
@@ -103,11 +113,16 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
       }
       const read = async (ref: ContentRef, signal: AbortSignal): Promise<Uint8Array> => {
         const found = await local(ref.hash)
-        if (found !== undefined) return found
+        if (found !== undefined) {
+          note(ref.hash)
+          return found
+        }
         startMissing([ref])
         const promise = underWay.get(ref.hash)
         // Between the look-ups it may have arrived; otherwise the cache was too small to keep it and it is asked for again.
-        return promise === undefined ? ((await local(ref.hash)) ?? read(ref, signal)) : patient(promise, signal)
+        const bytes = promise === undefined ? ((await local(ref.hash)) ?? (await read(ref, signal))) : await patient(promise, signal)
+        note(ref.hash)
+        return bytes
       }
       return {
         read,
@@ -131,6 +146,8 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
     },
     /** Forgets all that is kept and can be had again. */
     clear: () => cache.clear(),
+    /** Forgets so much of it, if nobody uses it now. @returns how many bytes */
+    shrinkCache: (bytes: number) => cache.shrink(bytes),
     get cacheBytes() {
       return cache.bytes
     },

@@ -6,6 +6,7 @@ import { keyOf, partsOf, type Write } from '../store/store.ts'
 import { type Arriving, arrivingKey, decodeArriving, encodeMove, movedKey } from './moves.ts'
 import { decodeRecord, keepState, newSpace, recordKey, spacePrefix } from './record.ts'
 import { resultsPrefix } from './recorded-results.ts'
+import type { Declared } from './declared.ts'
 import type { DraftSelf } from './selves.ts'
 import { deadSpace } from './spaces.ts'
 import { arrivingPlace, contentTarget, entryUses, recordPlace, targetsOfState, unused, used, usesChanged } from './uses.ts'
@@ -29,7 +30,18 @@ const isRows = (value: Value): value is readonly (readonly [Uint8Array, Uint8Arr
 const has = <K extends string>(value: Value, key: K): value is { readonly [key in K]: Value } =>
   typeof value === 'object' && value !== null && key in value
 
-export const createArrivals = (queue: CommitQueue, sweep: (space: string) => void): Arrivals => {
+export const createArrivals = (queue: CommitQueue, sweep: (space: string) => void, declared: (type: string) => Declared): Arrivals => {
+  /** The record as this host's declaration has it: an object that it could not read must not come here. */
+  const present = ({ type }: DraftSelf, record: Value): Value => {
+    const known = declared(type)
+    if (!has(record, 'declared') || typeof record.declared !== 'number')
+      throw failure('malformed-message', 'a moving object whose record says no version of its type')
+    const state = has(record, 'state') ? record.state : undefined
+    const now = record.declared === known.type.version ? state : known.migrate(state, record.declared)
+    known.checkState(now)
+    return { ...Object(record), declared: known.type.version, state: valueOf(now) }
+  }
+
   const arriving = ({ type, id }: DraftSelf): Arriving | undefined => {
     const bytes = queue.get(arrivingKey(type, id))
     return bytes === undefined ? undefined : decodeArriving(bytes)
@@ -83,7 +95,7 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
         const rows = rowsUnder(spacePrefix(now.space), what.entries)
         draft.put(rows.flatMap((row) => [row, ...entryUses(row.key, undefined, row.value)]))
       } else if (has(what, 'results')) draft.put(rowsUnder(resultsPrefix(self.type, self.id), what.results))
-      else if (has(what, 'record')) draft.put([{ key, value: encodeMove({ ...now, record: what.record }) }])
+      else if (has(what, 'record')) draft.put([{ key, value: encodeMove({ ...now, record: present(self, what.record) }) }])
       else throw failure('malformed-message', 'a part of a moving object that is none')
     },
     async activate(self, moveId) {

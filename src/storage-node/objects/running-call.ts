@@ -40,10 +40,14 @@ export class RunningCall {
 
   /** Made when a method first asks: most calls touch no content. */
   get content(): Content {
-    return (this.#content ??= this.#host.resolver.scope(this.fetched, (hash) => this.#held.push(this.#host.hold(hash))))
+    return (this.#content ??= this.#host.resolver.scope(
+      this.fetched,
+      (hash) => this.#held.push(this.#host.hold(hash)),
+      (letGo) => this.#held.push(letGo),
+    ))
   }
 
-  /** Lets go of what the call has put, once its work is over: a method may go on after its caller was answered. */
+  /** Lets go of what the call has put and read, once its work is over: a method may go on after its caller was answered. */
   release(work: unknown): void {
     const letGo = () => {
       for (const one of this.#held) one()
