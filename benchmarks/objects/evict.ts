@@ -30,15 +30,16 @@ const watch = (pid: number) => {
   let most = { rss: 0, anonymous: 0, fileMapped: 0 }
   let mostAnonymous = 0
   let mostFileMapped = 0
-  const timer = setInterval(() => {
+  const look = () => {
     const now = { rss: rssOf(pid), ...rssParts(pid) }
     if (now.rss > most.rss) most = now
     mostAnonymous = Math.max(mostAnonymous, now.anonymous)
     mostFileMapped = Math.max(mostFileMapped, now.fileMapped)
-  }, SAMPLE_MS)
-  return () => {
-    clearInterval(timer)
-    return { anonymousThen: most.anonymous, fileMappedThen: most.fileMapped, mostAnonymous, mostFileMapped }
+  }
+  const timer = setInterval(look, SAMPLE_MS)
+  return {
+    seen: () => ({ anonymousThen: most.anonymous, fileMappedThen: most.fileMapped, mostAnonymous, mostFileMapped }),
+    [Symbol.dispose]: () => clearInterval(timer),
   }
 }
 
@@ -47,30 +48,39 @@ export const evict: Measurement = {
   about: `A node with --memory ${LIMIT_MIB}MiB and 1 GiB of objects, made, changed and read at random by ${CALLERS} callers: acknowledged writes that are not there in the end, and the most RSS the node had, all of it.`,
   async run() {
     await using sides = await openCounters(['--memory', `${LIMIT_MIB}MiB`])
-    const { client, node, block } = sides
+    const { client, index, node, block } = sides
     await pause(1000)
     const idle = rssOf(node.pid)
     forgetPeak(node.pid)
-    const watched = watch(node.pid)
+    using watched = watch(node.pid)
     /** The last write of each object that was acknowledged, and the last one that was sent. */
     const acknowledged = new Int32Array(OBJECTS)
     const sent = new Int32Array(OBJECTS)
     let writes = 0
-    let failed = 0
     let reads = 0
+    let refused = 0
+    /** A node at its limits says so, and is asked again. */
+    const insist = async <T>(call: () => Promise<T>): Promise<T> => {
+      for (;;) {
+        try {
+          return await call()
+        } catch (error) {
+          if (!index.isActiveStorageError(error, 'overloaded')) throw error
+          refused++
+          await pause(error.details.retryAfterMs)
+        }
+      }
+    }
     const write = async (object: number) => {
       const stamp = (sent[object] = (sent[object] ?? 0) + 1)
-      try {
-        await client.object(block, counterId(object)).set(stamp, bytesFor(object, stamp))
-        acknowledged[object] = stamp
-        writes++
-      } catch {
-        failed++
-      }
+      const data = bytesFor(object, stamp)
+      await insist(() => client.object(block, counterId(object)).set(stamp, data))
+      acknowledged[object] = stamp
+      writes++
     }
     /** Whether an object holds what was last acknowledged, or what was sent since. */
     const holds = async (object: number): Promise<boolean> => {
-      const { stamp, data } = await client.object(block, counterId(object)).get()
+      const { stamp, data } = await insist(() => client.object(block, counterId(object)).get())
       reads++
       const right = stamp >= (acknowledged[object] ?? 0) && stamp <= (sent[object] ?? 0)
       return right && Buffer.compare(data, bytesFor(object, stamp)) === 0
@@ -101,7 +111,7 @@ export const evict: Measurement = {
       }
     })
     const peak = peakOf(node.pid)
-    const parts = watched()
+    const parts = watched.seen()
     return [
       {
         id: 'evict-lost',
@@ -112,7 +122,7 @@ export const evict: Measurement = {
         unit: 'writes',
         details: {
           acknowledged: writes,
-          refused: failed,
+          refused,
           madePerSecond: OBJECTS / madeS,
           mixedPerSecond: (changes.writes + changes.reads - OBJECTS) / changedS,
           readBackPerSecond: (reads - changes.reads) / ((performance.now() - began) / 1000 - madeS - changedS),

@@ -1,6 +1,7 @@
 // Run as a process: puts counters into a store without a node, since that is quicker. Arguments: folder, number.
 import { join } from 'node:path'
 import { encodeRecord, newSpace, recordKey } from '../../src/storage-node/objects/record.ts'
+import { checkFormat } from '../../src/storage-node/store/format.ts'
 import { lmdbStore } from '../../src/storage-node/store/lmdb-store.ts'
 import { toBytes } from '../../src/wire/stored.ts'
 import { answer, numberIn } from '../support/lines.ts'
@@ -11,6 +12,7 @@ const TOGETHER = 20_000
 await answer({
   fill: async (asked) => {
     const store = await lmdbStore(join(String(asked['data']), 'store'))
+    await checkFormat(store, String(asked['data']))
     const objects = numberIn(asked, 'objects')
     for (let next = 0; next < objects;) {
       const writes = []

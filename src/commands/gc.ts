@@ -1,4 +1,5 @@
 import { remoteOf } from '../core/remote.ts'
+import { directory } from '../objects/directory.ts'
 import { site } from '../objects/site.ts'
 import { asking } from './ask.ts'
 import { type Command, nodeOption } from './command.ts'
@@ -14,9 +15,10 @@ export const gc: Command = {
     asking(args, async (transport, timeoutMs) => {
       const dryRun = args.flag('dry-run')
       const found = await remoteOf(site, 'main', () => transport, { timeoutMs }).collect({ dryRun })
-      if (args.flag('json')) return print(toJson({ ...found, dryRun }))
+      const aliases = dryRun ? 0 : await remoteOf(directory, 'main', () => transport, { timeoutMs }).sweep()
+      if (args.flag('json')) return print(toJson({ ...found, aliases, dryRun }))
       print(
-        `${dryRun ? 'would remove' : 'removed'} ${found.contents} contents (${humanBytes(found.bytes)}) and ${found.notes} notes of adopted files`,
+        `${dryRun ? 'would remove' : 'removed'} ${found.contents} contents (${humanBytes(found.bytes)}) and ${found.notes} notes of adopted files${aliases === 0 ? '' : `, and ${aliases} aliases whose time is over`}`,
       )
     }),
 }

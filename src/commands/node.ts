@@ -4,6 +4,7 @@ import { type ObjectType } from '../core/define.ts'
 import { failure } from '../core/errors.ts'
 import type { Command } from './command.ts'
 import { print, toJson } from './output.ts'
+import { sizeOf } from './size.ts'
 
 const tiers = ['edge', 'fog', 'cloud'] as const
 
@@ -59,9 +60,15 @@ export const node: Command = {
     objects: { type: 'string', multiple: true, value: 'MODULE', help: 'module that exports object types; trusted code; may be repeated' },
     peer: { type: 'string', multiple: true, value: 'NAME=HOST:PORT', help: 'site that inputs may be fetched from; may be repeated' },
     adopt: { type: 'string', multiple: true, value: 'FOLDER', help: 'folder whose files callers may adopt in place; may be repeated' },
-    'cache-mib': { type: 'string', value: 'MIB', help: 'fetched content to keep, in MiB (default 1024)' },
+    'cache-mib': { type: 'string', value: 'MIB', help: 'fetched content to keep, in MiB (default 1024; at most a quarter of the memory)' },
+    memory: {
+      type: 'string',
+      value: 'SIZE',
+      help: "memory to keep within, such as 512MiB or 8GiB (default three quarters of the machine's)",
+    },
     'max-calls': { type: 'string', value: 'N', help: 'calls under way before more are refused (default 1024)' },
     insecure: { type: 'boolean', help: 'listen beyond loopback without encryption' },
+    stacks: { type: 'boolean', help: 'send the stacks of errors to callers' },
   },
   examples: [
     'active-storage node --data /srv/as --name edge-7 --adopt /srv/photos',
@@ -74,6 +81,7 @@ export const node: Command = {
     if (tier === undefined) throw failure('invalid-argument', `--tier ${args.text('tier')}: use ${tiers.join(', ')}`)
     const threads = whole('threads', args.text('threads'), 256)
     const cacheMib = whole('cache-mib', args.text('cache-mib'), 1024 * 1024)
+    const memoryBytes = sizeOf('memory', args.text('memory'))
     const maxCalls = whole('max-calls', args.text('max-calls'), 1_000_000)
     const listen = args.text('listen')
     const name = args.text('name')
@@ -86,10 +94,12 @@ export const node: Command = {
       peers: peersFrom(args.texts('peer')),
       adopt: args.texts('adopt').map((folder) => resolve(folder)),
       insecure: args.flag('insecure'),
+      stacks: args.flag('stacks'),
       ...(listen !== undefined && { listen }),
       ...(name !== undefined && { name }),
       ...(threads !== undefined && { threads }),
       ...(cacheMib !== undefined && { cacheBytes: cacheMib * 1024 ** 2 }),
+      ...(memoryBytes !== undefined && { memoryBytes }),
       ...(maxCalls !== undefined && { limits: { calls: maxCalls } }),
     })
     const { address, host } = started

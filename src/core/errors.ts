@@ -230,6 +230,8 @@ export interface Origin {
   readonly method?: string
   readonly site?: string
   readonly callId?: string
+  /** Where the site's operator allows it: the stack there. */
+  readonly stack?: string
 }
 
 // Shared by every installed copy of the package, so that `isActiveStorageError` holds across them.

@@ -59,6 +59,8 @@ export interface Content {
   keep(bytes: Uint8Array): ContentRef
   /** Keeps the bytes durably here. */
   put(bytes: Uint8Array): Promise<ContentRef>
+  /** Before a folder is looked into. @throws `permission-denied` outside the folders the operator allowed; `not-found` */
+  adoptable(path: string): Promise<void>
   /** Refers to a file where it lies, outside the store. @throws `permission-denied` outside the folders the operator allowed. */
   adopt(path: string): Promise<ContentRef>
   /** Throws one `missing-inputs` that names everything unreachable, before work begins. */

@@ -22,6 +22,8 @@ export interface ObjectDescription {
   readonly id: string
   /** Commits so far. */
   readonly version: number
+  /** States and table entries on its site that refer to it, aliases among them; counted up to 10,000. */
+  readonly references: number
   /** JSON Schema of the state. */
   readonly state?: Value
   /** By name: `kind`, `stream`, and the schemas of `arguments` and `result` where the type declares them. */

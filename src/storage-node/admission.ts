@@ -85,7 +85,8 @@ export const createAdmission = (limits: AdmissionLimits, room: () => number = ()
           if (bytes > held && bytes + count > limits.bytes)
             throw refuse(`calls under way hold ${bytes} bytes of arguments; ${count} more are over the limit of ${limits.bytes}`)
           // Likewise: a call that is alone could not be told to come when there is more room.
-          if (bytes > held && count > room()) throw refuse(`the node is at its limit of memory; ${count} bytes of arguments are too many now`)
+          if (bytes > held && count > room())
+            throw refuse(`the node is at its limit of memory; ${count} bytes of arguments are too many now`)
           bytes += count
           held += count
         },

@@ -34,6 +34,10 @@ export interface HostOptions {
   readonly admission: Admission
   /** Where nested calls to objects of other sites go. */
   readonly peers: ReadonlyMap<SiteName, Transport>
+  /** Bytes of changes on their way to the disk, from which on turns wait. Default 64 MiB. */
+  readonly pendingBytes?: number
+  /** Sends the stacks of errors along. Default false: they tell of the node's inside. */
+  readonly stacks?: boolean
   /** How long results of keyed calls are kept. */
   readonly results?: RecordLimits
 }
@@ -42,6 +46,8 @@ export interface HostOptions {
 export interface Host extends Transport {
   readonly description: SiteDescription
   readonly admission: Admission
+  /** Whether errors go out with their stacks. */
+  readonly stacks: boolean
   stats(): HostStats
   /** Finishes what is under way (for `graceMs` at the most, by default however long it takes), and takes no more changes. */
   close(options?: { graceMs?: number }): Promise<void>
@@ -49,7 +55,19 @@ export interface Host extends Transport {
   entryOf(type: string, method: string): MethodEntry
 }
 
-export const createHost = ({ description, types, store, content, resolver, compute, admission, peers, results }: HostOptions): Host => {
+export const createHost = ({
+  description,
+  types,
+  store,
+  content,
+  resolver,
+  compute,
+  admission,
+  peers,
+  results,
+  stacks = false,
+  pendingBytes,
+}: HostOptions): Host => {
   const byName = new Map<string, ObjectType>()
   for (const type of types) {
     if (byName.has(type.name)) throw failure('already-exists', `two object types are named "${type.name}"`)
@@ -118,7 +136,7 @@ export const createHost = ({ description, types, store, content, resolver, compu
     },
   }
 
-  const queue = createCommitQueue(store)
+  const queue = createCommitQueue(store, pendingBytes === undefined ? {} : { maxPendingBytes: pendingBytes })
   const collector = createCollector({ content, queue, usesOf: contentTarget })
   const spaces = createSweeper(queue, collector.letGoOf)
   const shared: CallHost = { site, resolver, compute, view, hold: collector.hold }
@@ -184,6 +202,7 @@ export const createHost = ({ description, types, store, content, resolver, compu
   const host: Host = {
     description,
     admission,
+    stacks,
     stats,
     entryOf: (type, method) => find(type, method).entry,
     async call(call) {

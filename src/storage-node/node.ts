@@ -18,8 +18,11 @@ import { createResolver } from './content/resolver.ts'
 import { fingerprint } from './fingerprint.ts'
 import { lockFolder } from './folder-lock.ts'
 import { createHost, type Host } from './host.ts'
+import { keepMemory, planMemory } from './memory/node-memory.ts'
+import { watchedStore } from './memory/watched-store.ts'
 import { openerFor } from './open-for-workers.ts'
 import { serviceOf } from './server.ts'
+import { checkFormat } from './store/format.ts'
 import { lmdbStore } from './store/lmdb-store.ts'
 
 export interface StorageNodeOptions {
@@ -39,10 +42,17 @@ export interface StorageNodeOptions {
   readonly peers?: Readonly<Record<string, string>>
   /** Folders whose files callers may adopt. Default none. */
   readonly adopt?: readonly string[]
+  /** Sends the stacks of errors to callers. Default false: they tell of the node's inside. */
+  readonly stacks?: boolean
   /** Listens beyond loopback without encryption. Default false. */
   readonly insecure?: boolean
-  /** Bytes of fetched content to keep. Default 1 GiB. */
+  /** Bytes of fetched content to keep. Default 1 GiB; at the most a quarter of `memoryBytes`. */
   readonly cacheBytes?: number
+  /**
+   * Bytes of memory that the process may have, and at least what it needs to run. Beyond it the node lets go of what can
+   * be had again, then refuses arguments. Default: three quarters of the machine's memory, or of the control group's.
+   */
+  readonly memoryBytes?: number
   readonly limits?: Partial<AdmissionLimits>
 }
 
@@ -75,17 +85,9 @@ const bind = (server: Server, listen: string): Promise<number> =>
  * @throws ActiveStorageError `folder-in-use`, `address-in-use`, `permission-denied`, `invalid-argument`, `storage-failed`
  */
 export const createStorageNode = async (options: StorageNodeOptions): Promise<StorageNode> => {
-  const {
-    data,
-    listen = '127.0.0.1:7070',
-    tier = 'edge',
-    threads = 2,
-    objects = [],
-    peers = {},
-    adopt = [],
-    insecure = false,
-    cacheBytes = 1024 ** 3,
-  } = options
+  const { data, listen = '127.0.0.1:7070', tier = 'edge', threads = 2, objects = [], peers = {}, adopt = [], insecure = false } = options
+  const plan = planMemory(options.memoryBytes)
+  const cacheBytes = Math.min(options.cacheBytes ?? Infinity, plan.cacheBytes)
   const name = siteName(options.name ?? 'node')
   if (name === 'local')
     throw failure('invalid-argument', '"local" is the name of every client\'s own process: give the node another --name')
@@ -102,8 +104,19 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
   }
   try {
     closers.push(await lockFolder(data))
-    const store = await lmdbStore(join(data, 'store'))
-    closers.push(() => store.close())
+    const storeFolder = join(data, 'store')
+    const lmdb = await lmdbStore(storeFolder)
+    closers.push(() => lmdb.close())
+    const memory = await keepMemory({
+      plan,
+      store: storeFolder,
+      shrinkCache: (bytes) => resolver.shrinkCache(bytes),
+      dropSessions: () => void compute.endIdle(),
+      busy: () => admission.inFlight > 0,
+    })
+    closers.push(() => memory.stop())
+    const store = watchedStore(lmdb, memory.touched)
+    await checkFormat(store, data)
     const peerLinks = new Map<SiteName, Transport>()
     for (const [peer, address] of Object.entries(peers)) {
       const transport = resilient(grpcTransport(address, siteName(peer)), { breaker: createBreaker() })
@@ -112,7 +125,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     }
     const contentStore = folderContent(join(data, 'content'), store, adopt)
     const resolver = createResolver({ site: name, store: contentStore, cache: contentCache(cacheBytes), peers: peerLinks })
-    const compute = createCompute({ threads, ...openerFor(contentStore, resolver) })
+    const compute = createCompute({ threads, sessionBytes: plan.sessionBytes, ...openerFor(contentStore, resolver) })
     closers.push(() => compute.close())
     const types = [...builtIn, ...objects]
     const description: SiteDescription = {
@@ -123,8 +136,19 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       peers: [...peerLinks.keys()],
       types: types.map((type) => type.name),
     }
-    const admission = createAdmission({ ...defaultAdmission, ...options.limits })
-    const host = createHost({ description, types, store, content: contentStore, resolver, compute, admission, peers: peerLinks })
+    const admission = createAdmission({ ...defaultAdmission, bytes: plan.argumentBytes, ...options.limits }, memory.room)
+    const host = createHost({
+      description,
+      types,
+      store,
+      content: contentStore,
+      resolver,
+      compute,
+      admission,
+      peers: peerLinks,
+      stacks: options.stacks ?? false,
+      pendingBytes: plan.pendingBytes,
+    })
     // Calls are over by then, but for methods that ignore that they were stopped.
     closers.push(() => host.close({ graceMs: 1000 }))
 
@@ -133,6 +157,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     const { startPublic } = await import('./well-known-services.ts')
     const health = startPublic(server)
     const port = await bind(server, listen)
+    memory.begin()
     let closing: Promise<void> | undefined
     const shutdown = async (graceMs: number) => {
       health.stopping()

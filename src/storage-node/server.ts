@@ -198,7 +198,8 @@ class ServedCall {
   }
   #fail(error: unknown): void {
     const metadata = this.#trailers()
-    if (metadata !== undefined) this.#stream.emit('error', { name: 'failure', message: '', ...statusOf(error, metadata) })
+    if (metadata !== undefined)
+      this.#stream.emit('error', { name: 'failure', message: '', ...statusOf(error, metadata, this.#host.stacks) })
   }
 }
 

@@ -7,8 +7,12 @@ const numbers = status satisfies Record<StatusName, number>
 
 const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
 
-/** Adds a failure to a call's trailers, and gives the status that ends it. */
-export const statusOf = (thrown: unknown, metadata: Metadata): Partial<StatusObject> => {
+/** Of what a method threw, the stack of that. */
+const stackOf = (error: ActiveStorageError): string =>
+  error.origin.stack ?? (error.cause instanceof Error ? error.cause.stack : error.stack) ?? ''
+
+/** Adds a failure to a call's trailers, and gives the status that ends it. `stacks`: with the error's stack. */
+export const statusOf = (thrown: unknown, metadata: Metadata, stacks = false): Partial<StatusObject> => {
   const error = toFailure(thrown)
   const { object = '', method = '', site = '', callId = '' } = error.origin
   const details: { retryAfterMs?: number; hashes?: readonly string[]; actual?: number; site?: string } = error.details ?? {}
@@ -25,6 +29,7 @@ export const statusOf = (thrown: unknown, metadata: Metadata): Partial<StatusObj
       missing: [...(details.hashes ?? [])],
       actualVersion: details.actual ?? 0,
       movedTo: details.site ?? '',
+      stack: stacks ? stackOf(error).slice(0, 4096) : '',
     }),
   )
   // Tools show only this text; HTTP/2 bounds header lists, so it is short. A cut may leave half a surrogate pair, which
@@ -54,9 +59,15 @@ export const failureOf = (error: ServiceError): ActiveStorageError => {
   const [bytes] = error.metadata?.get(trailers.failure) ?? []
   if (!(bytes instanceof Buffer)) return plain(error)
   try {
-    const { code, message, object, method, site, callId, retryAfterMs, missing, actualVersion, movedTo } =
+    const { code, message, object, method, site, callId, retryAfterMs, missing, actualVersion, movedTo, stack } =
       protocol.Failure.deserialize(bytes)
-    const origin = { ...(object && { object }), ...(method && { method }), ...(site && { site }), ...(callId && { callId }) }
+    const origin = {
+      ...(object && { object }),
+      ...(method && { method }),
+      ...(site && { site }),
+      ...(callId && { callId }),
+      ...(stack && { stack }),
+    }
     if (!isCode(code)) return failure('internal', `${code}: ${message}`, error).at(origin)
     if (code === 'overloaded') return failureWith(code, message, { retryAfterMs }).at(origin)
     if (code === 'missing-inputs') return failureWith(code, message, { hashes: missing }).at(origin)

@@ -7,11 +7,11 @@ export const extensions = {
   undefined: 0,
   /** uint32, big-endian: index of the segment that stands here. */
   segment: 1,
-  /** MessagePack list [hash, bytes, home]: a content reference. */
+  /** UTF-8 JSON [hash, bytes, home]: a content reference. */
   content: 2,
   /** One byte, 0: the number -0, which MessagePack's integers cannot hold. */
   negativeZero: 3,
-  /** MessagePack list [type, id, home]: a reference to an object. */
+  /** UTF-8 JSON [type, id, home]: a reference to an object. */
   object: 4,
   timestamp: -1,
 } as const

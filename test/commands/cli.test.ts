@@ -76,11 +76,11 @@ describe('the command line', () => {
 
   test('deletes an object and the content that it alone referred to', async () => {
     await json('put', 'model', 'short-lived', model)
-    assert.deepEqual(await json('gc', '--dry-run'), { contents: 0, bytes: 0, notes: 0, dryRun: true })
+    assert.deepEqual(await json('gc', '--dry-run'), { contents: 0, bytes: 0, notes: 0, aliases: 0, dryRun: true })
     assert.deepEqual(await json('rm', 'model/short-lived'), { deleted: 'model/short-lived' })
     assert.equal((await run('rm', 'model', 'short-lived')).code, 3)
     // The model "faces" is the same file.
-    assert.deepEqual(await json('gc', '--dry-run'), { contents: 0, bytes: 0, notes: 0, dryRun: true })
+    assert.deepEqual(await json('gc', '--dry-run'), { contents: 0, bytes: 0, notes: 0, aliases: 0, dryRun: true })
     const strange = await run('mv', 'model', 'faces', 'nowhere')
     assert.equal(strange.code, 4)
     assert.match(strange.stderr, /--peer nowhere=ADDRESS/)

@@ -209,7 +209,9 @@ test('a folder outside --adopt is refused, also by a link that leads out, and on
     (await set.list({})).map(({ id, label }) => [id, label]),
     [['cats/a.jpg', 'cats']],
   )
-  await failing(set.adopt(join(base, 'none')), 'not-found')
+  await failing(set.adopt(join(photos, 'none')), 'not-found')
+  // Whether there is anything outside is not told.
+  await failing(set.adopt(join(base, 'none')), 'permission-denied')
 
   const closed = await startNode(t, { name: 'closed' })
   const error = await failing(remote(linkTo(t, closed.address, 'closed'), dataset, 'photos').adopt(photos), 'permission-denied')
@@ -227,4 +229,13 @@ test('an adopted file that changed is content-changed, and the others can still 
   assert.equal(Buffer.from(await set.read('b.jpg')).toString(), 'photo b')
   await set.adopt(photos)
   assert.equal(Buffer.from(await set.read('a.jpg')).toString(), 'another, longer photo')
+})
+
+test('the stack of an error goes out only where the operator allows it', async (t) => {
+  const { type } = createProbe()
+  for (const stacks of [false, true]) {
+    const node = await startNode(t, { objects: [type], stacks })
+    const error = await failing(remote(linkTo(t, node.address), type).addThenFail(1), 'method-threw')
+    assert.equal(/changed its mind[^]*probe\.ts/.test(error.origin.stack ?? ''), stacks)
+  }
 })

@@ -140,7 +140,8 @@ test('random bytes give a value or an error of ours', () => {
 })
 
 test('lists and maps are counted: each takes more memory than its byte', () => {
-  const body = (count: number) => Buffer.concat([Buffer.from([0xdd, count >>> 24, (count >>> 16) & 255, (count >>> 8) & 255, count & 255]), Buffer.alloc(count, 0x90)])
+  const body = (count: number) =>
+    Buffer.concat([Buffer.from([0xdd, count >>> 24, (count >>> 16) & 255, (count >>> 8) & 255, count & 255]), Buffer.alloc(count, 0x90)])
   scan(body(limits.containers - 1))
   assert.throws(() => scan(body(limits.containers)), { code: 'too-large' })
 })

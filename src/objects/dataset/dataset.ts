@@ -92,6 +92,7 @@ export const dataset = defineObject({
       options: { labels?: 'folder'; include?: string } = {},
     ): Promise<{ added: number; count: number; bytes: number }> {
       const table = self.table<Row>(SAMPLES)
+      await self.content.adoptable(folder)
       const fits = matcher(options.include ?? '*')
       const paths = (await imagesBelow(folder)).filter((path) => fits(relative(folder, path)))
       if (paths.length === 0)

@@ -57,7 +57,12 @@ export const createCollector = ({ content, queue, usesOf, graceMs = 30_000 }: Co
     const [first] = waiting.values()
     if (first === undefined || stopped) return
     clearTimeout(timer)
-    timer = setTimeout(() => (working = working.then(removeDue)), Math.max(0, first - performance.now()))
+    timer = setTimeout(
+      () => {
+        working = working.then(removeDue)
+      },
+      Math.max(0, first - performance.now()),
+    )
     timer.unref()
   }
 

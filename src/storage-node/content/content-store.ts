@@ -16,6 +16,8 @@ export interface ContentStore {
   file(hash: ContentHash): Promise<string | undefined>
   /** Durable when resolved; what lies damaged under the hash is replaced. @throws `read-only` where the disk is full; `storage-failed` */
   put(bytes: Uint8Array, known?: (hash: ContentHash) => void): Promise<ContentHash>
+  /** Whether a folder or file may be adopted. @throws `permission-denied`, `not-found` */
+  adoptable(path: string): Promise<void>
   /** Refers to a file where it lies. @throws `permission-denied`, `not-found` */
   adopt(path: string): Promise<{ readonly hash: ContentHash; readonly bytes: number }>
   /** What was put here, not what was adopted, in the order of the hashes, from after a hash, `limit` at the most. */

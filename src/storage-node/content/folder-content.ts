@@ -1,5 +1,5 @@
 import { realpath, stat } from 'node:fs/promises'
-import { sep } from 'node:path'
+import { resolve, sep } from 'node:path'
 import { failure, toFailure } from '../../core/errors.ts'
 import type { ContentHash } from '../../core/ids.ts'
 import { keyOf, type Store } from '../store/store.ts'
@@ -32,19 +32,23 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
   // An adopted file is hashed once a process, and again when its size or time is not what was noted.
   const verified = new Set<ContentHash>()
 
+  const isBelow = (path: string, roots: readonly string[]) =>
+    roots.some((root) => path === root || path.startsWith(root.endsWith(sep) ? root : root + sep))
   const allowed = async (path: string): Promise<string> => {
-    try {
-      // Links are followed before the check, so that a link cannot lead out of an allowed folder.
-      const real = await realpath(path)
-      const roots = await Promise.all(adoptable.map((root) => realpath(root)))
-      if (roots.some((root) => real === root || real.startsWith(root.endsWith(sep) ? root : root + sep))) return real
-    } catch (error) {
-      throw failure('not-found', `${path}: ${error instanceof Error ? error.message : String(error)}`, error)
-    }
-    throw failure(
+    const denied = failure(
       'permission-denied',
       `${path} lies outside the folders that may be adopted (${adoptable.join(', ') || 'none'}): start the node with --adopt FOLDER`,
     )
+    const roots = adoptable.map((root) => resolve(root))
+    const realRoots = await Promise.all(roots.map((root) => realpath(root).catch(() => root)))
+    // By its name first: whether there is anything at a path outside is nobody's business.
+    if (!isBelow(resolve(path), [...roots, ...realRoots])) throw denied
+    const real = await realpath(path).catch((error: unknown) => {
+      throw failure('not-found', `${path}: ${error instanceof Error ? error.message : String(error)}`, error)
+    })
+    // Links have been followed, so that none can lead out of an allowed folder.
+    if (!isBelow(real, realRoots)) throw denied
+    return real
   }
 
   return {
@@ -62,6 +66,7 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
       return there
     },
     has: (hash) => own.has(hash) || adopted(hash) !== undefined,
+    adoptable: async (path) => void (await allowed(path)),
     // `file` stays `own.file`: an adopted file may change between the answer and its use.
     async adopt(path) {
       const real = await allowed(path)

@@ -3,6 +3,8 @@ import type { ContentHash } from '../../core/ids.ts'
 import type { ContentStore } from './content-store.ts'
 import { hashOf } from './hash.ts'
 
+const noFolders = () => failure('unsupported', 'a host in memory adopts no folders: put the samples, or start a storage node')
+
 /** Content that lasts as long as the process. */
 export const memoryContent = (): ContentStore => {
   const kept = new Map<ContentHash, Uint8Array>()
@@ -26,6 +28,7 @@ export const memoryContent = (): ContentStore => {
           .map(([hash, bytes]) => ({ hash, bytes: bytes.byteLength })),
       ),
     remove: (hash, still = () => true) => Promise.resolve(still() && kept.delete(hash)),
-    adopt: () => Promise.reject(failure('unsupported', 'a host in memory adopts no folders: put the samples, or start a storage node')),
+    adoptable: () => Promise.reject(noFolders()),
+    adopt: () => Promise.reject(noFolders()),
   }
 }

@@ -137,6 +137,7 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
           return new ContentRef(hash, bytes.byteLength, site)
         },
         put: async (bytes) => new ContentRef(await store.put(bytes, hold), bytes.byteLength, site),
+        adoptable: (path) => store.adoptable(path),
         adopt: async (path) => {
           const { hash, bytes } = await store.adopt(path)
           hold(hash)

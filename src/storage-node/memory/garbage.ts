@@ -13,17 +13,34 @@ const trimmer = async (): Promise<() => void> => {
   }
 }
 
+export interface Garbage {
+  /** What has been made lately: a millisecond or two. */
+  collectYoung(): void
+  /** Everything, which takes tens of milliseconds; the memory itself is given back to the system a little later. */
+  collectAll(): void
+}
+
 /**
- * Makes a function that has all garbage collected now. V8 knows how much its heap has, and not how much the process may
- * have: buffers of calls that are over can lie there for long.
+ * Garbage when it has to go. V8 knows how much its own heap may have, and not how much the process may: the bytes of
+ * calls that are over lie outside that heap, until it happens to be collected.
  */
-export const garbageCollector = async (): Promise<() => void> => {
+export const garbage = async (): Promise<Garbage> => {
   const trim = await trimmer()
   setFlagsFromString('--expose-gc')
-  const collect: unknown = runInNewContext('gc')
+  const gc: unknown = runInNewContext('gc')
   setFlagsFromString('--no-expose-gc')
-  return () => {
-    if (typeof collect === 'function') collect()
-    trim()
+  const collect = typeof gc === 'function' ? gc : () => undefined
+  return {
+    collectYoung: () => void collect({ type: 'minor' }),
+    collectAll() {
+      collect()
+      trim()
+    },
   }
 }
+
+/**
+ * Keeps V8's young generation as small as it is now: it doubles up to 48 MiB while much is allocated, and stays so.
+ * It is collected more often then, and with it the bytes that its objects hold.
+ */
+export const keepYoungSmall = (): void => setFlagsFromString('--semi-space-growth-factor=1')

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { garbageCollector } from './garbage.ts'
+import { garbage, keepYoungSmall } from './garbage.ts'
 import { createMemoryKeeper, type MemoryKeeper } from './keeper.ts'
 import { checkMemory, defaultMemory } from './limit.ts'
 import { pageReleaser } from './mapped-pages.ts'
@@ -14,7 +14,9 @@ export interface MemoryPlan {
   readonly cacheBytes: number
   /** Arguments of calls under way. */
   readonly argumentBytes: number
-  /** Changes on their way to the disk. */
+  /** Models that each compute worker keeps loaded. */
+  readonly sessionBytes: number
+  /** Changes on their way to the disk, from which on the next wait. */
   readonly pendingBytes: number
   /** Pages of the store that stay mapped. */
   readonly mappedBytes: number
@@ -27,6 +29,7 @@ export const planMemory = (bytes: number = defaultMemory()): MemoryPlan => {
     limit,
     cacheBytes: Math.min(1024 * MIB, limit / 4),
     argumentBytes: Math.min(2048 * MIB, limit / 2),
+    sessionBytes: Math.min(512 * MIB, limit / 4),
     pendingBytes: Math.min(64 * MIB, limit / 8),
     mappedBytes: MAPPED,
   }
@@ -39,26 +42,29 @@ export const planMemory = (bytes: number = defaultMemory()): MemoryPlan => {
 const MAPPED = 16 * MIB
 /** What a node needs beyond what it has at rest to do anything at all: a smaller limit would have it always at its limit. */
 const WORKING = 24 * MIB
+/** Below this, what V8 would keep for itself is worth more to the node than the time that it saves. */
+const SMALL = 512 * MIB
 
 export interface NodeMemoryOptions {
   readonly plan: MemoryPlan
   /** The node's folder of the store. */
   readonly store: string
-  readonly shrinkCache: (bytes: number) => number
+  readonly shrinkCache: (bytes: number) => void
   readonly dropSessions: () => void
   readonly busy: () => boolean
 }
 
-/** The keeper of a node that is about to serve: what it has now is what it has at rest. */
+/** The keeper of a node, for a store that is open. It keeps nothing until it begins. */
 export const keepMemory = async ({ plan, store, ...parts }: NodeMemoryOptions): Promise<MemoryKeeper> => {
   const releasePages = await pageReleaser(join(store, 'data.mdb'))
-  const collect = await garbageCollector()
+  if (plan.limit < SMALL) keepYoungSmall()
   return createMemoryKeeper({
     ...parts,
-    limit: Math.max(plan.limit, resident().total + WORKING),
+    limit: plan.limit,
+    working: WORKING,
     mapped: plan.mappedBytes,
     resident,
     releasePages,
-    collect,
+    garbage: await garbage(),
   })
 }

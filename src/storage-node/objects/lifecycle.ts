@@ -12,7 +12,7 @@ import type { Write } from '../store/store.ts'
 import { decodeRecord, encodeRecord, newSpace, recordKey, spacePrefix, stateBytesOf } from './record.ts'
 import { DraftSelf, SnapshotSelf } from './selves.ts'
 import { fillingSpace, usedSpace } from './spaces.ts'
-import { entryUses, recordPlace, targetsOfState, usesChanged } from './uses.ts'
+import { entryUses, objectTarget, recordPlace, targetsOfState, usesChanged } from './uses.ts'
 
 /**
  * What can be done with every object, whatever its type: methods whose names no type can declare. They run in the
@@ -27,12 +27,14 @@ export interface LifecycleOptions {
   readonly withTurn: <T>(object: string, self: DraftSelf, work: () => Promise<T>) => Promise<T>
 }
 
+/** References are counted up to here. */
+const REFERENCES_MOST = 10_000
 const HISTORY = '$history'
 const HISTORY_MOST = 100
 const PAGE = 500
 
 /** One consolidation, as the history of an object has it. */
-export interface HistoryEntry {
+type HistoryEntry = {
   /** The object's version after it. */
   readonly version: number
   /** The version object that it took over, and the object's version when that was made. */
@@ -85,6 +87,7 @@ export const lifecycleMethods = ({
   describe,
 }: LifecycleOptions): ReadonlyMap<string, MethodEntry> => {
   const entries = new Map<string, MethodEntry>()
+  const references = ({ type, id }: SnapshotSelf) => queue.range(objectTarget(type, id), { limit: REFERENCES_MOST }).length
   const stateful = (name: string, run: (draft: Draft, self: DraftSelf, ...args: Value[]) => unknown) => {
     add(name, 'stateful', (self: DraftSelf, ...args: Value[]) => {
       stateOnly(self.draft)
@@ -148,7 +151,7 @@ export const lifecycleMethods = ({
         { key: recordKey(draft.type.name, id), value: undefined },
         ...usesChanged(recordPlace(draft.type.name, id), targetsOfState(version.state, state), new Set()),
       ])
-      const entry = { version: before.version + 1, from: id, base, at: new Date().toISOString(), callId: self.callId }
+      const entry: HistoryEntry = { version: before.version + 1, from: id, base, at: new Date().toISOString(), callId: self.callId }
       const table = draft.table(HISTORY)
       const keyOfEntry = (number: number) => String(number).padStart(16, '0')
       for (const [key, old] of history.slice(-HISTORY_MOST + 1)) table.put(key, old)
@@ -168,6 +171,11 @@ export const lifecycleMethods = ({
       .entries({ limit: HISTORY_MOST })
       .map(([, entry]) => entry),
   )
-  add('$describe', 'readonly', (self: SnapshotSelf) => ({ ...describe(self.type), id: self.id, version: self.version }))
+  add('$describe', 'readonly', (self: SnapshotSelf) => ({
+    ...describe(self.type),
+    id: self.id,
+    version: self.version,
+    references: references(self),
+  }))
   return entries
 }

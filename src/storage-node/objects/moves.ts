@@ -38,25 +38,20 @@ export const arrivingKey = (type: string, id: string) => keyOf('arriving', type,
 
 export const encodeMove = (move: Leaving | Moved | Arriving): Buffer => toBytes({ ...move })
 
-const textsOf = <K extends string>(value: Value, keys: readonly K[]): Record<K, string> | undefined => {
-  if (typeof value !== 'object' || value === null) return undefined
-  const found = Object.entries(value).filter(([key, text]) => keys.includes(key as K) && typeof text === 'string')
-  return found.length === keys.length ? (Object.fromEntries(found) as Record<K, string>) : undefined
-}
+const isPlain = (value: Value): value is { readonly [key: string]: Value } =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
 export const decodeMoved = (bytes: Buffer): Moved | undefined => {
   const value = fromBytes(bytes)
-  const texts = textsOf(value, ['to', 'moveId'])
-  return texts === undefined
-    ? undefined
-    : { ...texts, confirmed: typeof value === 'object' && value !== null && 'confirmed' in value && value.confirmed === true }
+  if (!isPlain(value)) return undefined
+  const { to, moveId, confirmed } = value
+  return typeof to === 'string' && typeof moveId === 'string' ? { to, moveId, confirmed: confirmed === true } : undefined
 }
 export const decodeArriving = (bytes: Buffer): Arriving | undefined => {
   const value = fromBytes(bytes)
-  const texts = textsOf(value, ['moveId', 'from', 'space'])
-  return texts === undefined
-    ? undefined
-    : { ...texts, record: typeof value === 'object' && value !== null && 'record' in value ? value.record : undefined }
+  if (!isPlain(value)) return undefined
+  const { moveId, from, space, record } = value
+  return typeof moveId === 'string' && typeof from === 'string' && typeof space === 'string' ? { moveId, from, space, record } : undefined
 }
 
 /** @throws `moved` where the object has left this site */

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { MethodEntry } from '../../core/define.ts'
 import { abortedBy, failure, failureWith, isActiveStorageError } from '../../core/errors.ts'
-import { LOCAL, type SiteName } from '../../core/ids.ts'
+import { LOCAL, type SiteName, siteName } from '../../core/ids.ts'
 import { ObjectRef } from '../../core/object-ref.ts'
 import { type Parent, remoteOf } from '../../core/remote.ts'
 import type { Call, Transport } from '../../core/transport.ts'
@@ -89,7 +89,7 @@ export const createObjects = (options: ObjectsOptions): Objects => {
     }
     return (type, target, { at } = {}) => {
       const [id, home] = target instanceof ObjectRef ? [target.id, target.home] : [target, at]
-      const there = home === undefined || home === site || home === LOCAL ? host() : peer(home as SiteName)
+      const there = home === undefined || home === site || home === LOCAL ? host() : peer(siteName(home))
       if (there === undefined)
         throw failure(
           'unavailable',

@@ -126,6 +126,7 @@ test('aliases stand for objects: compare-and-set, rename, time', async (t) => {
   const found = await client.aliases.get('front-door')
   assert.deepEqual([found?.target.type, found?.target.id, found?.target.home], ['chain', 'b', 'edge'])
   assert.equal(await client.object(chain, found!.target).add(3), 3)
+  assert.equal((await client.objects.describe(chain, 'b')).references, 1)
   const renamed = await client.aliases.rename('front-door', 'door')
   assert.equal(renamed.name, 'door')
   assert.equal(await client.aliases.get('front-door'), null)

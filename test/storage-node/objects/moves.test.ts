@@ -73,7 +73,7 @@ const pair = (t: TestContext) => {
     /** As a client that knows both. */
     followed: (id = 'a', options: CallOptions = {}): Box => remote(following.from(hosts.get('one')!), box, id, options),
     move: (to: string, from: 'one' | 'two' = 'one', id = 'a') =>
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a site, only its transport is used here
+      // Of a site, only its transport is used here.
       createObjectsView({ home: () => ({ transport: hosts.get(from)! }) as never, transport: (site) => site.transport }).move(box, id, to),
   }
 }

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { createLocalHost } from '../../../src/storage-node/local-host.ts'
 import { createTurns } from '../../../src/storage-node/objects/turns.ts'
-import { newCallId } from '../../../src/core/ids.ts'
+import { newCallId, objectId, siteName, typeName } from '../../../src/core/ids.ts'
+import type { Transport } from '../../../src/core/transport.ts'
+import { memoryStore } from '../../../src/storage-node/store/memory-store.ts'
+import { createHostOver } from '../host-over.ts'
 import { failing } from '../../contracts/transport.ts'
 import { remote, startNode, linkTo } from '../support.ts'
 import { chain, type Way } from './chain-object.ts'
@@ -98,4 +101,32 @@ test('a chain of 64 calls over two nodes returns, and one that comes back again 
   const back: Way = Array.from({ length: 32 }, (_, index) => [`d${index % 2}`, index % 2 === 0 ? 'two' : 'one'])
   await Promise.all(Array.from({ length: 16 }, () => remote(link, chain, 'd1', { timeoutMs: 60_000 }).along(back)))
   assert.equal(await remote(link, chain, 'd1').count(), 16 * 17)
+})
+
+test('a nested call has the call id, the trace context and the time of the one it is made in', async (t) => {
+  const seen: { callId: string; traceParent: string | undefined; budgetMs: number | undefined; chain: readonly string[] }[] = []
+  const host = createLocalHost({ objects: [chain] })
+  t.after(() => host.close())
+  const watched: Transport = {
+    ...host,
+    call: (call) => {
+      seen.push({ ...call.context, budgetMs: call.context.budgetMs, traceParent: call.context.traceParent })
+      return host.call(call)
+    },
+  }
+  const outer = createHostOver(memoryStore(), [chain], new Map([[siteName('other'), watched]]), 'outer')
+  t.after(() => outer.close())
+  const traceParent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const callId = newCallId()
+  await outer.call({
+    type: typeName('chain'),
+    object: objectId('a'),
+    method: 'along',
+    kind: 'stateful',
+    args: [[['b', 'other']]],
+    context: { callId, chain: [], budgetMs: 5000, traceParent },
+  })
+  const [nested] = seen
+  assert.deepEqual([nested?.callId, nested?.traceParent, nested?.chain], [callId, traceParent, ['chain/a']])
+  assert.ok(nested?.budgetMs !== undefined && nested.budgetMs <= 5000 && nested.budgetMs > 0)
 })

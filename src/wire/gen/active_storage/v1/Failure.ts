@@ -31,6 +31,10 @@ export interface FailureIn {
    * With code "moved": the site that has the object now.
    */
   'movedTo'?: (string);
+  /**
+   * Where the node's operator allows it: the stack of the error. Empty otherwise.
+   */
+  'stack'?: (string);
 }
 
 /**
@@ -62,4 +66,8 @@ export interface Failure {
    * With code "moved": the site that has the object now.
    */
   'movedTo': (string);
+  /**
+   * Where the node's operator allows it: the stack of the error. Empty otherwise.
+   */
+  'stack': (string);
 }
