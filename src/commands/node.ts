@@ -86,6 +86,8 @@ export const node: Command = {
     const listen = args.text('listen')
     const name = args.text('name')
     const objects = (await Promise.all(args.texts('objects').map(typesFrom))).flat()
+    const { prepareMemory } = await import('../storage-node/memory/node-memory.ts')
+    await prepareMemory(memoryBytes)
     const { createStorageNode } = await import('../storage-node/node.ts')
     const started = await createStorageNode({
       data,

@@ -33,6 +33,9 @@ export interface Admission {
   idle(): Promise<void>
 }
 
+/** Memory that is short is not so for longer, as a rule: what calls leave behind is collected by then. */
+const SHORT_MS = 200
+
 /** Calls under way may make so many times as many more among each other. */
 const NESTED = 16
 
@@ -41,6 +44,8 @@ const NESTED = 16
  */
 export const createAdmission = (limits: AdmissionLimits, room: () => number = () => Infinity): Admission => {
   let calls = 0
+  /** Of these, the calls within others. */
+  let within = 0
   let streams = 0
   let bytes = 0
   let refused = 0
@@ -48,9 +53,9 @@ export const createAdmission = (limits: AdmissionLimits, room: () => number = ()
   let typicalMs = 10
   let waiting: (() => void)[] = []
 
-  const refuse = (what: string) => {
+  const refuse = (what: string, leastMs = 5) => {
     refused++
-    return failureWith('overloaded', what, { retryAfterMs: Math.ceil(Math.min(5000, Math.max(5, typicalMs))) })
+    return failureWith('overloaded', what, { retryAfterMs: Math.ceil(Math.min(5000, Math.max(leastMs, typicalMs))) })
   }
   const once = (giveBack: () => void) => {
     let done = false
@@ -62,13 +67,16 @@ export const createAdmission = (limits: AdmissionLimits, room: () => number = ()
 
   return {
     enter(stream, nested = false) {
-      if (calls >= limits.calls * (nested ? NESTED : 1)) throw refuse(`${calls} calls are under way, the most that are taken on`)
+      const [now, most] = nested ? [within, limits.calls * NESTED] : [calls - within, limits.calls]
+      if (now >= most) throw refuse(`${now} calls are under way${nested ? ' within others' : ''}, the most that are taken on`)
       if (stream && streams >= limits.streams) throw refuse(`${streams} streams are under way, the most that are taken on`)
       const began = performance.now()
       calls++
+      if (nested) within++
       if (stream) streams++
       return once(() => {
         calls--
+        if (nested) within--
         if (stream) streams--
         typicalMs += (performance.now() - began - typicalMs) / 16
         if (calls === 0) {
@@ -84,9 +92,9 @@ export const createAdmission = (limits: AdmissionLimits, room: () => number = ()
           // One call larger than the limit is let in when it is alone, or it could never run.
           if (bytes > held && bytes + count > limits.bytes)
             throw refuse(`calls under way hold ${bytes} bytes of arguments; ${count} more are over the limit of ${limits.bytes}`)
-          // Likewise: a call that is alone could not be told to come when there is more room.
+          // Likewise, for memory that is short as a whole.
           if (bytes > held && count > room())
-            throw refuse(`the node is at its limit of memory; ${count} bytes of arguments are too many now`)
+            throw refuse(`the node is at its limit of memory: ${count} more bytes of arguments are too many now`, SHORT_MS)
           bytes += count
           held += count
         },

@@ -40,6 +40,8 @@ export interface HostOptions {
   readonly stacks?: boolean
   /** How long results of keyed calls are kept. */
   readonly results?: RecordLimits
+  /** Told when the disk takes no more writes, and when it does again. */
+  readonly onWritable?: (writable: boolean) => void
 }
 
 /** Runs calls on the objects that live here. The only place where a method's body is called. */
@@ -67,6 +69,7 @@ export const createHost = ({
   results,
   stacks = false,
   pendingBytes,
+  onWritable,
 }: HostOptions): Host => {
   const byName = new Map<string, ObjectType>()
   for (const type of types) {
@@ -136,7 +139,10 @@ export const createHost = ({
     },
   }
 
-  const queue = createCommitQueue(store, pendingBytes === undefined ? {} : { maxPendingBytes: pendingBytes })
+  const queue = createCommitQueue(store, {
+    ...(pendingBytes !== undefined && { maxPendingBytes: pendingBytes }),
+    onHealth: ({ writable }) => onWritable?.(writable),
+  })
   const collector = createCollector({ content, queue, usesOf: contentTarget })
   const spaces = createSweeper(queue, collector.letGoOf)
   const shared: CallHost = { site, resolver, compute, view, hold: collector.hold }

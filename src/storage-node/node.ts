@@ -137,6 +137,8 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       types: types.map((type) => type.name),
     }
     const admission = createAdmission({ ...defaultAdmission, bytes: plan.argumentBytes, ...options.limits }, memory.room)
+    const { publicServices } = await import('./well-known-services.ts')
+    const known = publicServices()
     const host = createHost({
       description,
       types,
@@ -148,19 +150,19 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       peers: peerLinks,
       stacks: options.stacks ?? false,
       pendingBytes: plan.pendingBytes,
+      onWritable: known.writable,
     })
     // Calls are over by then, but for methods that ignore that they were stopped.
     closers.push(() => host.close({ graceMs: 1000 }))
 
     const server = new Server({ ...channelOptions, 'grpc.max_concurrent_streams': 4096 })
     server.addService(protocol.StorageNode.service, serviceOf(host))
-    const { startPublic } = await import('./well-known-services.ts')
-    const health = startPublic(server)
+    known.addTo(server)
     const port = await bind(server, listen)
     memory.begin()
     let closing: Promise<void> | undefined
     const shutdown = async (graceMs: number) => {
-      health.stopping()
+      known.stopping()
       await new Promise<void>((resolve) => {
         const force = setTimeout(() => server.forceShutdown(), graceMs)
         server.tryShutdown(() => {

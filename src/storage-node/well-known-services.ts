@@ -4,16 +4,25 @@ import { HealthImplementation } from 'grpc-health-check'
 import { packageDefinition } from '../wire/protocol.ts'
 
 const SERVICE = 'active_storage.v1.StorageNode'
+/** Apart from the node's own health: one whose disk is full still reads, and a restart would not help it. */
+const WRITES = 'active_storage.v1.StorageNode.writes'
 
-/** Adds grpc.health.v1 and server reflection, so that load balancers, Kubernetes and grpcurl know the node. */
-export const startPublic = (server: Server): { stopping(): void } => {
-  const health = new HealthImplementation({ '': 'SERVING', [SERVICE]: 'SERVING' })
-  health.addToServer(server)
-  new ReflectionService(packageDefinition).addToServer(server)
+/** grpc.health.v1 and server reflection, so that load balancers, Kubernetes and grpcurl know the node. */
+export const publicServices = () => {
+  const health = new HealthImplementation({ '': 'SERVING', [SERVICE]: 'SERVING', [WRITES]: 'SERVING' })
+  let stopping = false
   return {
-    stopping: () => {
-      health.setStatus('', 'NOT_SERVING')
-      health.setStatus(SERVICE, 'NOT_SERVING')
+    addTo: (server: Server): void => {
+      health.addToServer(server)
+      new ReflectionService(packageDefinition).addToServer(server)
+    },
+    /** Whether the disk takes writes now. */
+    writable: (now: boolean): void => {
+      if (!stopping) health.setStatus(WRITES, now ? 'SERVING' : 'NOT_SERVING')
+    },
+    stopping: (): void => {
+      stopping = true
+      for (const service of ['', SERVICE, WRITES]) health.setStatus(service, 'NOT_SERVING')
     },
   }
 }

@@ -11,6 +11,7 @@ import { site } from '../../src/objects/site.ts'
 import { createStorageNode } from '../../src/storage-node/node.ts'
 import { createProbe } from '../contracts/probe.ts'
 import { failing } from '../contracts/transport.ts'
+import { healthOf } from './health.ts'
 import { linkTo, remote, startNode, temporaryFolder } from './support.ts'
 
 test('a node keeps its objects over a restart', async (t) => {
@@ -138,35 +139,20 @@ test('arguments under way are bounded in bytes', async (t) => {
 test('the standard health service says SERVING, and NOT_SERVING when the node stops', async (t) => {
   const { type, seen } = createProbe()
   const node = await startNode(t, { objects: [type] })
-  const folder = dirname(createRequire(import.meta.url).resolve('grpc-health-check/package.json'))
-  const definition = loadSync(join(folder, 'proto/health/v1/health.proto'), { enums: String })
-  const service = definition['grpc.health.v1.Health']
-  assert.ok(service !== undefined && 'Check' in service && 'Watch' in service)
-  const client = new Client(node.address, credentials.createInsecure())
-  t.after(() => client.close())
-  const { Check, Watch } = service as Extract<typeof service, Record<string, { requestSerialize: unknown }>>
-  assert.ok(Check !== undefined && Watch !== undefined)
-  const check = (name: string) =>
-    new Promise<unknown>((resolve, reject) => {
-      client.makeUnaryRequest(Check.path, Check.requestSerialize, Check.responseDeserialize, { service: name }, (error, answer) =>
-        error === null ? resolve(answer) : reject(error),
-      )
-    })
+  const { check, watch } = healthOf(t, node.address)
   assert.deepEqual(await check(''), { status: 'SERVING' })
   assert.deepEqual(await check('active_storage.v1.StorageNode'), { status: 'SERVING' })
   await assert.rejects(check('another.Service'), /NOT_FOUND|unknown/)
 
-  const watch = client.makeServerStreamRequest(Watch.path, Watch.requestSerialize, Watch.responseDeserialize, { service: '' })
-  watch.on('error', () => undefined)
-  const states = watch[Symbol.asyncIterator]()
-  assert.deepEqual((await states.next()).value, { status: 'SERVING' })
+  const states = watch('')
+  assert.deepEqual(await states.next(), { status: 'SERVING' })
   const held = remote(linkTo(t, node.address), type).gated()
   await seen.waiting.promise
   const closing = node.close()
-  assert.deepEqual((await states.next()).value, { status: 'NOT_SERVING' })
+  assert.deepEqual(await states.next(), { status: 'NOT_SERVING' })
   seen.opened.resolve()
   await held
-  watch.cancel()
+  states.cancel()
   await closing
 })
 

@@ -1,13 +1,13 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Freed memory goes back to the system, where the C library is one that keeps it (glibc). */
-const trimmer = async (): Promise<() => void> => {
+/** A function of the C library, where it is one that has it (glibc); else one that does nothing. */
+const libc = async <Args extends readonly number[]>(declaration: string): Promise<(...args: Args) => void> => {
   if (process.platform !== 'linux') return () => undefined
   try {
     const { default: koffi } = await import('koffi')
-    const trim: unknown = koffi.load('libc.so.6').func('int malloc_trim(size_t pad)')
-    return typeof trim === 'function' ? () => void trim(0) : () => undefined
+    const found: unknown = koffi.load('libc.so.6').func(declaration)
+    return typeof found === 'function' ? (...args) => void found(...args) : () => undefined
   } catch {
     return () => undefined
   }
@@ -25,7 +25,7 @@ export interface Garbage {
  * calls that are over lie outside that heap, until it happens to be collected.
  */
 export const garbage = async (): Promise<Garbage> => {
-  const trim = await trimmer()
+  const trim = await libc<[pad: number]>('int malloc_trim(size_t pad)')
   setFlagsFromString('--expose-gc')
   const gc: unknown = runInNewContext('gc')
   setFlagsFromString('--no-expose-gc')
@@ -34,13 +34,22 @@ export const garbage = async (): Promise<Garbage> => {
     collectYoung: () => void collect({ type: 'minor' }),
     collectAll() {
       collect()
-      trim()
+      trim(0)
     },
   }
 }
 
+const M_MMAP_THRESHOLD = -3
+/** Buffers of messages are larger. */
+const OWN_PAGES = 32 * 1024
+
 /**
- * Keeps V8's young generation as small as it is now: it doubles up to 48 MiB while much is allocated, and stays so.
- * It is collected more often then, and with it the bytes that its objects hold.
+ * Has the process keep less for later, at some cost in time. V8's young generation stays as small as it is now: it would
+ * double up to 48 MiB while much is allocated, and stay so; and while it is small, the bytes that its objects hold are
+ * collected sooner. Larger buffers get pages of their own, which are given back when the buffer goes.
  */
-export const keepYoungSmall = (): void => setFlagsFromString('--semi-space-growth-factor=1')
+export const keepLittle = async (): Promise<void> => {
+  setFlagsFromString('--semi-space-growth-factor=1')
+  const mallopt = await libc<[option: number, value: number]>('int mallopt(int option, int value)')
+  mallopt(M_MMAP_THRESHOLD, OWN_PAGES)
+}

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { garbage, keepYoungSmall } from './garbage.ts'
+import { garbage, keepLittle } from './garbage.ts'
 import { createMemoryKeeper, type MemoryKeeper } from './keeper.ts'
 import { checkMemory, defaultMemory } from './limit.ts'
 import { pageReleaser } from './mapped-pages.ts'
@@ -18,7 +18,10 @@ export interface MemoryPlan {
   readonly sessionBytes: number
   /** Changes on their way to the disk, from which on the next wait. */
   readonly pendingBytes: number
-  /** Pages of the store that stay mapped. */
+  /**
+   * Pages of the store that stay mapped. Mapped or not they lie in the system's page cache, and to map them again costs
+   * about a microsecond for 64 KiB: so few stay even where there is memory, and a node seems to hold what it does hold.
+   */
   readonly mappedBytes: number
 }
 
@@ -31,19 +34,19 @@ export const planMemory = (bytes: number = defaultMemory()): MemoryPlan => {
     argumentBytes: Math.min(2048 * MIB, limit / 2),
     sessionBytes: Math.min(512 * MIB, limit / 4),
     pendingBytes: Math.min(64 * MIB, limit / 8),
-    mappedBytes: MAPPED,
+    mappedBytes: Math.min(16 * MIB, limit / 8),
   }
 }
 
-/**
- * The store's pages lie in the system's page cache, mapped or not: mapping them again costs about a microsecond for 64 KiB.
- * So few stay mapped even where there is memory, and what a node seems to hold is what it does hold.
- */
-const MAPPED = 16 * MIB
 /** What a node needs beyond what it has at rest to do anything at all: a smaller limit would have it always at its limit. */
-const WORKING = 24 * MIB
-/** Below this, what V8 would keep for itself is worth more to the node than the time that it saves. */
+const WORKING = 32 * MIB
+/** Below this, what the process would keep for itself would keep for itself is worth more to the node than the time that it saves. */
 const SMALL = 512 * MIB
+
+/** To be called as early as can be, before what a node needs is loaded. @throws `invalid-argument` */
+export const prepareMemory = async (bytes?: number): Promise<void> => {
+  if (planMemory(bytes).limit < SMALL) await keepLittle()
+}
 
 export interface NodeMemoryOptions {
   readonly plan: MemoryPlan
@@ -57,7 +60,6 @@ export interface NodeMemoryOptions {
 /** The keeper of a node, for a store that is open. It keeps nothing until it begins. */
 export const keepMemory = async ({ plan, store, ...parts }: NodeMemoryOptions): Promise<MemoryKeeper> => {
   const releasePages = await pageReleaser(join(store, 'data.mdb'))
-  if (plan.limit < SMALL) keepYoungSmall()
   return createMemoryKeeper({
     ...parts,
     limit: plan.limit,

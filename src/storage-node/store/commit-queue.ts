@@ -10,6 +10,8 @@ export interface CommitQueueOptions {
   readonly maxPendingBytes?: number
   /** How soon, and at the latest how often, a disk that took no writes is tried again. Default 100 ms, 5 s. */
   readonly probeMs?: { readonly first: number; readonly most: number }
+  /** Told when the disk takes no more writes, and when it does again. */
+  readonly onHealth?: (health: StoreHealth) => void
 }
 
 export type StoreHealth = { readonly writable: true } | { readonly writable: false; readonly why: ActiveStorageError }
@@ -72,9 +74,13 @@ const PROBE: Write = { key: keyOf('probe'), value: Buffer.alloc(1) }
  * of the writes of one key in a batch the last counts. A batch that fails takes with it all that was queued after it.
  */
 export const createCommitQueue = (store: Store, options: CommitQueueOptions = {}): CommitQueue => {
-  const { maxPendingBytes = 64 * 1024 ** 2, probeMs = { first: 100, most: 5000 } } = options
+  const { maxPendingBytes = 64 * 1024 ** 2, probeMs = { first: 100, most: 5000 }, onHealth } = options
   let generation = 0
   let health: StoreHealth = { writable: true }
+  const become = (next: StoreHealth) => {
+    health = next
+    onHealth?.(next)
+  }
   let gathering = newBatch()
   let writing: Batch | undefined
   let closed = false
@@ -98,7 +104,7 @@ export const createCommitQueue = (store: Store, options: CommitQueueOptions = {}
   const probe = async (ms: number) => {
     try {
       await store.commit([PROBE])
-      health = { writable: true }
+      become({ writable: true })
     } catch {
       if (!closed) probeIn(Math.min(ms * 2, probeMs.most))
     }
@@ -111,7 +117,7 @@ export const createCommitQueue = (store: Store, options: CommitQueueOptions = {}
     gathering = newBatch()
     generation++
     if (isActiveStorageError(cause, 'read-only')) {
-      health = { writable: false, why: cause }
+      become({ writable: false, why: cause })
       if (!closed) probeIn(probeMs.first)
     }
     own.reject(cause)

@@ -16,9 +16,10 @@ export const chain = defineObject({
       self.table<number>('rows').put(`at-${self.state.count}`, amount)
       return self.state.count
     },
-    addThenFail(self, amount: number): number {
+    async addThenFail(self, amount: number): Promise<number> {
       self.state.count += amount
       self.table<number>('rows').put('half', amount)
+      await new Promise((resolve) => setImmediate(resolve))
       throw new RangeError('changed its mind')
     },
     /** Adds one here, and goes on along the way. @returns the ids passed, deepest first */
@@ -55,6 +56,18 @@ export const chain = defineObject({
     /** Many calls come back side by side. */
     async fanOut(self, others: readonly string[]): Promise<number> {
       await Promise.all(others.map((other) => self.object(chain, other).callBack(self.id, 1)))
+      return self.state.count
+    },
+    /** Two calls come back side by side; one of them fails, and the turn goes on as if it did not mind. */
+    async fanOutFailing(self, others: readonly [string, string]): Promise<number> {
+      const [good, bad] = others
+      await Promise.all([
+        self.object(chain, good).callBack(self.id, 1),
+        self
+          .object(chain, bad)
+          .callBackFailing(self.id)
+          .catch(() => undefined),
+      ])
       return self.state.count
     },
     /** Sees itself from outside, in its own turn. */

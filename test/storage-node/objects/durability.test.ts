@@ -222,3 +222,32 @@ test('an error that told of a change which is lost is another error', async (t) 
   await failing(first, 'storage-failed')
   await failing(second, 'storage-failed')
 })
+
+test('an error of a turn that had read what was lost while it ran is another error', async (t) => {
+  const disk = controlledStore()
+  const [begun, go] = [deferred(), deferred()]
+  const type = defineObject({
+    name: 'telling',
+    state: () => ({ count: 0 }),
+    schema: object({ count: integer() }),
+    methods: {
+      add: (self, amount: number): number => (self.state.count += amount),
+      async tellByError(self): Promise<void> {
+        const { count } = self.state
+        begun.resolve()
+        await go.promise
+        throw new Error(`the count is ${count}`)
+      },
+    },
+  })
+  const host = createHostOver(disk.store, [type])
+  t.after(() => host.close())
+  const first = remote(host, type).add(1)
+  const commit = await disk.next()
+  const second = remote(host, type).tellByError()
+  await begun.promise
+  commit.fail(failure('storage-failed', 'the disk broke'))
+  await failing(first, 'storage-failed')
+  go.resolve()
+  await failing(second, 'storage-failed')
+})

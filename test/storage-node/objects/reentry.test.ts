@@ -130,3 +130,22 @@ test('a nested call has the call id, the trace context and the time of the one i
   assert.deepEqual([nested?.callId, nested?.traceParent, nested?.chain], [callId, traceParent, ['chain/a']])
   assert.ok(nested?.budgetMs !== undefined && nested.budgetMs <= 5000 && nested.budgetMs > 0)
 })
+
+test('where one of several calls that came back side by side fails, the turn fails: nobody can tell their changes apart', async (t) => {
+  const at = prepared(t)
+  await at('a').add(1)
+  await failing(at('a').fanOutFailing(['b', 'c']), 'method-threw')
+  assert.equal(await at('a').count(), 1)
+  assert.deepEqual(await at('a').rows(), [['at-1', 1]])
+})
+
+test('a call within a call is admitted where no more calls from outside are', async (t) => {
+  const node = await startNode(t, { objects: [chain], limits: { calls: 2 } })
+  const link = linkTo(t, node.address)
+  const way: Way = Array.from({ length: 10 }, (_, index) => [`n${index}`, 'node'])
+  const chains = [remote(link, chain, 'x').along(way), remote(link, chain, 'y').along(way.map(([id, site]) => [`y${id}`, site]))]
+  assert.deepEqual(
+    (await Promise.all(chains)).map((passed) => passed.length),
+    [11, 11],
+  )
+})

@@ -32,31 +32,45 @@ const mounted = (t: TestContext, what: string, script: (folder: string, image: s
 export const smallDisk = (t: TestContext, mib = 8): string | undefined =>
   mounted(t, 'mount (tmpfs)', (folder) => `mount -t tmpfs -o size=${mib}m tmpfs ${folder}`)
 
-/** A disk of its own that can be made read-only under its open files, as a kernel does with a disk that fails. */
-export const failingDisk = (t: TestContext): { readonly folder: string; fail(): void } | undefined => {
-  const folder = mounted(
-    t,
-    'mkfs.ext4 or mount -o loop',
-    (at, image) => `truncate -s 24M ${image}; mkfs.ext4 -q ${image}; mount -o loop ${image} ${at}`,
-  )
-  return folder === undefined ? undefined : { folder, fail: () => must('mount', '-o', 'remount,abort', folder) }
+/**
+ * A disk of its own that can be made read-only under its open files, as a kernel does with a disk that fails; and
+ * repaired, once no file of it is open.
+ */
+export const failingDisk = (t: TestContext, mib = 24): { readonly folder: string; fail(): void; repair(): void } | undefined => {
+  let image = ''
+  const folder = mounted(t, 'mkfs.ext4 or mount -o loop', (at, file) => {
+    image = file
+    return `truncate -s ${mib}M ${image}; mkfs.ext4 -q ${image}; mount -o loop ${image} ${at}`
+  })
+  if (folder === undefined) return undefined
+  return {
+    folder,
+    fail: () => must('mount', '-o', 'remount,abort', folder),
+    repair() {
+      must('umount', folder)
+      must('mount', '-o', 'loop', image, folder)
+    },
+  }
 }
 
 /** Takes all space of a disk, as another program would. */
-export const fill = (disk: string): { free(): void; shrink(bytes: number): void } => {
+export const fill = (disk: string): { free(): void; shrink(bytes: number): void; grow(): void } => {
   const file = join(disk, 'of-somebody-else')
-  const handle = openSync(file, 'w')
-  let bytes = Buffer.alloc(64 * 1024)
-  for (let at = 0; ;) {
-    try {
-      at += writeSync(handle, bytes, 0, bytes.length, at)
-    } catch {
-      if (bytes.length === 1) break
-      bytes = bytes.subarray(0, bytes.length / 4)
+  const grow = () => {
+    const handle = openSync(file, 'a')
+    let bytes = Buffer.alloc(64 * 1024)
+    for (;;) {
+      try {
+        writeSync(handle, bytes)
+      } catch {
+        if (bytes.length === 1) break
+        bytes = bytes.subarray(0, bytes.length / 4)
+      }
     }
+    closeSync(handle)
   }
-  closeSync(handle)
-  return { free: () => rmSync(file), shrink: (by) => truncateSync(file, statSync(file).size - by) }
+  grow()
+  return { free: () => rmSync(file), shrink: (by) => truncateSync(file, statSync(file).size - by), grow }
 }
 
 /** Runs a program with system calls that fail; undefined, and the test skipped, without strace. */
