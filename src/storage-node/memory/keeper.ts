@@ -36,6 +36,8 @@ export interface MemoryKeeper {
 const LOOK_MS = 250
 /** Looked at again after so much was touched. */
 const TOUCHED = 8 * 1024 ** 2
+/** How often pages are let go of where memory is not short: it takes half a millisecond. */
+const RELEASE_MS = 100
 /** How often all garbage may be collected: each time takes tens of milliseconds. */
 const COLLECT_MS = 500
 /** What a collection has freed is given back on another thread: judged too soon it would seem to have freed nothing. */
@@ -50,6 +52,7 @@ export const createMemoryKeeper = (options: KeeperOptions): MemoryKeeper => {
   let timer: NodeJS.Timeout | undefined
   let touched = 0
   let strained = false
+  let released = -Infinity
   let collected = -Infinity
   let dropped = -Infinity
 
@@ -79,7 +82,9 @@ export const createMemoryKeeper = (options: KeeperOptions): MemoryKeeper => {
     const { total, mapped } = resident()
     if (total > limit) return relieve()
     strained = false
-    if (mapped > mostMapped) options.releasePages()
+    if (mapped <= mostMapped || now() - released < RELEASE_MS) return
+    options.releasePages()
+    released = now()
   }
 
   return {

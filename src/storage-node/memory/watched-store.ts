@@ -1,7 +1,7 @@
 import type { Store, Snapshot } from '../store/store.ts'
 
-/** The kernel maps so much around each page that is read. */
-const AROUND = 64 * 1024
+/** The kernel maps more than the page that is read, and where the file lies in large pieces a few hundred KiB. */
+const AROUND = 256 * 1024
 
 /** A store that says how much memory its reads may have mapped. */
 export const watchedStore = <S extends Store>(store: S, touched: (bytes: number) => void): S => {
