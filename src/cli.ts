@@ -22,6 +22,11 @@ const commands: readonly { readonly name: string; readonly summary: string; read
   { name: 'rm', summary: 'delete an object', load: async () => (await import('./commands/rm.ts')).rm },
   { name: 'mv', summary: 'move an object to another site', load: async () => (await import('./commands/mv.ts')).mv },
   { name: 'gc', summary: 'remove content that no object refers to', load: async () => (await import('./commands/gc.ts')).gc },
+  {
+    name: 'verify',
+    summary: 'check a whole data folder that no node has open',
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
   { name: 'stats', summary: 'show what a node is doing and has done', load: async () => (await import('./commands/stats.ts')).stats },
 ]
 
@@ -38,6 +43,8 @@ const exitCodes: Partial<Record<Code, number>> = {
   'folder-in-use': 7,
   'address-in-use': 7,
   'permission-denied': 8,
+  'declaration-changed': 9,
+  unsupported: 9,
 }
 
 const overview = (): string => {
@@ -75,8 +82,7 @@ const main = async (argv: readonly string[]): Promise<number> => {
     return 0
   }
   try {
-    await command.run(parse(command, rest))
-    return 0
+    return (await command.run(parse(command, rest))) ?? 0
   } catch (error) {
     const known = toFailure(error)
     if (rest.includes('--json'))

@@ -21,7 +21,8 @@ export interface Command {
   readonly usage: string
   readonly options: Options
   readonly examples: readonly string[]
-  run(args: Parsed): Promise<void>
+  /** Gives an exit code where it is none of an error's, nor 0. */
+  run(args: Parsed): Promise<void> | Promise<number>
 }
 
 export interface Parsed {

@@ -4,6 +4,7 @@ import { type ObjectType } from '../core/define.ts'
 import { failure } from '../core/errors.ts'
 import type { Command } from './command.ts'
 import { print, toJson } from './output.ts'
+import { onSupervisorGone, supervise } from './supervise.ts'
 import { sizeOf } from './size.ts'
 
 const tiers = ['edge', 'fog', 'cloud'] as const
@@ -68,10 +69,12 @@ export const node: Command = {
     },
     'max-calls': { type: 'string', value: 'N', help: 'calls under way before more are refused (default 1024)' },
     insecure: { type: 'boolean', help: 'listen beyond loopback without encryption' },
+    supervised: { type: 'boolean', help: 'start the node again at once where it dies; give --listen a port' },
     stacks: { type: 'boolean', help: 'send the stacks of errors to callers' },
   },
   examples: [
     'active-storage node --data /srv/as --name edge-7 --adopt /srv/photos',
+    'active-storage node --data /srv/as --name edge-7 --supervised',
     'active-storage node --data ./cloud --name pool --tier cloud --listen 127.0.0.1:7071 --peer edge-7=127.0.0.1:7070',
   ],
   async run(args) {
@@ -85,6 +88,12 @@ export const node: Command = {
     const maxCalls = whole('max-calls', args.text('max-calls'), 1_000_000)
     const listen = args.text('listen')
     const name = args.text('name')
+    if (args.flag('supervised')) {
+      if (listen?.endsWith(':0') === true)
+        throw failure('invalid-argument', `--supervised with --listen ${listen}: give a port, so that callers find the node again`)
+      const own = process.argv.slice(2).filter((arg) => arg !== '--supervised')
+      return supervise(own, (line) => process.stderr.write(`active-storage node: ${line}\n`))
+    }
     const objects = (await Promise.all(args.texts('objects').map(typesFrom))).flat()
     const { prepareMemory } = await import('../storage-node/memory/node-memory.ts')
     await prepareMemory(memoryBytes)
@@ -105,21 +114,24 @@ export const node: Command = {
       ...(maxCalls !== undefined && { limits: { calls: maxCalls } }),
     })
     const { address, host } = started
+    // Before it says that it serves: whoever hears that may stop it at once.
+    const stopped = new Promise<void>((done) => {
+      const stop = (signal: string) => {
+        if (!args.flag('json')) print(`${signal}: finishing ${host.admission.inFlight} calls under way; once more to stop at once`)
+        process.once('SIGINT', () => process.exit(130))
+        process.once('SIGTERM', () => process.exit(143))
+        void started.close().then(done)
+      }
+      process.once('SIGINT', () => stop('SIGINT'))
+      process.once('SIGTERM', () => stop('SIGTERM'))
+      onSupervisorGone(() => stop('the supervisor is gone'))
+    })
     print(
       args.flag('json')
         ? toJson({ name: started.name, tier, address, data, pid: process.pid }).replaceAll(/\n\s*/g, ' ')
         : `storage node ${started.name} (${tier}) serves on ${address}, data in ${data}; ${host.description.types.length} object types`,
     )
-
-    await new Promise<void>((stopped) => {
-      const stop = (signal: string) => {
-        if (!args.flag('json')) print(`${signal}: finishing ${host.admission.inFlight} calls under way; once more to stop at once`)
-        process.once('SIGINT', () => process.exit(130))
-        process.once('SIGTERM', () => process.exit(143))
-        void started.close().then(stopped)
-      }
-      process.once('SIGINT', () => stop('SIGINT'))
-      process.once('SIGTERM', () => stop('SIGTERM'))
-    })
+    await stopped
+    return 0
   },
 }

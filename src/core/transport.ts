@@ -30,6 +30,8 @@ export interface CallContext {
   /** W3C trace context of the caller, as `traceparent`. */
   readonly traceParent?: string
   readonly signal?: AbortSignal
+  /** What `signal.aborted` says, from who makes the signal only when it is asked for. */
+  readonly aborted?: boolean
   /** Called once when the call has ended, well or badly, with what it cost. */
   readonly onReport?: (report: CallReport) => void
 }

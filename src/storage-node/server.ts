@@ -60,6 +60,9 @@ class ServedContext implements CallContext {
   get signal(): AbortSignal {
     return this.#served.signal
   }
+  get aborted(): boolean {
+    return this.#served.gone
+  }
   get onReport() {
     return this.#served.onReport
   }
@@ -87,6 +90,10 @@ class ServedCall {
 
   readonly onReport = (made: CallReport): void => {
     this.#report = made
+  }
+
+  get gone(): boolean {
+    return this.#gone
   }
 
   /** Made only when someone asks: most calls are over before. */

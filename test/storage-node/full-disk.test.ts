@@ -46,39 +46,43 @@ const killed = async (
   return again
 }
 
-test('a node whose disk fills up under load answers every call, goes on reading, and writes again by itself', async (t) => {
-  const disk = smallDisk(t, 24)
-  if (disk === undefined) return
-  const data = join(disk, 'node')
-  const other = fill(disk)
-  other.shrink(12 * 1024 ** 2)
-  const loaded = await loadedNode(t, data)
-  const { load, link, health, stats } = loaded
-  const writes = health.watch(WRITES)
-  assert.deepEqual(await load.inTime('health', writes.next()), serving)
-  await load.until('writes of every kind', writesOfAll(load, 3))
-  assert.equal((await stats()).writable, true)
+test(
+  'a node whose disk fills up under load answers every call, goes on reading, and writes again by itself',
+  { timeout: 60_000 },
+  async (t) => {
+    const disk = smallDisk(t, 24)
+    if (disk === undefined) return
+    const data = join(disk, 'node')
+    const other = fill(disk)
+    other.shrink(12 * 1024 ** 2)
+    const loaded = await loadedNode(t, data)
+    const { load, link, health, stats } = loaded
+    const writes = health.watch(WRITES)
+    assert.deepEqual(await load.inTime('health', writes.next()), serving)
+    await load.until('writes of every kind', writesOfAll(load, 3))
+    assert.equal((await stats()).writable, true)
 
-  // The load itself takes what there is.
-  assert.deepEqual(await load.inTime('health', writes.next()), notServing)
-  await refusedAndRead(load)
-  const full = await stats()
-  assert.equal(full.writable, false)
-  assert.ok(full.failures > 0)
-  // It still reads: whoever sends it no more calls, or starts it again, gains nothing.
-  assert.deepEqual(await health.check(''), serving)
-  assert.deepEqual(await health.check('active_storage.v1.StorageNode'), serving)
+    // The load itself takes what there is.
+    assert.deepEqual(await load.inTime('health', writes.next()), notServing)
+    await refusedAndRead(load)
+    const full = await stats()
+    assert.equal(full.writable, false)
+    assert.ok(full.failures > 0)
+    // It still reads: whoever sends it no more calls, or starts it again, gains nothing.
+    assert.deepEqual(await health.check(''), serving)
+    assert.deepEqual(await health.check('active_storage.v1.StorageNode'), serving)
 
-  other.free()
-  assert.deepEqual(await load.inTime('health', writes.next()), serving)
-  await load.until('writes of every kind go on', writesOfAll(load, 3))
-  assert.equal((await stats()).writable, true)
-  await load.finish(3)
-  await checkAll(link, load.made)
-  await killed(t, loaded, data)
-})
+    other.free()
+    assert.deepEqual(await load.inTime('health', writes.next()), serving)
+    await load.until('writes of every kind go on', writesOfAll(load, 3))
+    assert.equal((await stats()).writable, true)
+    await load.finish(3)
+    await checkAll(link, load.made)
+    await killed(t, loaded, data)
+  },
+)
 
-test('a node that is killed on a full disk starts there again, and serves what was acknowledged', async (t) => {
+test('a node that is killed on a full disk starts there again, and serves what was acknowledged', { timeout: 60_000 }, async (t) => {
   const disk = smallDisk(t, 16)
   if (disk === undefined) return
   const data = join(disk, 'node')
@@ -95,48 +99,56 @@ test('a node that is killed on a full disk starts there again, and serves what w
   await checkAll(linkTo(t, again.address), more.made)
 })
 
-test('a node that may not write for a while answers every call, goes on reading, and writes again by itself', async (t) => {
-  const data = temporaryFolder(t)
-  const loaded = await loadedNode(t, data)
-  const { load, link, stats } = loaded
-  await load.until('writes of every kind', writesOfAll(load, 3))
-  const content = join(data, 'content')
-  const places = [join(data, 'store', 'data.mdb'), content, ...readdirSync(content).map((name) => join(content, name))]
-  const allow = () => run('chattr', '-i', ...places)
-  try {
-    if (run('chattr', '+i', ...places).status !== 0) {
-      await load.finish()
-      return t.skip('chattr +i is absent or not permitted here')
+test(
+  'a node that may not write for a while answers every call, goes on reading, and writes again by itself',
+  { timeout: 60_000 },
+  async (t) => {
+    const data = temporaryFolder(t)
+    const loaded = await loadedNode(t, data)
+    const { load, link, stats } = loaded
+    await load.until('writes of every kind', writesOfAll(load, 3))
+    const content = join(data, 'content')
+    const places = [join(data, 'store', 'data.mdb'), content, ...readdirSync(content).map((name) => join(content, name))]
+    const allow = () => run('chattr', '-i', ...places)
+    try {
+      if (run('chattr', '+i', ...places).status !== 0) {
+        await load.finish()
+        return t.skip('chattr +i is absent or not permitted here')
+      }
+      await refusedAndRead(load)
+      assert.equal((await stats()).writable, false)
+    } finally {
+      allow()
     }
+    await load.until('writes of every kind go on', writesOfAll(load, 3))
+    assert.equal((await stats()).writable, true)
+    await load.finish(1)
+    await checkAll(link, load.made)
+    await killed(t, loaded, data)
+    return undefined
+  },
+)
+
+test(
+  'a node whose disk fails under load answers every call and goes on reading; what it acknowledged survives',
+  { timeout: 60_000 },
+  async (t) => {
+    const disk = failingDisk(t, 48)
+    if (disk === undefined) return
+    const data = join(disk.folder, 'node')
+    const loaded = await loadedNode(t, data)
+    const { node, load, link, health, stats } = loaded
+    await load.until('writes of every kind', writesOfAll(load, 3))
+    disk.fail()
     await refusedAndRead(load)
     assert.equal((await stats()).writable, false)
-  } finally {
-    allow()
-  }
-  await load.until('writes of every kind go on', writesOfAll(load, 3))
-  assert.equal((await stats()).writable, true)
-  await load.finish(1)
-  await checkAll(link, load.made)
-  await killed(t, loaded, data)
-  return undefined
-})
-
-test('a node whose disk fails under load answers every call and goes on reading; what it acknowledged survives', async (t) => {
-  const disk = failingDisk(t, 48)
-  if (disk === undefined) return
-  const data = join(disk.folder, 'node')
-  const loaded = await loadedNode(t, data)
-  const { node, load, link, health, stats } = loaded
-  await load.until('writes of every kind', writesOfAll(load, 3))
-  disk.fail()
-  await refusedAndRead(load)
-  assert.equal((await stats()).writable, false)
-  assert.deepEqual(await health.check(WRITES), notServing)
-  assert.deepEqual(await health.check(''), serving)
-  await load.finish()
-  await checkAll(link, load.made)
-  node.child.kill('SIGKILL')
-  await node.ended
-  disk.repair()
-  await killed(t, loaded, data, { unknown: true })
-})
+    assert.deepEqual(await health.check(WRITES), notServing)
+    assert.deepEqual(await health.check(''), serving)
+    await load.finish()
+    await checkAll(link, load.made)
+    node.child.kill('SIGKILL')
+    await node.ended
+    disk.repair()
+    await killed(t, loaded, data, { unknown: true })
+  },
+)

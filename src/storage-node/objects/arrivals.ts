@@ -30,6 +30,8 @@ const isRows = (value: Value): value is readonly (readonly [Uint8Array, Uint8Arr
 const has = <K extends string>(value: Value, key: K): value is { readonly [key in K]: Value } =>
   typeof value === 'object' && value !== null && key in value
 
+const PAGE = 1000
+
 export const createArrivals = (queue: CommitQueue, sweep: (space: string) => void, declared: (type: string) => Declared): Arrivals => {
   /** The record as this host's declaration has it: an object that it could not read must not come here. */
   const present = ({ type }: DraftSelf, record: Value): Value => {
@@ -48,9 +50,18 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
   }
   /** What the calls wait for that came too early, by the object's key. */
   const waiting = new Map<string, { readonly promise: Promise<void>; readonly resolve: () => void }>()
+  /** Objects that are on their way here, or were until lately: where there are none, no call need ask the store. */
+  const coming = new Set<string>()
+  for (let after: string | undefined, more = true; more;) {
+    const page = queue.range(keyOf('arriving'), { ...(after !== undefined && { after }), limit: PAGE })
+    for (const [key] of page) coming.add(key)
+    after = page.at(-1)?.[0]
+    more = page.length === PAGE
+  }
   const settle = (self: DraftSelf) => {
     const key = arrivingKey(self.type, self.id)
     self.draft.afterwards.push(() => {
+      if (queue.get(key) === undefined) coming.delete(key)
       waiting.get(key)?.resolve()
       waiting.delete(key)
     })
@@ -77,6 +88,7 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
       const now = arriving(self)
       if (has(what, 'begin')) {
         if (now !== undefined) drop(self, now)
+        coming.add(key)
         // Its space needs no note: what is on its way outlives a crash.
         draft.put([{ key, value: encodeMove({ moveId, from, space: newSpace(), record: undefined }) }])
         return
@@ -126,6 +138,7 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
       self.draft.put([{ key: arrivingKey(self.type, self.id), value: undefined }, ...guards(self)])
     },
     awaited(type, id) {
+      if (coming.size === 0) return undefined
       const key = arrivingKey(type, id)
       if (queue.get(key) === undefined) return undefined
       let found = waiting.get(key)

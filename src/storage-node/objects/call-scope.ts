@@ -1,6 +1,9 @@
 import { abortedBy, failure } from '../../core/errors.ts'
 import type { CallContext } from '../../core/transport.ts'
 
+/** Most calls are over by then, and need no signal: making one takes longer than all else that a call does here. */
+const SOON_MS = 10
+
 /**
  * The life of one call: ends when it returns, when its caller gives up, or when its time is over. The signal is made
  * only when somebody asks for it: most calls are over before anyone could.
@@ -9,7 +12,10 @@ export class CallScope {
   readonly #context: CallContext
   readonly #began = performance.now()
   #controller: AbortController | undefined
+  /** The caller was answered before the work was over. */
+  cutShort = false
   #timer: NodeJS.Timeout | undefined
+  #listening: NodeJS.Timeout | undefined
   #release: (() => void) | undefined
 
   constructor(context: CallContext) {
@@ -28,7 +34,7 @@ export class CallScope {
   }
 
   get aborted(): boolean {
-    return this.#context.signal?.aborted === true || this.#expired
+    return (this.#context.aborted ?? this.#context.signal?.aborted ?? false) || this.#expired
   }
 
   get signal(): AbortSignal {
@@ -55,16 +61,24 @@ export class CallScope {
   limit(work: unknown): Promise<unknown> {
     if (!(work instanceof Promise)) return Promise.resolve(work)
     if (this.#context.budgetMs === undefined && this.#context.signal === undefined) return work
-    const { signal } = this
     return new Promise((resolve, reject) => {
-      const stop = () => reject(abortedBy(signal))
-      if (signal.aborted) stop()
-      else signal.addEventListener('abort', stop, { once: true })
+      const listen = () => {
+        const { signal } = this
+        const stop = () => {
+          this.cutShort = true
+          reject(abortedBy(signal))
+        }
+        if (signal.aborted) stop()
+        else signal.addEventListener('abort', stop, { once: true })
+      }
+      if (this.#controller !== undefined || (this.leftMs ?? Infinity) <= SOON_MS) listen()
+      else this.#listening = setTimeout(listen, SOON_MS)
       work.then(resolve, reject)
     })
   }
 
   end(): void {
+    clearTimeout(this.#listening)
     clearTimeout(this.#timer)
     this.#release?.()
   }

@@ -52,7 +52,7 @@ export class RunningCall {
     const letGo = () => {
       for (const one of this.#held) one()
     }
-    if (this.scope.aborted) Promise.resolve(work).then(letGo, letGo)
+    if (this.scope.cutShort) Promise.resolve(work).then(letGo, letGo)
     else letGo()
   }
 

@@ -10,6 +10,7 @@ import { referencesIn } from './references.ts'
  * So what nobody refers to is known without looking through everything.
  */
 const USE = 'use'
+const CONTENT = keyOf(USE, 'content')
 export const contentTarget = (hash: string): string => keyOf(USE, 'content', hash)
 export const objectTarget = (type: string, id: string): string => keyOf(USE, 'object', type, id)
 
@@ -58,8 +59,7 @@ export const entryUses = (key: string, before: Buffer | undefined, after: Buffer
 
 /** The hashes of content that these writes let go of. */
 export const letGo = (writes: readonly Write[]): readonly string[] => {
-  const prefix = keyOf(USE, 'content')
   return writes.flatMap(({ key, value }) =>
-    value === undefined && key.startsWith(prefix) ? [key.slice(prefix.length, prefix.length + 64)] : [],
+    value === undefined && key.startsWith(CONTENT) ? [key.slice(CONTENT.length, CONTENT.length + 64)] : [],
   )
 }

@@ -41,6 +41,17 @@ const bytesAfter = (writes: readonly Write[], stats: object): number => {
   return (last + 1 + Math.min(writes.length * 4, last + 1) + Math.ceil((data * 2.5) / PAGE) + 64) * PAGE
 }
 
+/** Pages are mapped, and a read of one beyond the file's end would end the process. */
+const checkLength = (file: string, stats?: object): void => {
+  const { size } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0 }
+  const last = stats !== undefined && 'lastPageNumber' in stats && typeof stats.lastPageNumber === 'number' ? stats.lastPageNumber : 1
+  if (size === 0 || size >= (last + 1) * PAGE) return
+  throw failure(
+    'storage-failed',
+    `${file} has been cut short: it has ${size} bytes, and its pages ${(last + 1) * PAGE}; restore the folder from a backup`,
+  )
+}
+
 /** lmdb-js rejects a second promise of its own with the cause; unheard, that one would end the process. */
 const causeOf = async (error: unknown): Promise<unknown> => {
   if (!(error instanceof Error) || !('commitError' in error)) return error
@@ -86,9 +97,17 @@ export const lmdbStore = async (folder: string): Promise<LmdbStore> => {
         await handle.close()
       }
     }
+    const dataFile = join(folder, 'data.mdb')
+    checkLength(dataFile)
     const db = start()
-    await syncFolder(folder)
-    return { db, room: await diskRoom(join(folder, 'data.mdb')) }
+    try {
+      checkLength(dataFile, db.getStats())
+      await syncFolder(folder)
+      return { db, room: await diskRoom(dataFile) }
+    } catch (error) {
+      await db.close()
+      throw error
+    }
   }
   const { db: first, room } = await prepare().catch((error: unknown) => {
     throw refuse('the store cannot be opened', error)

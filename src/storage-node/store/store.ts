@@ -44,9 +44,12 @@ export const checkKeys = (writes: readonly Write[]): void => {
   }
 }
 
+/** What UTF-8 leaves as it is: nearly all names. */
+const ASCII = /^[\0-\x7f]*$/
+
 /** Joins parts into a key: UTF-8, a zero byte after each, so that no part's end can be taken for another's. */
 export const keyOf = (...parts: readonly string[]): string =>
-  parts.map((part) => `${Buffer.from(part, 'utf8').toString('latin1')}\0`).join('')
+  parts.map((part) => `${ASCII.test(part) ? part : Buffer.from(part, 'utf8').toString('latin1')}\0`).join('')
 
 /** The parts of a key. */
 export const partsOf = (key: string): readonly string[] =>
