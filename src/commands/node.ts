@@ -94,9 +94,9 @@ export const node: Command = {
       const own = process.argv.slice(2).filter((arg) => arg !== '--supervised')
       return supervise(own, (line) => process.stderr.write(`active-storage node: ${line}\n`))
     }
-    const objects = (await Promise.all(args.texts('objects').map(typesFrom))).flat()
     const { prepareMemory } = await import('../storage-node/memory/node-memory.ts')
     await prepareMemory(memoryBytes)
+    const objects = (await Promise.all(args.texts('objects').map(typesFrom))).flat()
     const { createStorageNode } = await import('../storage-node/node.ts')
     const started = await createStorageNode({
       data,
