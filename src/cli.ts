@@ -23,6 +23,16 @@ const commands: readonly { readonly name: string; readonly summary: string; read
   { name: 'mv', summary: 'move an object to another site', load: async () => (await import('./commands/mv.ts')).mv },
   { name: 'gc', summary: 'remove content that no object refers to', load: async () => (await import('./commands/gc.ts')).gc },
   {
+    name: 'backup',
+    summary: 'have a running node write a backup of itself',
+    load: async () => (await import('./commands/backup.ts')).backup,
+  },
+  {
+    name: 'restore',
+    summary: 'make a data folder from a backup',
+    load: async () => (await import('./commands/restore.ts')).restore,
+  },
+  {
     name: 'verify',
     summary: 'check a whole data folder that no node has open',
     load: async () => (await import('./commands/verify.ts')).verify,

@@ -61,6 +61,12 @@ export const node: Command = {
     objects: { type: 'string', multiple: true, value: 'MODULE', help: 'module that exports object types; trusted code; may be repeated' },
     peer: { type: 'string', multiple: true, value: 'NAME=HOST:PORT', help: 'site that inputs may be fetched from; may be repeated' },
     adopt: { type: 'string', multiple: true, value: 'FOLDER', help: 'folder whose files callers may adopt in place; may be repeated' },
+    backups: {
+      type: 'string',
+      multiple: true,
+      value: 'FOLDER',
+      help: 'folder below which callers may have backups written; may be repeated',
+    },
     'cache-mib': { type: 'string', value: 'MIB', help: 'fetched content to keep, in MiB (default 1024; at most a quarter of the memory)' },
     memory: {
       type: 'string',
@@ -104,6 +110,7 @@ export const node: Command = {
       objects,
       peers: peersFrom(args.texts('peer')),
       adopt: args.texts('adopt').map((folder) => resolve(folder)),
+      backups: args.texts('backups').map((folder) => resolve(folder)),
       insecure: args.flag('insecure'),
       stacks: args.flag('stacks'),
       ...(listen !== undefined && { listen }),

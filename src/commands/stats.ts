@@ -24,6 +24,8 @@ export const stats: Command = {
           ['refused', String(now.refused)],
           ['fetched from peers', humanBytes(now.bytesFetched)],
           ['cached content', humanBytes(now.cacheBytes)],
+          ['on their way to the disk', humanBytes(now.pendingBytes)],
+          ['takes writes', now.writable ? 'yes' : 'no: its disk is full or read-only'],
           ['compute workers', String(now.workers)],
           ['memory (RSS)', humanBytes(now.rssBytes)],
         ]),

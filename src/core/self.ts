@@ -94,6 +94,16 @@ export interface HostStats {
   readonly writable: boolean
 }
 
+/** How far a backup has come. */
+export interface BackupProgress {
+  readonly contents: number
+  readonly bytes: number
+  /** Contents that were copied, since the backup lies on another disk; the others are linked. */
+  readonly copied: number
+  /** It is whole, durable and there. */
+  readonly complete: boolean
+}
+
 /** The host that runs the call, as the built-in `site` object shows it. */
 export interface HostView {
   describe(): SiteDescription
@@ -106,6 +116,8 @@ export interface HostView {
   collect(options: { readonly dryRun: boolean }): Promise<{ readonly contents: number; readonly bytes: number; readonly notes: number }>
   /** Forgets fetched content and loaded model sessions. */
   dropCaches(): Promise<void>
+  /** Writes a backup to a folder of the host's machine. @throws `permission-denied` outside the folders the operator allowed; `already-exists` */
+  backup(to: string, signal: AbortSignal): AsyncGenerator<BackupProgress>
 }
 
 /** What a movable method sees: its arguments, immutable content and compute, and no state. */

@@ -15,6 +15,10 @@ export const site = defineObject({
     collect: (self, options: { dryRun?: boolean } = {}) => self.host.collect({ dryRun: options.dryRun ?? false }),
     /** Forgets fetched content and loaded model sessions: the next calls begin cold. */
     dropCaches: (self) => self.host.dropCaches(),
+    /** Writes a backup to a folder of the node's machine, below one that its operator has allowed, and says how far it has come. */
+    async *backup(self, to: string): AsyncGenerator<{ contents: number; bytes: number; copied: number; complete: boolean }> {
+      yield* self.host.backup(to, self.signal)
+    },
     /** Does nothing: what a call costs by itself. Returns its argument. */
     echo: (_self, value?: Uint8Array | string | number) => value,
   },
@@ -35,5 +39,6 @@ export const site = defineObject({
     flush: [],
     collect: [optional(object({ dryRun: optional(boolean()) }))],
     dropCaches: [],
+    backup: [string()],
   },
 })

@@ -42,6 +42,8 @@ export interface HostOptions {
   readonly results?: RecordLimits
   /** Told when the disk takes no more writes, and when it does again. */
   readonly onWritable?: (writable: boolean) => void
+  /** Default: backups are refused. */
+  readonly backup?: HostView['backup']
 }
 
 /** Runs calls on the objects that live here. The only place where a method's body is called. */
@@ -57,6 +59,10 @@ export interface Host extends Transport {
   entryOf(type: string, method: string): MethodEntry
 }
 
+const noBackups = () => {
+  throw failure('permission-denied', 'this host is in memory: there is nothing to back up')
+}
+
 export const createHost = ({
   description,
   types,
@@ -70,6 +76,7 @@ export const createHost = ({
   stacks = false,
   pendingBytes,
   onWritable,
+  backup = noBackups,
 }: HostOptions): Host => {
   const byName = new Map<string, ObjectType>()
   for (const type of types) {
@@ -136,6 +143,10 @@ export const createHost = ({
     dropCaches: async () => {
       resolver.clear()
       await compute.dropSessions()
+    },
+    async *backup(to, signal) {
+      await queue.flush()
+      yield* backup(to, signal)
     },
   }
 

@@ -10,6 +10,8 @@ import { checkAddress, grpcTransport } from '../link/grpc-transport.ts'
 import { resilient } from '../link/resilient.ts'
 import { channelOptions, protocol } from '../wire/protocol.ts'
 import { type AdmissionLimits, createAdmission, defaultAdmission } from './admission.ts'
+import { createBackups } from './backup/backup.ts'
+import { keptContent } from './backup/kept-content.ts'
 import { builtIn } from './built-in.ts'
 import { createCompute } from './compute/pool.ts'
 import { contentCache } from './content/content-cache.ts'
@@ -42,6 +44,8 @@ export interface StorageNodeOptions {
   readonly peers?: Readonly<Record<string, string>>
   /** Folders whose files callers may adopt. Default none. */
   readonly adopt?: readonly string[]
+  /** Folders below which callers may have backups written. Default none. */
+  readonly backups?: readonly string[]
   /** Sends the stacks of errors to callers. Default false: they tell of the node's inside. */
   readonly stacks?: boolean
   /** Listens beyond loopback without encryption. Default false. */
@@ -123,7 +127,9 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       peerLinks.set(siteName(peer), transport)
       closers.push(() => transport.close())
     }
-    const contentStore = folderContent(join(data, 'content'), store, adopt)
+    const contentFolder = join(data, 'content')
+    const kept = keptContent(folderContent(contentFolder, store, adopt))
+    const contentStore = kept.content
     const resolver = createResolver({ site: name, store: contentStore, cache: contentCache(cacheBytes), peers: peerLinks })
     const compute = createCompute({ threads, sessionBytes: plan.sessionBytes, ...openerFor(contentStore, resolver) })
     closers.push(() => compute.close())
@@ -151,6 +157,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       stacks: options.stacks ?? false,
       pendingBytes: plan.pendingBytes,
       onWritable: known.writable,
+      backup: createBackups({ site: name, store: lmdb, folder: contentFolder, content: kept, allowed: options.backups ?? [] }),
     })
     // Calls are over by then, but for methods that ignore that they were stopped.
     closers.push(() => host.close({ graceMs: 1000 }))

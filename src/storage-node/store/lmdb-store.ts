@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { open as openFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { failure } from '../../core/errors.ts'
+import { failure, isActiveStorageError } from '../../core/errors.ts'
 import { makeFolder, syncFolder, writeFailure } from './disk.ts'
 import { diskRoom } from './disk-room.ts'
 import { checkKeys, LONGEST_KEY, snapshotOver, type Store, type Write } from './store.ts'
@@ -121,6 +121,16 @@ export const lmdbStore = async (folder: string): Promise<LmdbStore> => {
     }
   }
   const bytes = (key: string) => Buffer.from(key, 'latin1')
+  /** What LMDB says of a page that it cannot follow, as an error of ours. */
+  const reading = <T>(read: () => T): T => {
+    try {
+      return read()
+    } catch (error) {
+      if (isActiveStorageError(error)) throw error
+      const reason = error instanceof Error ? error.message : String(error)
+      throw failure('storage-failed', `the store in ${folder} cannot be read: ${reason}; restore the folder from a backup`, error)
+    }
+  }
 
   /** After a write to its first pages failed, LMDB refuses all more, and lmdb-js would wait for ever: it is opened again. */
   const revive = async (failed: typeof first) => {
@@ -172,8 +182,8 @@ export const lmdbStore = async (folder: string): Promise<LmdbStore> => {
   }
 
   return {
-    get: (key) => (key.length > LONGEST_KEY || key.length === 0 ? undefined : live().get(bytes(key))),
-    range: (prefix, { after, limit }) => rangeOf(live().getRange({ start: bytes(startOf(prefix, after)), limit }), prefix),
+    get: (key) => (key.length > LONGEST_KEY || key.length === 0 ? undefined : reading(() => live().get(bytes(key)))),
+    range: (prefix, { after, limit }) => reading(() => rangeOf(live().getRange({ start: bytes(startOf(prefix, after)), limit }), prefix)),
     snapshot() {
       const over = live()
       const transaction = over.useReadTransaction()
@@ -184,11 +194,11 @@ export const lmdbStore = async (folder: string): Promise<LmdbStore> => {
       return {
         get(key) {
           alive()
-          return key.length > LONGEST_KEY || key.length === 0 ? undefined : over.get(bytes(key), { transaction })
+          return key.length > LONGEST_KEY || key.length === 0 ? undefined : reading(() => over.get(bytes(key), { transaction }))
         },
         range(prefix, { after, limit }) {
           alive()
-          return rangeOf(over.getRange({ start: bytes(startOf(prefix, after)), limit, transaction }), prefix)
+          return reading(() => rangeOf(over.getRange({ start: bytes(startOf(prefix, after)), limit, transaction }), prefix))
         },
         done() {
           if (!done) transaction.done()

@@ -188,7 +188,10 @@ test('a put is answered when the file, its name, and the folders that are new ar
   const { hash } = JSON.parse(ran.stdout.split('\n')[0]!) as { hash: string }
   const [shard, answered] = [join(content, hash.slice(0, 2)), at(/write\(1<[^>]*>, "\{\\"hash/)]
   const renamed = at(new RegExp(`rename\\("${content}/tmp/.*= 0`))
-  assert.ok(synced(`${join(content, 'tmp')}/[^>]*`, at(new RegExp(`(write|pwrite64)\\(\\d+<${join(content, 'tmp')}/`))) < renamed, 'the file before it has its name')
+  assert.ok(
+    synced(`${join(content, 'tmp')}/[^>]*`, at(new RegExp(`(write|pwrite64)\\(\\d+<${join(content, 'tmp')}/`))) < renamed,
+    'the file before it has its name',
+  )
   assert.ok(synced(shard, renamed) < answered, 'its name')
   assert.ok(synced(content, at(new RegExp(`mkdir\\("${shard}"`))) < answered, 'the folder of its name')
   assert.ok(synced(join(base, 'new'), at(new RegExp(`mkdir\\("${content}"`))) < answered, 'the folder of all content')

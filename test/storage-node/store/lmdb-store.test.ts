@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
@@ -106,4 +106,30 @@ test('a closed store refuses commits', async (t) => {
   await store.close()
   await last
   await assert.rejects(store.commit([{ key: 'a', value: Buffer.from('2') }]), { code: 'unavailable' })
+})
+
+test('a store whose file has been cut short is refused; one whose pages are damaged says so when they are read', async (t) => {
+  const folder = temporaryFolder(t)
+  const file = join(folder, 'data.mdb')
+  const first = await lmdbStore(folder)
+  for (let i = 0; i < 20; i++) await first.commit([{ key: `k${i}`, value: Buffer.alloc(3000, i) }])
+  await first.close()
+  const whole = readFileSync(file)
+  for (const bytes of [100, 4096, 12_288, 40_000]) {
+    writeFileSync(file, whole.subarray(0, bytes))
+    await assert.rejects(lmdbStore(folder), { code: 'storage-failed', message: /cut short.*backup/ })
+  }
+  writeFileSync(file, Buffer.concat([whole.subarray(0, 8192), Buffer.alloc(whole.byteLength - 8192, 0xff)]))
+  const damaged = await lmdbStore(folder)
+  const snapshot = damaged.snapshot()
+  for (const view of [damaged, snapshot]) {
+    assert.throws(() => view.get('k1'), { code: 'storage-failed', message: /cannot be read.*backup/ })
+    assert.throws(() => view.range('k', { limit: 10 }), { code: 'storage-failed' })
+  }
+  snapshot.done()
+  await damaged.close()
+  writeFileSync(file, whole)
+  const again = await lmdbStore(folder)
+  assert.equal(again.range('k', { limit: 100 }).length, 20)
+  await again.close()
 })
