@@ -3,7 +3,8 @@ import { failure } from '../core/errors.ts'
 import { bytesOf, Tensor } from '../core/tensor.ts'
 import { attributesOf, type Plain } from './attributes.ts'
 import type { Attributes, Graph, Node, ValueType } from './graph.ts'
-import { inferNode } from './infer.ts'
+import { inferWithElements } from './infer.ts'
+import type { Elements } from './infer/elements.ts'
 
 /** A tensor of the graph that is being built. */
 export interface Value extends ValueType {
@@ -34,6 +35,7 @@ export class GraphBuilder {
   readonly #nodes: Node[] = []
   readonly #values = new Map<string, Value>()
   readonly #constants = new Map<string, Value>()
+  readonly #elements = new Map<string, Elements>()
   readonly #names = new Set<string>()
 
   constructor({ name = 'graph', opset = NEWEST_OPSET }: { readonly name?: string; readonly opset?: number } = {}) {
@@ -119,10 +121,11 @@ export class GraphBuilder {
     readonly outputs: readonly string[]
     readonly attributes: Attributes
   }): readonly Value[] {
-    const types = inferNode(node, {
+    const { types, elements } = inferWithElements(node, {
       opset: this.opset,
       type: (name) => this.#values.get(name),
       constant: (name) => this.#initializers.get(name),
+      elements: (name) => this.#elements.get(name),
     })
     this.#names.add(node.name)
     this.#nodes.push(node)
@@ -130,6 +133,8 @@ export class GraphBuilder {
       const type = types[i]
       if (output === '') return []
       if (type === undefined) throw failure('bad-model', `node ${node.name} (${node.op}) has no output ${i}`)
+      const known = elements[i]
+      if (known !== undefined) this.#elements.set(output, known)
       return [this.#add(output, type)]
     })
   }
