@@ -1,0 +1,57 @@
+import type { Value } from '../../graph/builder.ts'
+import { Emit } from '../emit.ts'
+import { attribute, axisOf, gradOf, inputOf, numbersOf, outputOf, range, type Rule, type RuleContext, type Rules, shapeOf } from './rule.ts'
+
+interface Reduced {
+  readonly e: Emit
+  /** The gradient and the result, with a side of 1 on each axis that went: they broadcast against x. */
+  readonly grad: Value
+  readonly y: Value
+  readonly x: Value
+  readonly sides: readonly number[]
+  readonly axes: readonly number[]
+}
+
+/** The axes that a node reduces: all of them where it names none. */
+const axesOf = (ctx: RuleContext): readonly number[] => {
+  const rank = inputOf(ctx).shape.length
+  const axes = (numbersOf(ctx, 1, 'axes') ?? []).map((axis) => axisOf(axis, rank))
+  if (axes.length > 0) return axes
+  return attribute(ctx, 'noop_with_empty_axes', 'int', 0) === 1 ? [] : range(rank)
+}
+
+const reduction =
+  (gradient: (reduced: Reduced) => Value): Rule =>
+  (ctx) => {
+    const e = new Emit(ctx)
+    const x = inputOf(ctx)
+    const sides = shapeOf(x)
+    const axes = axesOf(ctx)
+    const kept = sides.map((side, axis) => (axes.includes(axis) ? 1 : side))
+    return [gradient({ e, grad: e.reshape(gradOf(ctx), kept), y: e.reshape(outputOf(ctx), kept), x, sides, axes })]
+  }
+
+/** The gradient goes to what holds the extreme, in equal parts. */
+const extreme = reduction(({ e, grad, x, y, axes }) => {
+  const held = e.cast(e.compare('Equal', x, y), x.dtype)
+  return e.mul(held, e.div(grad, e.sum(held, axes)))
+})
+
+const cumulate: Rule = (ctx) => {
+  const [exclusive, reverse] = [attribute(ctx, 'exclusive', 'int', 0), attribute(ctx, 'reverse', 'int', 0)]
+  return [new Emit(ctx).op('CumSum', [gradOf(ctx), inputOf(ctx, 1)], { exclusive, reverse: 1 - reverse })]
+}
+
+export const reductions: Rules = {
+  ReduceSum: reduction(({ e, grad, sides }) => e.expand(grad, sides)),
+  ReduceMean: reduction(({ e, grad, sides, axes }) => e.expand(e.div(grad, axes.reduce((count, axis) => count * (sides[axis] ?? 1), 1)), sides)), // prettier-ignore
+  ReduceMax: extreme,
+  ReduceMin: extreme,
+  ReduceL1: reduction(({ e, grad, x }) => e.mul(grad, e.op('Sign', [x]))),
+  // The norm of zeros is 0, where its slope is taken as 0.
+  ReduceL2: reduction(({ e, grad, x, y }) => e.mul(x, e.div(grad, e.where(e.compare('Equal', y, 0), e.num(1, y), y)))),
+  ReduceSumSquare: reduction(({ e, grad, x }) => e.mul(x, e.mul(grad, 2))),
+  ReduceLogSumExp: reduction(({ e, grad, x, y }) => e.mul(grad, e.op('Exp', [e.sub(x, y)]))),
+  ReduceLogSum: reduction(({ e, grad, y, sides }) => e.expand(e.mul(grad, e.op('Exp', [e.neg(y)])), sides)),
+  CumSum: cumulate,
+}
