@@ -1,0 +1,23 @@
+import type { Kind } from './case.ts'
+import { elementwise } from './cases/elementwise.ts'
+import { indexing } from './cases/indexing.ts'
+import { losses } from './cases/losses.ts'
+import { matrices } from './cases/matrices.ts'
+import { normalizations } from './cases/normalizations.ts'
+import { recurrent } from './cases/recurrent.ts'
+import { reductions } from './cases/reductions.ts'
+import { shapes } from './cases/shapes.ts'
+import { convolutions } from './cases/windows.ts'
+
+/** Cases of every operator that has a gradient, on random shapes, attributes and broadcasts. */
+export const cases: Readonly<Record<string, Kind>> = {
+  ...elementwise,
+  ...reductions,
+  ...shapes,
+  ...indexing,
+  ...matrices,
+  ...convolutions,
+  ...normalizations,
+  ...losses,
+  ...recurrent,
+}

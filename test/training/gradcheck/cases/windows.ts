@@ -1,0 +1,83 @@
+import type { Plain } from '../../../../src/graph/attributes.ts'
+import { type Draw, type Kind, kinked, smooth } from '../case.ts'
+
+interface Drawn {
+  readonly sides: readonly number[]
+  readonly kernel: readonly number[]
+  readonly attributes: Readonly<Record<string, Plain>>
+}
+
+/** Windows over one or two sides: strides, dilations, pads of both kinds; each side holds a window at least. */
+const windows = (draw: Draw, { dilated = true, smallPads = false } = {}): Drawn => {
+  const rank = draw.int(1, 2)
+  const list = (make: () => number) => Array.from({ length: rank }, make)
+  const kernel = list(() => draw.int(1, 3))
+  const strides = draw.maybe(() => list(() => draw.int(1, 3)))
+  const dilations = dilated ? draw.maybe(() => list(() => draw.int(1, 2))) : undefined
+  const span = (d: number) => ((kernel[d] ?? 1) - 1) * (dilations?.[d] ?? 1) + 1
+  const sides = kernel.map((_, d) => span(d) + draw.int(0, rank === 1 ? 5 : 3))
+  // A pooling window must not lie in the padding alone.
+  const pad = (d: number) => draw.int(0, smallPads ? (kernel[d] ?? 1) - 1 : 2)
+  const form = draw.int(0, 5)
+  if (form === 0) return { sides, kernel, attributes: { strides, dilations: undefined, auto_pad: draw.pick('SAME_UPPER', 'SAME_LOWER') } }
+  if (form === 1) return { sides, kernel, attributes: { strides, dilations, auto_pad: 'VALID' } }
+  const both = kernel.map((_, d) => d)
+  const pads = draw.maybe(() => [...both.map(pad), ...both.map(pad)])
+  return { sides, kernel, attributes: { strides, dilations, pads } }
+}
+
+const conv = smooth((draw) => {
+  const { sides, kernel, attributes } = windows(draw)
+  const group = draw.pick(1, 1, 2, 3)
+  const [depth, perGroup] = [draw.int(1, 2), draw.int(1, 2)]
+  const inputs = [draw.input([draw.int(1, 2), group * depth, ...sides]), draw.input([group * perGroup, depth, ...kernel])]
+  if (draw.flag()) inputs.push(draw.input([group * perGroup]))
+  return draw.of(draw.op('Conv', inputs, { ...attributes, group, kernel_shape: draw.maybe(() => kernel) }))
+})
+
+const convTranspose = smooth((draw) => {
+  const rank = draw.int(1, 2)
+  const list = (make: () => number) => Array.from({ length: rank }, make)
+  const kernel = list(() => draw.int(1, 3))
+  const strides = list(() => draw.int(1, 3))
+  const dilations = list(() => draw.int(1, 2))
+  const sides = list(() => draw.int(1, 3))
+  const group = draw.pick(1, 1, 2)
+  const [depth, perGroup] = [draw.int(1, 2), draw.int(1, 2)]
+  // Less than the stride or the dilation, as ONNX has it; pads leave one place at least.
+  const extra = strides.map((stride) => draw.int(0, stride - 1))
+  const full = sides.map((side, d) => (strides[d] ?? 1) * (side - 1) + (extra[d] ?? 0) + ((kernel[d] ?? 1) - 1) * (dilations[d] ?? 1) + 1)
+  const before = full.map((side) => draw.int(0, Math.min(2, side - 1)))
+  const after = full.map((side, d) => draw.int(0, Math.min(2, side - 1 - (before[d] ?? 0))))
+  const inputs = [draw.input([draw.int(1, 2), group * depth, ...sides]), draw.input([group * depth, perGroup, ...kernel])]
+  if (draw.flag()) inputs.push(draw.input([group * perGroup]))
+  return draw.of(draw.op('ConvTranspose', inputs, { strides, dilations, group, output_padding: extra, pads: [...before, ...after] }))
+})
+
+const maxPool = kinked('elements keep 0.1 from each other', (draw) => {
+  const { sides, kernel, attributes } = windows(draw, { smallPads: true })
+  const x = draw.input([draw.int(1, 2), draw.int(1, 2), ...sides], 'distinct')
+  const ceil = attributes['auto_pad'] === undefined ? draw.pick(undefined, 0, 1) : undefined
+  return draw.of(draw.op('MaxPool', [x], { ...attributes, kernel_shape: kernel, ceil_mode: ceil }))
+})
+
+const averagePool = smooth((draw) => {
+  const { sides, kernel, attributes } = windows(draw, { smallPads: true })
+  const x = draw.input([draw.int(1, 2), draw.int(1, 2), ...sides])
+  const ceil = attributes['auto_pad'] === undefined ? draw.pick(undefined, 0, 1) : undefined
+  const include = draw.pick(undefined, 0, 1)
+  return draw.of(draw.op('AveragePool', [x], { ...attributes, kernel_shape: kernel, ceil_mode: ceil, count_include_pad: include }))
+})
+
+const image = (draw: Draw): number[] => [draw.int(1, 2), draw.int(1, 3), ...draw.sides(1, 2)]
+
+export const convolutions: Readonly<Record<string, Kind>> = {
+  Conv: conv,
+  ConvTranspose: convTranspose,
+  MaxPool: maxPool,
+  AveragePool: averagePool,
+  GlobalAveragePool: smooth((draw) => draw.of(draw.op('GlobalAveragePool', [draw.input(image(draw))]))),
+  GlobalMaxPool: kinked('elements keep 0.1 from each other', (draw) =>
+    draw.of(draw.op('GlobalMaxPool', [draw.input(image(draw), 'distinct')])),
+  ),
+}
