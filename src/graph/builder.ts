@@ -4,7 +4,8 @@ import { bytesOf, Tensor } from '../core/tensor.ts'
 import { attributesOf, type Plain } from './attributes.ts'
 import type { Attributes, Graph, Node, ValueType } from './graph.ts'
 import { inferWithElements } from './infer.ts'
-import type { Elements } from './infer/elements.ts'
+import { type Elements, elementsOf } from './infer/elements.ts'
+import { constantOf } from './infer/sources.ts'
 
 /** A tensor of the graph that is being built. */
 export interface Value extends ValueType {
@@ -35,6 +36,7 @@ export class GraphBuilder {
   readonly #nodes: Node[] = []
   readonly #values = new Map<string, Value>()
   readonly #constants = new Map<string, Value>()
+  readonly #held = new Map<string, Tensor>()
   readonly #elements = new Map<string, Elements>()
   readonly #names = new Set<string>()
 
@@ -52,6 +54,11 @@ export class GraphBuilder {
         return candidate
       }
     }
+  }
+
+  /** Keeps names from being given by `fresh`: those of what is still to be added. */
+  reserve(names: Iterable<string>): void {
+    for (const name of names) this.#names.add(name)
   }
 
   #add(name: string, { dtype, shape }: ValueType): Value {
@@ -124,11 +131,14 @@ export class GraphBuilder {
     const { types, elements } = inferWithElements(node, {
       opset: this.opset,
       type: (name) => this.#values.get(name),
-      constant: (name) => this.#initializers.get(name),
+      constant: (name) => this.constantOf(name),
       elements: (name) => this.#elements.get(name),
     })
     this.#names.add(node.name)
     this.#nodes.push(node)
+    const [output = ''] = node.outputs
+    const tensor = node.op === 'Constant' ? constantOf(node) : undefined
+    if (tensor !== undefined) this.#held.set(output, tensor)
     return node.outputs.flatMap((output, i) => {
       const type = types[i]
       if (output === '') return []
@@ -137,6 +147,16 @@ export class GraphBuilder {
       if (known !== undefined) this.#elements.set(output, known)
       return [this.#add(output, type)]
     })
+  }
+
+  /** The elements of a tensor that the graph holds; undefined for one that it computes. */
+  constantOf(name: string): Tensor | undefined {
+    return this.#initializers.get(name) ?? this.#held.get(name)
+  }
+  /** What is known of the elements of a small tensor that the graph computes from shapes. */
+  elementsOf(name: string): Elements | undefined {
+    const tensor = this.constantOf(name)
+    return this.#elements.get(name) ?? (tensor && elementsOf(tensor))
   }
 
   /** The tensor of this name. @throws `bad-model` */

@@ -73,6 +73,14 @@ const byContent: InferRule = (at) => {
   )
 }
 
+const loop: InferRule = (at) => {
+  throw at.wrong(
+    'it runs a graph of its own as often as data say',
+    'export the model with the loop unrolled, or with LSTM or GRU in its place',
+    'unsupported',
+  )
+}
+
 export const indexing: Readonly<Record<string, InferRule>> = {
   Gather: gather,
   GatherElements: gatherElements,
@@ -84,4 +92,13 @@ export const indexing: Readonly<Record<string, InferRule>> = {
   Compress: byContent,
   Unique: byContent,
   NonMaxSuppression: byContent,
+  Loop: loop,
+  Scan: loop,
+  If: (at) => {
+    throw at.wrong(
+      'which of its branches runs is not settled',
+      'call upgrade, which puts a branch in its place where its condition is known',
+      'unsupported',
+    )
+  },
 }
