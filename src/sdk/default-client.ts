@@ -1,7 +1,8 @@
-import type { Batch, BatchData } from '../core/batch.ts'
+import type { BatchData } from '../core/batch.ts'
 import type { Client, WrappedLoader } from './client.ts'
 import { connect } from './connect.ts'
 import type { DataLoader } from './data-loader.ts'
+import { createPosition } from './loader-position.ts'
 import type { WrappedIterable } from './wrap.ts'
 
 let shared: Promise<Client> | undefined
@@ -29,12 +30,28 @@ function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterab
 function wrap(
   loader: DataLoader<BatchData> | Iterable<unknown> | AsyncIterable<unknown>,
 ): WrappedLoader<BatchData> | WrappedIterable<unknown> {
-  if ('options' in loader && 'epoch' in loader) {
-    let next = 0
-    const epoch = (index: number): AsyncIterable<Batch> => later((connected) => connected.wrap(loader).epoch(index))
-    return { epoch, [Symbol.asyncIterator]: () => epoch(next++)[Symbol.asyncIterator]() }
-  }
+  if ('options' in loader && 'epoch' in loader) return lazyLoader(loader)
   return lazy((connected) => connected.wrap(loader))
+}
+
+const lazyLoader = (loader: DataLoader<BatchData>): WrappedLoader<BatchData> => {
+  // Stands in for the wrapped loader until there is a client, and hands its place on when there is another.
+  const position = createPosition(loader.options)
+  let made: { readonly by: Client; readonly wrapped: WrappedLoader<BatchData> } | undefined
+  const state = () => made?.wrapped.state() ?? position.state()
+  const wrappedBy = (connected: Client): WrappedLoader<BatchData> => {
+    if (made?.by === connected) return made.wrapped
+    const wrapped = connected.wrap(loader)
+    wrapped.resume(state())
+    made = { by: connected, wrapped }
+    return wrapped
+  }
+  return {
+    epoch: (index) => later((connected) => wrappedBy(connected).epoch(index)),
+    state,
+    resume: (given) => (made?.wrapped ?? position).resume(given),
+    [Symbol.asyncIterator]: () => later((connected) => wrappedBy(connected)),
+  }
 }
 
 const lazy = <Item>(made: (client: Client) => WrappedIterable<Item>): WrappedIterable<Item> => ({

@@ -2,18 +2,20 @@ import type { Batch, BatchData } from '../core/batch.ts'
 import type { ContentRef } from '../core/content.ts'
 import type { ObjectType } from '../core/define.ts'
 import { failure } from '../core/errors.ts'
-import { type Remote, remoteOf } from '../core/remote.ts'
+import { recipeOf, type Remote, remoteOf } from '../core/remote.ts'
 import { Tensor } from '../core/tensor.ts'
 import type { Transport } from '../core/transport.ts'
-import { dataset as datasetType, type Sample } from '../objects/dataset/dataset.ts'
+import { dataset as datasetType, type Sample, type SampleRange } from '../objects/dataset/dataset.ts'
 import { batchStages, type LoaderModel } from '../objects/loader/batch-stages.ts'
 import { planEpoch } from '../objects/loader/plan.ts'
+import { checkSameSource, hashSamples, type LoaderSource } from '../objects/loader/state.ts'
 import { filesOf, forwardKey } from '../objects/model/forward.ts'
 import { model as modelType, type ModelDescription } from '../objects/model/model.ts'
-import { pipeline as pipelineType, preprocessKey, type RandomKey } from '../objects/pipeline/pipeline.ts'
-import type { PipelineSpec } from '../objects/pipeline/spec.ts'
+import { pipeline as pipelineType, preprocessKey, type RandomKey, unitsOf } from '../objects/pipeline/pipeline.ts'
+import { type Op, pipelineHash, type PipelineSpec } from '../objects/pipeline/spec.ts'
 import type { CallView, StageView } from '../policy/types.ts'
 import { type DataLoaderOptions, isOps, isSpec } from './data-loader.ts'
+import type { Progress, Start } from './loader-position.ts'
 import type { Placer } from './placer.ts'
 import { prefetching } from './prefetching.ts'
 import type { Site } from './site.ts'
@@ -25,11 +27,11 @@ export interface LoadContext {
   readonly object: <T extends ObjectType>(type: T, id: string) => Remote<T>
 }
 
-const samplesOf = async (remote: Remote<typeof datasetType>): Promise<readonly Sample[]> => {
+const samplesOf = async (remote: Remote<typeof datasetType>, range: Omit<SampleRange, 'after' | 'limit'>): Promise<readonly Sample[]> => {
   const all: Sample[] = []
   for (;;) {
     const last = all.at(-1)
-    const page = await remote.list(last === undefined ? {} : { after: last.id })
+    const page = await remote.list({ ...range, ...(last !== undefined && { after: last.id }) })
     all.push(...page)
     if (page.length === 0 || page.length < 1000) return all
   }
@@ -51,9 +53,10 @@ interface Resolved {
   readonly spec: PipelineSpec
   readonly model: LoaderModel | undefined
   readonly samples: readonly Sample[]
+  readonly source: LoaderSource
 }
 
-const resolve = async (context: LoadContext, { dataset, pipeline, model, input }: DataLoaderOptions): Promise<Resolved> => {
+const resolve = async (context: LoadContext, { dataset, pipeline, model, input, split }: DataLoaderOptions): Promise<Resolved> => {
   const set = typeof dataset === 'string' ? context.object(datasetType, dataset) : dataset
   const readSpec = async (): Promise<PipelineSpec> => {
     if (isOps(pipeline)) return { ops: pipeline }
@@ -66,11 +69,29 @@ const resolve = async (context: LoadContext, { dataset, pipeline, model, input }
     if (typeof model === 'object' && !isRemote(model)) return inputOf(model, input)
     return inputOf(await (typeof model === 'string' ? context.object(modelType, model) : model).describe(), input)
   }
-  const [samples, spec, source] = await Promise.all([samplesOf(set), readSpec(), readModel()])
-  return { samples, spec, model: source }
+  const [spec, found, { version }] = await Promise.all([readSpec(), readModel(), set.describe()])
+  const window = spec.ops.find((op) => op.op === 'window')
+  const rule = window === undefined ? undefined : { length: window.length, ...ruleOf(window) }
+  const samples = await samplesOf(set, { ...(split !== undefined && { split }), ...(rule !== undefined && { window: rule }) })
+  const source: LoaderSource = {
+    dataset: typeof dataset === 'string' ? dataset : recipeOf(dataset).id,
+    datasetVersion: version,
+    samples: hashSamples(samples),
+    count: samples.length,
+    pipeline: pipelineHash(spec),
+    model: found?.hash ?? null,
+  }
+  return { samples, spec, model: found, source }
 }
 
-const inputsOf = (refs: readonly ContentRef[]) => refs.map(({ hash, bytes, home }) => ({ hash, bytes, home }))
+const ruleOf = ({ stride, label }: Extract<Op, { op: 'window' }>) => ({
+  ...(stride !== undefined && { stride }),
+  ...(label !== undefined && { label }),
+})
+
+// Samples may be parts of one piece of content, which travels once.
+const inputsOf = (refs: readonly ContentRef[]) =>
+  [...new Map(refs.map((ref) => [ref.hash, ref])).values()].map(({ hash, bytes, home }) => ({ hash, bytes, home }))
 
 const viewOf = (
   samples: readonly Sample[],
@@ -82,7 +103,7 @@ const viewOf = (
   const stages: StageView[] = [
     {
       key: preprocess,
-      units: samples.reduce((sum, { content }) => sum + content.bytes, 0),
+      units: unitsOf(samples),
       inputs: inputsOf(samples.map(({ content }) => content)),
     },
   ]
@@ -91,15 +112,19 @@ const viewOf = (
   return { type: 'loader', method: 'batch', stages, argumentBytes: samples.length * 128 + 512, budgetMs }
 }
 
-/** The batches of one epoch, each made where the placer says; `only` holds them all at one site. */
+/** The batches of one epoch from one on, each made where the placer says; `only` holds them all at one site. */
 export async function* load<Data extends BatchData>(
   context: LoadContext,
   options: DataLoaderOptions,
-  epoch: number,
+  { epoch, next, expected }: Start,
+  progress: Progress,
   only?: 'local',
 ): AsyncGenerator<Batch<Data>> {
-  const { seed = 0, prefetch = 2, timeoutMs } = options
-  const { samples, spec, model } = await resolve(context, options)
+  const { seed = 0, prefetch = 2, timeoutMs, cache } = options
+  const extra = cache === undefined ? [] : [{ cache }]
+  const { samples, spec, model, source } = await resolve(context, options)
+  if (expected !== undefined) checkSameSource(expected, source)
+  progress.begun(source)
   const batches = planEpoch(samples, options, epoch)
   const preprocess = preprocessKey(spec)
   const forward = model === undefined ? undefined : forwardKey(model)
@@ -107,7 +132,7 @@ export async function* load<Data extends BatchData>(
 
   const make = async (index: number, signal: AbortSignal): Promise<Batch<Data>> => {
     const chosen = batches[index] ?? []
-    const inputs = chosen.map(({ id, content }) => ({ id, content }))
+    const inputs = chosen.map(({ label: _, ...sample }) => sample)
     const data = await context.placer.run(
       viewOf(chosen, preprocess, forward, model, timeoutMs),
       only,
@@ -116,28 +141,31 @@ export async function* load<Data extends BatchData>(
         if (first === undefined) throw failure('internal', 'a placement of no stage')
         const options = { signal, onReport, ...(timeoutMs !== undefined && { timeoutMs }) }
         const stagesAt = (site: Site) => remoteOf(batchStages, 'main', () => context.at(site), options)
-        if (model === undefined) return stagesAt(first).preprocess(spec, inputs, key)
-        if (second === undefined || second === first) return stagesAt(first).whole(spec, inputs, key, model)
-        return stagesAt(second).forward(model, await stagesAt(first).preprocess(spec, inputs, key))
+        if (model === undefined) return stagesAt(first).preprocess(spec, inputs, key, ...extra)
+        if (second === undefined || second === first) return stagesAt(first).whole(spec, inputs, key, model, ...extra)
+        return stagesAt(second).forward(model, await stagesAt(first).preprocess(spec, inputs, key, ...extra))
       },
     )
     const labels = chosen.flatMap(({ label }) => (label === undefined ? [] : [label]))
     return {
       ids: chosen.map(({ id }) => id),
-      data: checked<Data>(data, model !== undefined),
+      data: checked<Data>(data),
       ...(labels.length === chosen.length && chosen.length > 0 && { labels }),
       epoch,
       index,
     }
   }
-  yield* prefetching(batches.length, prefetch, make)
+  const left = Math.max(0, batches.length - next)
+  for await (const batch of prefetching(left, prefetch, (index, signal) => make(next + index, signal))) {
+    progress.received(epoch, batch.index, batches.length)
+    yield batch
+  }
 }
 
-const checked = <Data extends BatchData>(data: unknown, named: boolean): Data => {
-  const fits = named
-    ? typeof data === 'object' && data !== null && Object.values(data).every((output) => output instanceof Tensor)
-    : data instanceof Tensor
+const checked = <Data extends BatchData>(data: unknown): Data => {
+  const fits =
+    data instanceof Tensor || (typeof data === 'object' && data !== null && Object.values(data).every((each) => each instanceof Tensor))
   if (!fits) throw failure('malformed-message', 'a batch that is not made of tensors')
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked above; which of the two it is follows from the loader's options
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked above; which of the two it is follows from the ops and the model
   return data as Data
 }

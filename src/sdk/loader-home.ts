@@ -2,10 +2,11 @@ import type { Batch, BatchData } from '../core/batch.ts'
 import { failure } from '../core/errors.ts'
 import type { Route } from '../core/remote.ts'
 import type { DataLoaderOptions } from './data-loader.ts'
+import type { Progress, Start } from './loader-position.ts'
 
 /** How the client that made an object runs a loader over it: everything here, or placed by its policy. */
 export interface Loaders {
-  bare<Data extends BatchData>(options: DataLoaderOptions, epoch: number): AsyncIterable<Batch<Data>>
+  bare<Data extends BatchData>(options: DataLoaderOptions, start: Start, progress: Progress): AsyncIterable<Batch<Data>>
 }
 
 // A loader holds objects, and an object knows its route; so the loader finds its client without being told.

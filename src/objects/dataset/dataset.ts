@@ -1,121 +1,103 @@
-import { readdir } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
 import { ContentRef } from '../../core/content.ts'
 import { defineObject } from '../../core/define.ts'
 import { failure } from '../../core/errors.ts'
-import { bytes, contentRef, integer, list, number, object, oneOf, optional, string, union } from '../../core/schema.ts'
-import type { ReadonlyTable } from '../../core/self.ts'
-import { mapLimited } from '../concurrency.ts'
+import { opDraws } from '../../core/random.ts'
+import { object } from '../../core/schema.ts'
+import type { Content, ReadonlyTable } from '../../core/self.ts'
+import type { Tensor } from '../../core/tensor.ts'
+import { type AdoptOptions, adoptFiles } from './adopt.ts'
+import { decodeGraph } from './graph/format.ts'
+import { type NeighbourOptions, sampleNeighbours } from './graph/sample-neighbours.ts'
+import { countLabels, type LabelCount } from './labels.ts'
+import { bytesOfRow, type NewSample, PAGE, type Row, rowOf, rowsAfter, type Sample, sampleOf, SAMPLES } from './sample.ts'
+import { datasetArguments, datasetResults, described } from './schemas.ts'
+import { type Split, splitter } from './split.ts'
+import { type VocabularyOptions, wordCounter } from './vocabulary.ts'
+import { parseWindowId, type WindowRule, windowsOf } from './windows.ts'
 
-/** A sample as its data set knows it. */
-export interface Sample {
-  /** Stable: the file's path below its folder, with "/", or the id it was put with. */
-  readonly id: string
-  readonly content: ContentRef
-  readonly label?: string | number
+export type { NewSample, Sample } from './sample.ts'
+
+/** Which samples, and in what pages. */
+export interface SampleRange {
+  /** The page begins after this id. */
+  readonly after?: string
+  /** Default and most 1,000. */
+  readonly limit?: number
+  readonly split?: Split
+  /** Windows of time series in place of the series. A split is then one of series: windows of one overlap. */
+  readonly window?: WindowRule
 }
-/** A sample to put. */
-export interface NewSample {
-  readonly id: string
-  readonly bytes: Uint8Array
-  readonly label?: string | number
+const sameLayout = (a: object | undefined, b: object | undefined) => JSON.stringify(a) === JSON.stringify(b)
+
+interface Seen {
+  readonly content: Pick<Content, 'read'>
+  readonly signal: AbortSignal
 }
-/** As a table holds it: the home is the site that answers. */
-type Row = { readonly content: ContentRef; readonly label?: string | number }
-
-const SAMPLES = 'samples'
-/** Entries of a page at the most. */
-const PAGE = 1000
-const IMAGE = /\.(jpe?g|png|webp)$/i
-
-const sampleOf = (id: string, { content, label }: Row, home: string): Sample => ({
-  id,
-  content: new ContentRef(content.hash, content.bytes, home),
-  ...(label !== undefined && { label }),
-})
-
-const rowOf = (table: ReadonlyTable<Row>, dataset: string, id: string): Row => {
-  const row = table.get(id)
-  if (row === undefined) throw failure('not-found', `data set "${dataset}" has no sample "${id}"`)
-  return row
-}
-
-/** Image files below a folder, in the order of their paths. Links are not followed. */
-const imagesBelow = async (folder: string): Promise<string[]> => {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
-    throw failure('not-found', `the folder ${folder} cannot be read: ${error instanceof Error ? error.message : String(error)}`, error)
-  })
-  return entries
-    .filter((entry) => entry.isFile() && IMAGE.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
-}
-
-/** Tests ids against a pattern piece by piece: what a caller sends is never compiled, and costs no more than its length. */
-const matcher = (pattern: string) => {
-  const [head = '', ...rest] = pattern.split('*')
-  const tail = rest.pop()
-  return (path: string): boolean => {
-    const id = path.split(sep).join('/')
-    if (tail === undefined) return id === head
-    if (!id.startsWith(head) || !id.endsWith(tail) || id.length < head.length + tail.length) return false
-    let from = head.length
-    for (const piece of rest) {
-      const found = id.indexOf(piece, from)
-      if (found < 0) return false
-      from = found + piece.length
-    }
-    return from <= id.length - tail.length
+/** The samples of a range, one after the other: rows as they are, or the windows of each. */
+async function* rowsIn(
+  self: Seen,
+  table: ReadonlyTable<Row>,
+  { after, split, window }: Omit<SampleRange, 'limit'>,
+): AsyncGenerator<readonly [string, Row]> {
+  const fits = splitter(split)
+  if (window === undefined) {
+    for (const entry of rowsAfter(table, after)) if (fits(entry[0])) yield entry
+    return
+  }
+  const place = after === undefined ? undefined : parseWindowId(after)
+  if (after !== undefined && place === undefined) throw failure('invalid-argument', `after "${after}" is no id of a window`)
+  const begun = place === undefined ? undefined : table.get(place.series)
+  function* series(): Generator<readonly [string, Row, number]> {
+    if (place !== undefined && begun !== undefined && fits(place.series)) yield [place.series, begun, place.start + 1]
+    for (const [id, row] of rowsAfter(table, place?.series)) if (fits(id)) yield [id, row, 0]
+  }
+  for (const [id, row, from] of series()) {
+    const labels = row.labels === undefined ? undefined : float64s(await self.content.read(row.labels, self.signal))
+    yield* windowsOf(id, row, window, labels, from)
   }
 }
+const float64s = (bytes: Uint8Array) => new Float64Array(Uint8Array.from(bytes).buffer)
 
-const id = string({ minLength: 1 })
-const label = optional(union([string(), number()]))
-const count = integer({ minimum: 0 })
-const newSample = object({ id, bytes: bytes(), label })
-const sample = object({ id, content: contentRef(), label })
+const partOf = (bytes: Uint8Array, { part }: Row) => (part === undefined ? bytes : bytes.subarray(part.offset, part.offset + part.bytes))
 
 /** A set of samples: bytes with stable ids and, where they have one, a label. */
 export const dataset = defineObject({
   name: 'dataset',
+  version: 2,
   state: () => ({ count: 0, bytes: 0 }),
-  schema: object({ count, bytes: count }),
+  schema: object(described),
+  // What version 1 had is all there.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schema checks it
+  migrate: (state) => state as { count: number; bytes: number },
   methods: {
     /**
-     * Takes in the JPEG, PNG and WebP files below a folder of the node, where they lie. The operator must have allowed
-     * the folder. With `labels: 'folder'` a sample's label is the name of the folder it is in; `include` takes only ids
-     * that fit it, where "*" stands for any text.
+     * Takes in files of the node where they lie; the operator must have allowed their folder.
+     *
+     * `folder` (default for folders): the JPEG, PNG and WebP files below it. `tar`: those within a tar, read from there.
+     * `csv`: the rows of a table, or time series of them, kept as columns of numbers. `npy`: an array, along its first axis.
+     * `graph`: nodes and edges in two tables.
+     * @throws `bad-sample` naming file:line:column or the byte; `invalid-argument` for an option; `permission-denied`
      */
-    async adopt(
-      self,
-      folder: string,
-      options: { labels?: 'folder'; include?: string } = {},
-    ): Promise<{ added: number; count: number; bytes: number }> {
+    async adopt(self, path: string, options: AdoptOptions = {}): Promise<{ added: number; count: number; bytes: number }> {
       const table = self.table<Row>(SAMPLES)
-      await self.content.adoptable(folder)
-      const fits = matcher(options.include ?? '*')
-      const paths = (await imagesBelow(folder)).filter((path) => fits(relative(folder, path)))
-      if (paths.length === 0)
+      const { rows, layout, classes } = await adoptFiles(path, options, self.state.classes ?? [], self.content, self.signal)
+      const { state } = self
+      if (state.count > 0 && !sameLayout(state.layout, layout))
         throw failure(
-          'not-found',
-          `${folder} holds no .jpg, .jpeg, .png or .webp file${options.include === undefined ? '' : ` that fits "${options.include}"`}`,
+          'invalid-argument',
+          `${path} holds ${JSON.stringify(layout) ?? 'files'}, data set "${self.id}" ${JSON.stringify(state.layout) ?? 'files'}: give it a data set of its own`,
         )
+      if (layout !== undefined) state.layout = layout
+      if (classes.length > 0) state.classes = [...classes]
       let added = 0
-      await mapLimited(paths, 16, async (path) => {
-        if (self.signal.aborted) throw self.signal.reason
-        const ref = await self.content.adopt(path)
-        const id = relative(folder, path).split(sep).join('/')
+      for (const [id, row] of rows) {
         const before = table.get(id)
-        const folderName = id.split('/').at(-2)
-        table.put(id, {
-          content: ref,
-          ...(options.labels === 'folder' && folderName !== undefined && { label: folderName }),
-        })
+        table.put(id, row)
         if (before === undefined) added++
-        self.state.count += before === undefined ? 1 : 0
-        self.state.bytes += ref.bytes - (before?.content.bytes ?? 0)
-      })
-      return { added, count: self.state.count, bytes: self.state.bytes }
+        state.bytes += bytesOfRow(row) - (before === undefined ? 0 : bytesOfRow(before))
+      }
+      state.count += added
+      return { added, count: state.count, bytes: state.bytes }
     },
     /** Adds samples, or replaces those of the same id. */
     async put(self, samples: readonly NewSample[]): Promise<{ count: number; bytes: number }> {
@@ -125,48 +107,81 @@ export const dataset = defineObject({
         const before = table.get(id)
         table.put(id, { content: ref, ...(label !== undefined && { label }) })
         self.state.count += before === undefined ? 1 : 0
-        self.state.bytes += ref.bytes - (before?.content.bytes ?? 0)
+        self.state.bytes += ref.bytes - (before === undefined ? 0 : bytesOfRow(before))
       }
       return { count: self.state.count, bytes: self.state.bytes }
     },
+    /** Makes a vocabulary of the samples' texts, for the op `tokenize`, and keeps it. Of a split: only from its part. */
+    async buildVocabulary(
+      self,
+      options: VocabularyOptions & { readonly split?: Split } = {},
+    ): Promise<{ content: ContentRef; size: number; lowercase: boolean }> {
+      const counter = wordCounter(options)
+      const fits = splitter(options.split)
+      let held: { hash: string; bytes: Uint8Array } | undefined
+      for (const [id, row] of rowsAfter(self.table<Row>(SAMPLES))) {
+        if (!fits(id)) continue
+        // Texts that lie together in one piece of content come one after the other.
+        if (held?.hash !== row.content.hash) held = { hash: row.content.hash, bytes: await self.content.read(row.content, self.signal) }
+        counter.add(Buffer.from(partOf(held.bytes, row)).toString('utf8'))
+      }
+      const words = counter.words()
+      if (words.length === 0) throw failure('invalid-argument', `data set "${self.id}" holds no words`)
+      const made = {
+        content: await self.content.put(Buffer.from(JSON.stringify(words))),
+        size: words.length,
+        lowercase: options.lowercase ?? true,
+      }
+      self.state.vocabulary = made
+      return made
+    },
   },
   readonly: {
-    /** Number of samples, their bytes, and the version, which changes whenever a sample does. */
-    describe: (self) => ({ count: self.state.count, bytes: self.state.bytes, version: self.version }),
+    /** Number of samples, their bytes, what they are, and the version, which changes whenever a sample does. */
+    describe: (self) => ({ ...self.state, version: self.version }),
     count: (self) => self.state.count,
     /** One page of samples in the order of their ids (by UTF-8 bytes), from after `after`; at most 1,000. */
-    list: (self, range: { after?: string; limit?: number } = {}): readonly Sample[] =>
-      self
-        .table<Row>(SAMPLES)
-        .entries({
-          ...(range.after !== undefined && { after: range.after }),
-          limit: Math.min(PAGE, Math.max(1, Math.trunc(range.limit ?? PAGE))),
-        })
-        .map(([id, row]) => sampleOf(id, row, self.site)),
+    async list(self, range: SampleRange = {}): Promise<readonly Sample[]> {
+      const limit = Math.min(PAGE, Math.max(1, Math.trunc(range.limit ?? PAGE)))
+      const found: Sample[] = []
+      for await (const [id, row] of rowsIn(self, self.table<Row>(SAMPLES), range)) {
+        found.push(sampleOf(id, row, self.site))
+        if (found.length === limit) break
+      }
+      return found
+    },
     /** @throws `not-found` */
     sample: (self, id: string): Sample => sampleOf(id, rowOf(self.table<Row>(SAMPLES), self.id, id), self.site),
     /** The bytes of a sample. @throws `not-found`, `content-changed` */
     async read(self, id: string): Promise<Uint8Array> {
-      const { content } = sampleOf(id, rowOf(self.table<Row>(SAMPLES), self.id, id), self.site)
-      return self.content.read(content, self.signal)
+      const row = rowOf(self.table<Row>(SAMPLES), self.id, id)
+      return partOf(await self.content.read(sampleOf(id, row, self.site).content, self.signal), row)
+    },
+    /** How often each label stands, of all samples or a part of them, and the weight that evens that out. */
+    async labels(self, range: Omit<SampleRange, 'after' | 'limit'> = {}): Promise<readonly LabelCount[]> {
+      const labels = []
+      for await (const [, { label }] of rowsIn(self, self.table<Row>(SAMPLES), range)) if (label !== undefined) labels.push(label)
+      return countLabels(labels, self.state.classes ?? [])
+    },
+    /** Nodes around some nodes of a graph, hop by hop, in tensors of fixed shapes: see `sampleNeighbours` in docs/data.md. */
+    async sampleNeighbours(
+      self,
+      request: NeighbourOptions & { readonly seeds: readonly string[]; readonly seed: number; readonly epoch?: number },
+    ): Promise<Record<string, Tensor>> {
+      const table = self.table<Row>(SAMPLES)
+      const rows = request.seeds.map((id) => rowOf(table, self.id, id))
+      const [first] = rows
+      if (first?.row === undefined) throw failure('invalid-argument', `data set "${self.id}" is no graph: adopt one with format "graph"`)
+      const graph = decodeGraph(await self.content.read(first.content, self.signal))
+      const { seed, epoch = 0 } = request
+      return sampleNeighbours(
+        graph,
+        rows.map(({ row = 0 }) => row),
+        request,
+        (node, hop) => opDraws(seed, epoch, String(node), hop),
+      )
     },
   },
-  arguments: {
-    adopt: [string(), optional(object({ labels: optional(oneOf(['folder'])), include: optional(string()) }))],
-    put: [list(newSample)],
-    describe: [],
-    count: [],
-    list: [optional(object({ after: optional(string()), limit: optional(integer({ minimum: 1 })) }))],
-    sample: [id],
-    read: [id],
-  },
-  results: {
-    adopt: object({ added: count, count, bytes: count }),
-    put: object({ count, bytes: count }),
-    describe: object({ count, bytes: count, version: count }),
-    count,
-    list: list(sample),
-    sample,
-    read: bytes(),
-  },
+  arguments: datasetArguments,
+  results: datasetResults,
 })

@@ -1,21 +1,35 @@
-import { defineObject } from '../../core/define.ts'
-import { list, object, string, tensor } from '../../core/schema.ts'
-import type { MovableSelf } from '../../core/self.ts'
-import type { Tensor } from '../../core/tensor.ts'
+import type { BatchData } from '../../core/batch.ts'
 import { ContentRef } from '../../core/content.ts'
+import { defineObject } from '../../core/define.ts'
+import { failure } from '../../core/errors.ts'
+import { integer, list, number, object, record, string, tensor } from '../../core/schema.ts'
+import type { ContentPart, MovableSelf } from '../../core/self.ts'
+import { Tensor } from '../../core/tensor.ts'
 import { mapLimited } from '../concurrency.ts'
+import type { Graph } from '../dataset/graph/format.ts'
+import { familyOf } from './families.ts'
+import type { Pixels } from './pack.ts'
 import { pipelineSpec, randomKey, sampleInputs } from './schemas.ts'
-import { checkPipeline, type PipelineSpec, pipelineHash } from './spec.ts'
+import { checkPipeline, outputFormat, type PipelineSpec, pipelineHash } from './spec.ts'
 
 /** A sample to preprocess: its bytes, or where they lie. */
 export interface SampleInput {
   readonly id: string
   readonly content: ContentRef | Uint8Array
+  readonly part?: ContentPart
+  readonly row?: number
 }
 /** Keys of the random ops; the sample's id is the third. */
 export interface RandomKey {
   readonly seed: number
   readonly epoch: number
+}
+export interface RunOptions {
+  /**
+   * Keeps in memory, where the samples are preprocessed, what the ops before the first random one make of each: up to
+   * 512 MiB a process. The values stay the same; from the second epoch on nothing is decoded.
+   */
+  readonly cache?: 'decoded'
 }
 
 // Loaded by the host that runs a pipeline, not by clients that know of the type.
@@ -24,7 +38,38 @@ const engine = () => import('./engine.ts')
 /** Names the stage for the policy's estimators. */
 export const preprocessKey = (spec: PipelineSpec): string => `preprocess:${pipelineHash(spec).slice(0, 16)}`
 
-const bytesOf = ({ content }: SampleInput) => (content instanceof ContentRef ? content.bytes : content.byteLength)
+const sizeOf = ({ content, part }: SampleInput) => part?.bytes ?? (content instanceof ContentRef ? content.bytes : content.byteLength)
+/** A measure of the work: bytes of samples. Nodes of one graph share its content. */
+export const unitsOf = (samples: readonly SampleInput[]): number =>
+  samples.reduce((sum, sample) => sum + (sample.row === undefined ? sizeOf(sample) : 1), 0)
+
+/** Content that the ops themselves need. */
+export const contentOf = (spec: PipelineSpec): readonly ContentRef[] =>
+  spec.ops.flatMap((op) => (op.op === 'tokenize' && op.vocabulary instanceof ContentRef ? [op.vocabulary] : []))
+
+const sliced = (bytes: Uint8Array, { id, part }: SampleInput): Uint8Array => {
+  if (part === undefined) return bytes
+  if (part.offset + part.bytes > bytes.byteLength)
+    throw failure(
+      'bad-sample',
+      `sample "${id}" is bytes ${part.offset} to ${part.offset + part.bytes} of content that has ${bytes.byteLength}: list the data set again`,
+    )
+  return bytes.subarray(part.offset, part.offset + part.bytes)
+}
+
+/** What was made of some content, by its hash: for graphs and vocabularies, of which a host sees few. */
+const latest = <T>(most: number, make: (bytes: Uint8Array) => T) => {
+  const kept = new Map<string, T>()
+  return async (self: MovableSelf, ref: ContentRef): Promise<T> => {
+    const found = kept.get(ref.hash) ?? make(await self.content.read(ref, self.signal))
+    kept.delete(ref.hash)
+    kept.set(ref.hash, found)
+    for (const hash of kept.keys()) if (kept.size > most) kept.delete(hash)
+    return found
+  }
+}
+const vocabularyOf = latest(8, (bytes) => import('./values.ts').then(({ parseVocabulary }) => parseVocabulary(bytes)))
+const graphOf = latest(2, (bytes) => import('../dataset/graph/format.ts').then(({ decodeGraph }) => decodeGraph(bytes)))
 
 /** Runs a pipeline over samples on the host that executes the call, as a stage whose unit is the encoded byte. */
 export const preprocess = async (
@@ -32,16 +77,57 @@ export const preprocess = async (
   spec: PipelineSpec,
   samples: readonly SampleInput[],
   key: RandomKey,
-): Promise<Tensor> => {
-  const refs = samples.flatMap(({ content }) => (content instanceof ContentRef ? [content] : []))
-  await self.content.ensure(refs, self.signal)
-  const inputs = await mapLimited(samples, 64, async ({ id, content }) => ({
-    id,
-    bytes: content instanceof ContentRef ? await self.content.read(content, self.signal) : content,
-  }))
-  const units = samples.reduce((sum, sample) => sum + bytesOf(sample), 0)
-  return self.stage(preprocessKey(spec), units, async () => (await engine()).runPipeline(spec, inputs, key, { signal: self.signal }))
+  options: RunOptions = {},
+): Promise<BatchData> => {
+  const { runSpec, fixedName } = await engine()
+  const cache = options.cache === 'decoded' ? (await import('./decoded-cache.ts')).decodedCache : undefined
+  const made = cache === undefined ? undefined : fixedName(spec)
+  const nameOf = ({ content, part }: SampleInput) =>
+    content instanceof ContentRef ? (part === undefined ? content.hash : `${content.hash}+${part.offset}+${part.bytes}`) : undefined
+  const known = samples.map((sample): Pixels | undefined => {
+    const name = nameOf(sample)
+    return made === undefined || name === undefined ? undefined : cache?.get(name, made)
+  })
+  const refs = samples.flatMap(({ content }, index) => (content instanceof ContentRef && known[index] === undefined ? [content] : []))
+  const extras = contentOf(spec)
+  await self.content.ensure([...refs, ...extras], self.signal)
+  const [extra] = extras
+  const vocabulary = extra === undefined ? undefined : await vocabularyOf(self, extra)
+  // Samples may be parts of one piece of content: it is read once.
+  const reading = new Map<string, Promise<Uint8Array>>()
+  const read = (ref: ContentRef) => {
+    const begun = reading.get(ref.hash) ?? self.content.read(ref, self.signal)
+    reading.set(ref.hash, begun)
+    return begun
+  }
+  let graph: Graph | undefined
+  const none = new Uint8Array()
+  const inputs = await mapLimited(samples, 64, async (sample, index) => {
+    const { id, content, row } = sample
+    const [pixels, name] = [known[index], nameOf(sample)]
+    const about = { id, ...(row !== undefined && { row }), ...(name !== undefined && { name }) }
+    if (pixels !== undefined) return { ...about, pixels, bytes: none }
+    if (row !== undefined && content instanceof ContentRef && spec.ops[0]?.op === 'neighbours') {
+      const [first] = refs
+      if (first !== undefined && content.hash !== first.hash)
+        throw failure('bad-sample', `sample "${id}" is a node of another graph than the first of its batch`)
+      graph ??= await graphOf(self, content)
+      return { ...about, bytes: none }
+    }
+    return { ...about, bytes: sliced(content instanceof ContentRef ? await read(content) : content, sample) }
+  })
+  return self.stage(preprocessKey(spec), unitsOf(samples), async () =>
+    runSpec(spec, inputs, key, {
+      signal: self.signal,
+      ...(cache !== undefined && { cache }),
+      ...(vocabulary !== undefined && { vocabulary }),
+      ...(graph !== undefined && { graph }),
+    }),
+  )
 }
+
+/** Samples preprocessed together while their values are measured. */
+const MEASURED_TOGETHER = 64
 
 /** A named preprocessing pipeline. Its spec is plain data, so it may also travel by value, as a loader's does. */
 export const pipeline = defineObject({
@@ -60,9 +146,34 @@ export const pipeline = defineObject({
     describe: (self) => ({ spec: self.state.spec, hash: pipelineHash(self.state.spec as PipelineSpec) }),
   },
   movable: {
-    /** One tensor [N, ...] from N samples. @throws `bad-sample`, `missing-inputs` */
-    run: (self, spec: PipelineSpec, samples: readonly SampleInput[], key: RandomKey): Promise<Tensor> =>
-      preprocess(self, spec, samples, key),
+    /** One tensor [N, ...] from N samples. @throws `bad-sample`, `missing-inputs`; `invalid-argument` where the ops give named tensors */
+    async run(self, spec: PipelineSpec, samples: readonly SampleInput[], key: RandomKey): Promise<Tensor> {
+      const made = await preprocess(self, spec, samples, key)
+      if (made instanceof Tensor) return made
+      throw failure('invalid-argument', `pipeline ops: they give ${Object.keys(made).join(', ')}, not one tensor: call runNamed`)
+    },
+    /** Named tensors from N samples, where the ops give them; a single one is called `data`. */
+    async runNamed(self, spec: PipelineSpec, samples: readonly SampleInput[], key: RandomKey): Promise<Readonly<Record<string, Tensor>>> {
+      const made = await preprocess(self, spec, samples, key)
+      return made instanceof Tensor ? { data: made } : made
+    },
+    /**
+     * Mean and standard deviation (of the population) for each channel, or each place of the last axis, of what a spec makes
+     * of samples: for `normalize` and `standardize`. Samples are taken in the order given, so the bits are always the same.
+     */
+    async fit(self, spec: PipelineSpec, samples: readonly SampleInput[]): Promise<{ count: number; mean: number[]; std: number[] }> {
+      const moments = (await import('./moments.ts')).createMoments()
+      const channels = familyOf(spec) === 'images' && outputFormat(spec).order === 'NCHW' ? 1 : undefined
+      // Time series differ in length: each by itself.
+      const together = spec.ops.some((op) => op.op === 'tensor' && op.series === true) ? 1 : MEASURED_TOGETHER
+      for (let from = 0; from < samples.length; from += together) {
+        const made = await preprocess(self, spec, samples.slice(from, from + together), { seed: 0, epoch: 0 })
+        const data = made instanceof Tensor ? made : made['data']
+        if (data === undefined) throw failure('invalid-argument', 'pipeline: what it makes are no values to be standardized')
+        moments.add(data, channels ?? data.shape.length - 1)
+      }
+      return moments.result()
+    },
     /** The same from a batch of raw pixels, uint8 [N, H, W, C], for a spec without `decode`. */
     runRaw: (self, spec: PipelineSpec, pixels: Tensor, ids: readonly string[], key: RandomKey): Promise<Tensor> =>
       self.stage(preprocessKey(spec), pixels.byteLength, async () =>
@@ -73,7 +184,16 @@ export const pipeline = defineObject({
     put: [pipelineSpec],
     describe: [],
     run: [pipelineSpec, sampleInputs, randomKey],
+    runNamed: [pipelineSpec, sampleInputs, randomKey],
+    fit: [pipelineSpec, sampleInputs],
     runRaw: [pipelineSpec, tensor(), list(string()), randomKey],
   },
-  results: { put: string(), describe: object({ spec: pipelineSpec, hash: string() }), run: tensor(), runRaw: tensor() },
+  results: {
+    put: string(),
+    describe: object({ spec: pipelineSpec, hash: string() }),
+    run: tensor(),
+    runNamed: record(tensor()),
+    fit: object({ count: integer({ minimum: 0 }), mean: list(number()), std: list(number()) }),
+    runRaw: tensor(),
+  },
 })

@@ -1,4 +1,5 @@
 import type { ContentHash } from '../../core/ids.ts'
+import type { ContentPart } from '../../core/self.ts'
 
 /** Where content lies that is at home here: durable on a storage node, in memory in a client. */
 export interface ContentStore {
@@ -20,6 +21,8 @@ export interface ContentStore {
   adoptable(path: string): Promise<void>
   /** Refers to a file where it lies. @throws `permission-denied`, `not-found` */
   adopt(path: string): Promise<{ readonly hash: ContentHash; readonly bytes: number }>
+  /** Refers to parts of a file where it lies, in the order given. @throws as `adopt` does; `invalid-argument` for a part beyond its end */
+  adoptParts(path: string, parts: readonly ContentPart[], signal: AbortSignal): Promise<readonly ContentHash[]>
   /** What was put here, not what was adopted, in the order of the hashes, from after a hash, `limit` at the most. */
   list(options: { readonly after?: ContentHash; readonly limit: number }): Promise<readonly Listed[]>
   /** Deletes what was put; adopted files stay. Durable when resolved. False where it is not here, or `still`, asked when no

@@ -1,17 +1,20 @@
 import { realpath, stat } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
-import { failure, toFailure } from '../../core/errors.ts'
+import { abortedBy, failure, toFailure } from '../../core/errors.ts'
 import type { ContentHash } from '../../core/ids.ts'
 import { keyOf, type Store } from '../store/store.ts'
 import type { ContentStore } from './content-store.ts'
 import { hashOf } from './hash.ts'
 import { checked, hashedFiles, load } from './hashed-files.ts'
+import { loadPart, partsRead } from './parts.ts'
 
 /** What is known of an adopted file: while size and time are unchanged its hash is taken as read. */
 interface Adopted {
   readonly path: string
   readonly bytes: number
   readonly mtimeMs: number
+  /** Where the file holds more than this content: where it begins, and the size of the whole file. */
+  readonly part?: { readonly offset: number; readonly of: number }
 }
 
 const isAdopted = (value: unknown): value is Adopted =>
@@ -59,8 +62,10 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
       const note = adopted(hash)
       if (note === undefined) return undefined
       const now = await stat(note.path).catch(() => undefined)
-      const there = await load(note.path)
-      if (options?.afresh === true || now?.size !== note.bytes || now.mtimeMs !== note.mtimeMs) verified.delete(hash)
+      const there =
+        note.part === undefined ? await load(note.path) : await loadPart(note.path, { offset: note.part.offset, bytes: note.bytes })
+      const size = note.part?.of ?? note.bytes
+      if (options?.afresh === true || now?.size !== size || now.mtimeMs !== note.mtimeMs) verified.delete(hash)
       if (!verified.has(hash)) checked(hash, there, note.path)
       verified.add(hash)
       return there
@@ -82,6 +87,31 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
       }
       verified.add(hash)
       return { hash, bytes: bytes.byteLength }
+    },
+    async adoptParts(path, parts, signal) {
+      const real = await allowed(path)
+      const before = await stat(real)
+      if (!before.isFile()) throw failure('invalid-argument', `${path} is not a file`)
+      const hashes: ContentHash[] = []
+      for await (const group of partsRead(real, before.size, parts)) {
+        if (signal.aborted) throw abortedBy(signal)
+        const notes = group.map(({ offset, bytes }) => {
+          const hash = hashOf(bytes)
+          hashes.push(hash)
+          const note: Adopted = { path: real, bytes: bytes.byteLength, mtimeMs: before.mtimeMs, part: { offset, of: before.size } }
+          return { key: noteKey(hash), value: Buffer.from(JSON.stringify(note)) }
+        })
+        try {
+          await store.commit(notes)
+        } catch (error) {
+          throw toFailure(error, 'storage-failed')
+        }
+      }
+      const after = await stat(real)
+      if (after.mtimeMs !== before.mtimeMs || after.size !== before.size)
+        throw failure('content-changed', `${path} was written to while it was adopted: adopt it again when it is whole`)
+      for (const hash of hashes) verified.add(hash)
+      return hashes
     },
   }
 }

@@ -30,5 +30,6 @@ export const memoryContent = (): ContentStore => {
     remove: (hash, still = () => true) => Promise.resolve(still() && kept.delete(hash)),
     adoptable: () => Promise.reject(noFolders()),
     adopt: () => Promise.reject(noFolders()),
+    adoptParts: () => Promise.reject(noFolders()),
   }
 }

@@ -143,6 +143,11 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
           hold(hash)
           return new ContentRef(hash, bytes, site)
         },
+        adoptParts: async (path, parts, signal) => {
+          const hashes = await store.adoptParts(path, parts, signal)
+          for (const hash of new Set(hashes)) hold(hash)
+          return hashes.map((hash, index) => new ContentRef(hash, parts[index]?.bytes ?? 0, site))
+        },
       }
     },
     /** Forgets all that is kept and can be had again. */
