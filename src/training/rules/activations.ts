@@ -85,7 +85,7 @@ export const activations: Rules = {
   }),
   HardSwish: activation(({ e, grad, x }) => {
     // x (x / 6 + 1 / 2) from -3 to 3, nothing below, x above.
-    const inside = e.mul(grad, e.plus(e.mul(x, 1 / 3), 0.5))
+    const inside = e.mul(grad, e.plus(e.div(x, 3), 0.5))
     return e.masked(e.compare('Greater', x, -3), e.where(e.compare('Less', x, 3), inside, grad))
   }),
   Tanh: activation(({ e, grad, y }) => e.mul(grad, e.oneMinus(e.square(y)))),

@@ -1,6 +1,7 @@
 import { activations } from './activations.ts'
 import { arithmetic } from './arithmetic.ts'
 import { convolutions } from './convolutions.ts'
+import { einsums } from './einsum.ts'
 import { indexing } from './indexing.ts'
 import { losses } from './losses.ts'
 import { matrices } from './matrices.ts'
@@ -19,6 +20,7 @@ export const rules: Rules = {
   ...shapes,
   ...indexing,
   ...matrices,
+  ...einsums,
   ...convolutions,
   ...pools,
   ...normalizations,
