@@ -30,7 +30,7 @@ export const readType = (bytes: Uint8Array): { readonly name: string; readonly t
       // Some exporters write -1, and some 0, for what is not known; an empty side is possible, so 0 stays.
       if (value !== undefined && value.int >= 0n && value.int <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value.int)
       const symbol = textAt(dim, 2)
-      return symbol === '' ? `${name}.${axis}` : symbol
+      return symbol === '' ? `${name}_side${axis}` : symbol
     })
   return { name, type: { dtype, shape: sides }, shaped: true }
 }

@@ -1,6 +1,6 @@
 import type { Dim } from '../graph.ts'
 import type { InferRule, NodeContext } from './context.ts'
-import { equalSide, joinedSide, quotientSide } from './shapes.ts'
+import { equalSide, joinedSide, productOf, quotientSide } from './shapes.ts'
 
 /** The rank that an input of one dimension asks for, by its length. */
 const lengthOf = (at: NodeContext, i: number): number => {
@@ -39,8 +39,9 @@ const reshape: InferRule = (at) => {
   const open = asked.length === 1 && unknown.length === 0 ? asked[0] : asked.length === 0 && unknown.length === 1 ? unknown[0] : undefined
   const rest = stated.filter((side): side is Dim => side !== undefined && side !== -1)
   if (open === undefined) {
-    const settled = asked.length + unknown.length === 0
-    if (settled && quotientSide(shape, rest, () => 1) !== 1)
+    const [own, other] = [productOf(shape), productOf(rest)]
+    const settled = asked.length + unknown.length === 0 && own.names.join() === other.names.join()
+    if (settled && own.number !== other.number)
       throw at.wrong(`it cannot give its elements the shape ${target}`, 'the number of elements must stay')
     return [{ dtype, shape: stated.map((side, i) => (side === undefined || side === -1 ? at.fresh(i) : side)) }]
   }
