@@ -1,7 +1,7 @@
 import { failure } from '../core/errors.ts'
 import { Tensor } from '../core/tensor.ts'
 import type { GraphBuilder, Value } from '../graph/builder.ts'
-import type { Graph, Node } from '../graph/graph.ts'
+import type { Graph, Node, ValueType } from '../graph/graph.ts'
 import { Emit } from './emit.ts'
 import { called, type Rule, type RuleContext, type Rules, shapeOf, sizeOf } from './rules/rule.ts'
 import { flat, rules as all } from './rules/table.ts'
@@ -17,8 +17,8 @@ export interface GradientOptions {
 
 const FLOATS = new Set(['float32', 'float64', 'float16'])
 
-/** The producer's value of an initializer, also through Constant and Identity nodes. */
-const constants = ({ initializers, nodes }: Graph): ((name: string) => Tensor | undefined) => {
+/** Tensors that are known before the graph runs: initializers, also through Constant and Identity nodes. */
+export const constantsOf = ({ initializers, nodes }: Graph): ((name: string) => Tensor | undefined) => {
   const made = new Map<string, Node>()
   for (const node of nodes) if (node.op === 'Constant' || node.op === 'Identity') made.set(node.outputs[0] ?? '', node)
   const find = (name: string): Tensor | undefined => {
@@ -55,11 +55,11 @@ export const gradientGraph = (b: GraphBuilder, { loss, of, rules = all }: Gradie
     const { dtype } = b.value(name)
     if (!FLOATS.has(dtype)) throw failure('invalid-argument', `there is no gradient by "${name}", whose elements are ${dtype}: only floats can be trained`) // prettier-ignore
   }
-  const moved = movedBy(b, graph, of)
+  const moved = movedBy(graph.nodes, (name) => b.value(name), of)
   if (!moved.has(loss))
     throw failure('invalid-argument', `the loss "${loss}" depends on none of ${of.map((name) => `"${name}"`).join(', ')}: name the parameters that it is computed from`) // prettier-ignore
 
-  const constant = constants(graph)
+  const constant = constantsOf(graph)
   const parts = new Map<string, Value[]>([[loss, [new Emit({ b, node: { name: 'loss' } }).full(1, lossValue)]]])
   const gather = (name: string, node: { readonly name: string }): Value | undefined => {
     const found = parts.get(name)
@@ -99,12 +99,12 @@ export const gradientGraph = (b: GraphBuilder, { loss, of, rules = all }: Gradie
   )
 }
 
-/** All tensors that move with one of these. */
-const movedBy = (b: GraphBuilder, graph: Graph, of: readonly string[]): ReadonlySet<string> => {
+/** All float tensors that move with one of these: the nodes are in an order in which each tensor is made before it is used. */
+export const movedBy = (nodes: readonly Node[], typeOf: (name: string) => ValueType, of: readonly string[]): ReadonlySet<string> => {
   const moved = new Set(of)
-  for (const node of graph.nodes) {
+  for (const node of nodes) {
     if (flat.has(node.op) || !node.inputs.some((name) => moved.has(name))) continue
-    for (const output of node.outputs) if (output !== '' && FLOATS.has(b.value(output).dtype)) moved.add(output)
+    for (const output of node.outputs) if (output !== '' && FLOATS.has(typeOf(output).dtype)) moved.add(output)
   }
   return moved
 }

@@ -29,7 +29,8 @@ export const equationOf = (node: Node, inputs: readonly Value[]): Equation => {
   const most = Math.max(...hidden)
   const spelled = (term: string, count: number): string[] => {
     const [front = '', back] = term.split('...')
-    return back === undefined ? [...front] : [...front, ...range(count).map((i) => String(i + most - count)), ...back]
+    const letters = (part: string): string[] => part.match(/[A-Za-z]/g) ?? []
+    return back === undefined ? letters(front) : [...letters(front), ...range(count).map((i) => String(i + most - count)), ...letters(back)]
   }
   const operands = terms.map((term, i) => spelled(term, hidden[i] ?? 0))
   for (const [i, labels] of operands.entries()) {
