@@ -1,6 +1,6 @@
 import { opDraws } from '../../../src/core/random.ts'
 import { Tensor } from '../../../src/core/tensor.ts'
-import { GraphBuilder } from '../../../src/graph/builder.ts'
+import { GraphBuilder, type Value } from '../../../src/graph/builder.ts'
 import type { Graph } from '../../../src/graph/graph.ts'
 import { gradientGraph } from '../../../src/training/gradient.ts'
 import type { Rules } from '../../../src/training/rules/rule.ts'
@@ -23,6 +23,8 @@ export interface Finding {
 
 export interface CheckOptions {
   readonly rules?: Rules
+  /** What the gradient graph is built with. Default: a builder as it is. */
+  readonly builder?: (options: { readonly name: string; readonly opset: number }) => GraphBuilder
   /** Whether onnxruntime runs the gradient graph as well. Default true. */
   readonly ort?: boolean
 }
@@ -36,20 +38,29 @@ const FLOAT32_FLOOR = 1e-1
 /** Elements of an input that are looked at, at the most. */
 const ELEMENTS = 12
 
+/** Begins the names of the nodes that make the loss: they are the check's own. */
+export const LOSS = 'loss/'
+
 const gradName = (name: string): string => `gradient/${name}`
 
 /** The case's graph with a loss, and the gradients as outputs; the forward's outputs stay. */
-const withGradients = ({ graph, of }: Case, cotangents: Arrays, rules: Rules | undefined): Graph => {
-  const b = new GraphBuilder({ name: 'gradcheck', opset: graph.opset })
+const withGradients = (
+  { graph, of }: Case,
+  cotangents: Arrays,
+  { rules, builder = (options) => new GraphBuilder(options) }: CheckOptions,
+): Graph => {
+  const b = builder({ name: 'gradcheck', opset: graph.opset })
   for (const [name, { dtype, shape }] of graph.inputs) b.input(name, dtype, shape)
   for (const [name, tensor] of graph.initializers) b.initializer(name, tensor)
   for (const node of graph.nodes) b.node(node)
+  const lossOp = (op: string, inputs: readonly Value[], attributes: { readonly keepdims?: number } = {}) =>
+    b.op(op, inputs, attributes, { name: `${LOSS}${op}` })
   const terms = [...graph.outputs.keys()].map((name) => {
     const y = b.value(name)
     const cotangent = b.input(`cotangent/${name}`, y.dtype, found(cotangents, name).shape)
-    return b.op('ReduceSum', [b.op('Mul', [y, cotangent])], { keepdims: 0 })
+    return lossOp('ReduceSum', [lossOp('Mul', [y, cotangent])], { keepdims: 0 })
   })
-  const loss = b.op('Sum', terms)
+  const loss = lossOp('Sum', terms)
   const gradients = gradientGraph(b, { loss: loss.name, of, ...(rules && { rules }) })
   for (const name of graph.outputs.keys()) b.output(b.value(name))
   for (const [name, value] of gradients) b.output(value, gradName(name))
@@ -104,13 +115,13 @@ const bytesEqual = (a: Tensor, b: Tensor): boolean => {
  * Checks the gradients of a case: the gradient graph, interpreted in float64, against central differences of the forward
  * graph; and the same gradient graph in onnxruntime, in float32 with one thread and with two, against the float64 ones.
  */
-export const check = async (kase: Case, { rules, ort = true }: CheckOptions = {}): Promise<Finding[]> => {
+export const check = async (kase: Case, options: CheckOptions = {}): Promise<Finding[]> => {
   const says: Finding[] = []
   try {
     const feeds = arraysOf(kase.feeds)
     const forward = interpret(kase.graph, feeds)
     const cotangents = drawCotangents(kase.graph, forward, kase.seed)
-    const graph = withGradients(kase, cotangents, rules)
+    const graph = withGradients(kase, cotangents, options)
     const all = new Map([...feeds, ...[...cotangents].map(([name, array]) => [`cotangent/${name}`, array] as const)])
     const exact = interpret(graph, all)
     for (const name of kase.of) {
@@ -126,7 +137,7 @@ export const check = async (kase: Case, { rules, ort = true }: CheckOptions = {}
         break
       }
     }
-    if (!ort) return says
+    if (options.ort === false) return says
     const tensors = new Map([...all].map(([name, array]) => [name, kase.feeds.get(name) ?? toTensor(array)]))
     const [one, two] = await runInOrt(graph, tensors, [1, 2])
     if (one === undefined || two === undefined) throw new Error('onnxruntime was not run')

@@ -54,17 +54,34 @@ const convTranspose = smooth((draw) => {
   return draw.of(draw.op('ConvTranspose', inputs, { strides, dilations, group, output_padding: extra, pads: [...before, ...after] }))
 })
 
+/**
+ * Whether sides are rounded up. Not where that adds a window which lies in the padding behind alone: such a window does not
+ * count, but onnxruntime infers a shape with it, and then refuses the model.
+ */
+const ceilMode = (draw: Draw, { sides, kernel, attributes: { strides, dilations, pads, auto_pad: auto } }: Drawn): number | undefined => {
+  if (auto !== undefined) return undefined
+  const at = (list: Plain, d: number, otherwise: number): number => (Array.isArray(list) ? Number(list[d] ?? otherwise) : otherwise)
+  const fits = sides.every((side, d) => {
+    const [stride, before] = [at(strides, d, 1), at(pads, d, 0)]
+    const room = side + before + at(pads, d + sides.length, 0) - ((kernel[d] ?? 1) - 1) * at(dilations, d, 1) - 1
+    return Math.ceil(room / stride) * stride < side + before
+  })
+  return draw.pick(undefined, 0, fits ? 1 : 0)
+}
+
 const maxPool = kinked('elements keep 0.1 from each other', (draw) => {
-  const { sides, kernel, attributes } = windows(draw, { smallPads: true })
+  const drawn = windows(draw, { smallPads: true })
+  const { sides, kernel, attributes } = drawn
   const x = draw.input([draw.int(1, 2), draw.int(1, 2), ...sides], 'distinct')
-  const ceil = attributes['auto_pad'] === undefined ? draw.pick(undefined, 0, 1) : undefined
+  const ceil = ceilMode(draw, drawn)
   return draw.of(draw.op('MaxPool', [x], { ...attributes, kernel_shape: kernel, ceil_mode: ceil }))
 })
 
 const averagePool = smooth((draw) => {
-  const { sides, kernel, attributes } = windows(draw, { smallPads: true })
+  const drawn = windows(draw, { smallPads: true })
+  const { sides, kernel, attributes } = drawn
   const x = draw.input([draw.int(1, 2), draw.int(1, 2), ...sides])
-  const ceil = attributes['auto_pad'] === undefined ? draw.pick(undefined, 0, 1) : undefined
+  const ceil = ceilMode(draw, drawn)
   const include = draw.pick(undefined, 0, 1)
   return draw.of(draw.op('AveragePool', [x], { ...attributes, kernel_shape: kernel, ceil_mode: ceil, count_include_pad: include }))
 })
