@@ -7,6 +7,7 @@ import { GraphBuilder } from '../../src/graph/builder.ts'
 import { builderOf } from '../../src/graph/rebuild.ts'
 import { gradientGraph } from '../../src/training/gradient.ts'
 import { lowered } from '../../src/training/lower.ts'
+import { unrolled } from '../../src/training/unroll.ts'
 import { arbitrary, float32, int64 } from './gradcheck/case.ts'
 import { cases } from './gradcheck/cases.ts'
 import { arraysOf } from './gradcheck/differences.ts'
@@ -14,12 +15,13 @@ import { runInOrt } from './gradcheck/ort.ts'
 import { interpret } from './reference/interpret.ts'
 
 test('a lowered graph gives what the graph gives, under the same names', () => {
-  for (const op of ['Einsum', 'MaxPool', 'LayerNormalization', 'LSTM', 'GRU', 'ScatterND']) {
+  const forms = ['Einsum', 'MaxPool', 'LayerNormalization', 'LSTM', 'GRU', 'ScatterND'].map((op) => [op, lowered] as const)
+  for (const [op, form] of [...forms, ['LSTM', unrolled] as const]) {
     const kind = cases[op]
     assert.ok(kind !== undefined)
     const same = fc.property(arbitrary(kind), ({ graph, feeds, of }) => {
       const given = arraysOf(feeds)
-      const [before, after] = [interpret(graph, given), interpret(lowered(graph, of), given)]
+      const [before, after] = [interpret(graph, given), interpret(form(graph, of), given)]
       for (const name of graph.outputs.keys()) {
         const [one, other] = [before.get(name), after.get(name)]
         assert.deepEqual(other?.shape, one?.shape)
@@ -69,4 +71,16 @@ test('an Einsum that takes a diagonal is refused by name', () => {
   const x = new Tensor('float32', new Float32Array(9), [3, 3])
   b.op('Einsum', [b.constant(x)], { equation: 'ii->i' }, { name: 'trace' })
   assert.throws(() => lowered(b.build(), []), (error) => isActiveStorageError(error, 'unsupported') && error.message.includes('trace')) // prettier-ignore
+})
+
+test('an unrolled LSTM gives the same bits at any number of threads, whatever the batch', async () => {
+  const b = new GraphBuilder()
+  const [steps, batch, hidden] = [5, 3, 16]
+  const wave = (...sides: readonly number[]) => float32(Array.from({ length: sides.reduce((n, side) => n * side, 1) }, (_, i) => Math.sin(1.7 * i) / 3), sides) // prettier-ignore
+  const feeds = new Map([['x', wave(steps, batch, 8)], ['w', wave(1, 4 * hidden, 8)], ['r', wave(1, 4 * hidden, hidden)]] as const) // prettier-ignore
+  const inputs = [...feeds].map(([name, { dtype, shape }]) => b.input(name, dtype, shape))
+  const [y] = b.ops('LSTM', inputs, { hidden_size: hidden }, { outputs: ['y'] })
+  b.output(y ?? b.value('y'))
+  const [one, ...more] = await runInOrt(unrolled(b.build()), feeds, [1, 2, 3])
+  for (const other of more) assert.deepEqual(other.get('y')?.data, one?.get('y')?.data)
 })

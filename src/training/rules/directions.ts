@@ -1,5 +1,6 @@
 import { failure } from '../../core/errors.ts'
 import type { Value } from '../../graph/builder.ts'
+import type { Node } from '../../graph/graph.ts'
 import { Emit } from '../emit.ts'
 import { attribute, called, inputOf, range, type RuleContext, shapeOf } from './rule.ts'
 
@@ -57,7 +58,7 @@ const ofBiases = (ctx: RuleContext, e: Emit, part: (x: Value) => Value): readonl
 
 export const directionsOf = (ctx: RuleContext, activations: readonly string[]): readonly Direction[] => {
   const e = new Emit(ctx)
-  standard(ctx, activations)
+  standardRecurrence(ctx.node, activations)
   const [x, w, r] = [inputOf(ctx, 0), inputOf(ctx, 1), inputOf(ctx, 2)]
   const [steps = 1, batch = 1, inputs = 1] = shapeOf(x)
   const [directions = 1, , hidden = 1] = shapeOf(r)
@@ -86,19 +87,17 @@ export const directionsOf = (ctx: RuleContext, activations: readonly string[]): 
   })
 }
 
-const standard = (ctx: RuleContext, expected: readonly string[]): void => {
+/** Refuses what a recurrent node may have beyond its usual form. */
+export const standardRecurrence = (node: Node, expected: readonly string[]): void => {
   const refuse = (what: string): never => {
-    throw failure(
-      'unsupported',
-      `${called(ctx.node)}: there is no gradient for ${what}; export the model without, or freeze what is before it`,
-    )
+    throw failure('unsupported', `${called(node)}: there is no gradient for ${what}; export the model without, or freeze what is before it`)
   }
-  const given = attribute(ctx, 'activations', 'strings', expected)
+  const given = attribute({ node }, 'activations', 'strings', expected)
   if (given.some((name, i) => name.toLowerCase() !== expected[i % expected.length]?.toLowerCase()))
     refuse(`activations ${given.join(', ')}`)
-  if (attribute(ctx, 'clip', 'float', 0) !== 0) refuse('clip')
-  if (attribute(ctx, 'layout', 'int', 0) !== 0) refuse('layout 1, the batch before time')
-  if (attribute(ctx, 'input_forget', 'int', 0) !== 0) refuse('input_forget')
+  if (attribute({ node }, 'clip', 'float', 0) !== 0) refuse('clip')
+  if (attribute({ node }, 'layout', 'int', 0) !== 0) refuse('layout 1, the batch before time')
+  if (attribute({ node }, 'input_forget', 'int', 0) !== 0) refuse('input_forget')
 }
 
 /** A graph that was not lowered may not give the results of all steps: the node is run once more for them. */
