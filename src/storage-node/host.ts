@@ -6,6 +6,7 @@ import type { Compute, HostStats, HostView } from '../core/self.ts'
 import type { Call, SiteDescription, Transport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
 import { createFollowing } from '../link/following.ts'
+import { decodedCache } from '../objects/pipeline/decoded-cache.ts'
 import type { Admission } from './admission.ts'
 import { createCollector } from './content/collector.ts'
 import type { ContentStore } from './content/content-store.ts'
@@ -142,6 +143,7 @@ export const createHost = ({
     },
     dropCaches: async () => {
       resolver.clear()
+      decodedCache.clear()
       await compute.dropSessions()
     },
     async *backup(to, signal) {

@@ -9,6 +9,7 @@ import { createBreaker } from '../link/breaker.ts'
 import { checkAddress, grpcTransport } from '../link/grpc-transport.ts'
 import { resilient } from '../link/resilient.ts'
 import { channelOptions, protocol } from '../wire/protocol.ts'
+import { decodedCache } from '../objects/pipeline/decoded-cache.ts'
 import { type AdmissionLimits, createAdmission, defaultAdmission } from './admission.ts'
 import { createBackups } from './backup/backup.ts'
 import { keptContent } from './backup/kept-content.ts'
@@ -114,7 +115,8 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     const memory = await keepMemory({
       plan,
       store: storeFolder,
-      shrinkCache: (bytes) => resolver.shrinkCache(bytes),
+      // Decoded again is sooner had than fetched again.
+      shrinkCache: (bytes) => resolver.shrinkCache(bytes - decodedCache.shrink(bytes)),
       dropSessions: () => void compute.endIdle(),
       busy: () => admission.inFlight > 0,
     })

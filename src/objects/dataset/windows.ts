@@ -46,7 +46,3 @@ const labelOf = (labels: Float64Array, start: number, length: number, rule: Wind
   if (rule === 'any') return labels.subarray(start, start + length).reduce((most, each) => Math.max(most, each), -Infinity)
   return labels[start + length - (rule === 'next' ? 0 : 1)]
 }
-
-/** Windows of a number of steps in a series. */
-export const windowCount = (steps: number, { length, stride = 1, label = 'last' }: WindowRule): number =>
-  Math.max(0, Math.floor((steps - length - (label === 'next' ? 1 : 0)) / stride) + 1)

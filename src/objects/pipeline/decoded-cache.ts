@@ -4,6 +4,8 @@ import type { Pixels } from './pack.ts'
 export interface DecodedCache {
   get(content: string, made: string): Pixels | undefined
   put(content: string, made: string, pixels: Pixels): void
+  /** Lets go of so many bytes, the longest unused first. @returns how many it has */
+  shrink(bytes: number): number
   clear(): void
   readonly bytes: number
 }
@@ -37,6 +39,16 @@ export const createDecodedCache = (maxBytes: number): DecodedCache => {
         kept.delete(oldest)
         total -= old.data.byteLength + OVERHEAD
       }
+    },
+    shrink(bytes) {
+      let freed = 0
+      for (const [oldest, old] of kept) {
+        if (freed >= bytes) break
+        kept.delete(oldest)
+        freed += old.data.byteLength + OVERHEAD
+      }
+      total -= freed
+      return freed
     },
     clear() {
       kept.clear()

@@ -58,14 +58,17 @@ const sliced = (bytes: Uint8Array, { id, part }: SampleInput): Uint8Array => {
 }
 
 /** What was made of some content, by its hash: for graphs and vocabularies, of which a host sees few. */
-const latest = <T>(most: number, make: (bytes: Uint8Array) => T) => {
-  const kept = new Map<string, T>()
+const latest = <T>(most: number, make: (bytes: Uint8Array) => Promise<T>) => {
+  const kept = new Map<string, Promise<T>>()
   return async (self: MovableSelf, ref: ContentRef): Promise<T> => {
-    const found = kept.get(ref.hash) ?? make(await self.content.read(ref, self.signal))
-    kept.delete(ref.hash)
-    kept.set(ref.hash, found)
+    const found = kept.get(ref.hash)
+    if (found !== undefined) return found
+    // Read by each caller, since a read ends with its caller's time; made once.
+    const bytes = await self.content.read(ref, self.signal)
+    const made = kept.get(ref.hash) ?? make(bytes)
+    kept.set(ref.hash, made)
     for (const hash of kept.keys()) if (kept.size > most) kept.delete(hash)
-    return found
+    return made
   }
 }
 const vocabularyOf = latest(8, (bytes) => import('./values.ts').then(({ parseVocabulary }) => parseVocabulary(bytes)))
@@ -100,18 +103,21 @@ export const preprocess = async (
     reading.set(ref.hash, begun)
     return begun
   }
-  let graph: Graph | undefined
+  const node = spec.ops[0]?.op === 'neighbours' ? samples[0] : undefined
+  const source = node?.row !== undefined && node.content instanceof ContentRef ? node.content : undefined
+  const graph: Graph | undefined = source === undefined ? undefined : await graphOf(self, source)
   const none = new Uint8Array()
   const inputs = await mapLimited(samples, 64, async (sample, index) => {
     const { id, content, row } = sample
     const [pixels, name] = [known[index], nameOf(sample)]
     const about = { id, ...(row !== undefined && { row }), ...(name !== undefined && { name }) }
     if (pixels !== undefined) return { ...about, pixels, bytes: none }
-    if (row !== undefined && content instanceof ContentRef && spec.ops[0]?.op === 'neighbours') {
-      const [first] = refs
-      if (first !== undefined && content.hash !== first.hash)
-        throw failure('bad-sample', `sample "${id}" is a node of another graph than the first of its batch`)
-      graph ??= await graphOf(self, content)
+    if (source !== undefined) {
+      if (!(content instanceof ContentRef) || content.hash !== source.hash)
+        throw failure(
+          'bad-sample',
+          `sample "${id}" is no node of the graph that the first of its batch is one of: load one data set at a time`,
+        )
       return { ...about, bytes: none }
     }
     return { ...about, bytes: sliced(content instanceof ContentRef ? await read(content) : content, sample) }
