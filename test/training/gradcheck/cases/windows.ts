@@ -19,7 +19,12 @@ const windows = (draw: Draw, { dilated = true, smallPads = false } = {}): Drawn 
   // A pooling window must not lie in the padding alone.
   const pad = (d: number) => draw.int(0, smallPads ? (kernel[d] ?? 1) - 1 : 2)
   const form = draw.int(0, 5)
-  if (form === 0) return { sides, kernel, attributes: { strides, dilations: undefined, auto_pad: draw.pick('SAME_UPPER', 'SAME_LOWER') } }
+  if (form === 0) {
+    // Where a window is shorter than its stride, the padding is below zero: ONNX does not say how that is split, and
+    // onnxruntime's kernels each split it in a way of their own.
+    const within = strides?.map((stride, d) => Math.min(stride, kernel[d] ?? 1))
+    return { sides, kernel, attributes: { strides: within, dilations: undefined, auto_pad: draw.pick('SAME_UPPER', 'SAME_LOWER') } }
+  }
   if (form === 1) return { sides, kernel, attributes: { strides, dilations, auto_pad: 'VALID' } }
   const both = kernel.map((_, d) => d)
   const pads = draw.maybe(() => [...both.map(pad), ...both.map(pad)])
