@@ -28,7 +28,7 @@ describe('the command line', () => {
   }
   before(async () => {
     folder = await temporaryFolder()
-    node = await startNodeProcess(`${folder.path}/data`, ['--name', 'edge', '--adopt', photoFolder])
+    node = await startNodeProcess(`${folder.path}/data`, ['--name', 'edge', '--adopt', photoFolder, '--adopt', folder.path])
   })
   after(async () => {
     await node[Symbol.asyncDispose]()
@@ -48,6 +48,23 @@ describe('the command line', () => {
         assert.match(help.stdout, new RegExp(`Usage: active-storage ${name}`))
       }),
     )
+  })
+
+  test('takes a table in where it lies', async () => {
+    const path = `${folder.path}/table.csv`
+    await writeFile(path, 'mote,x,y,kind\na,1,2,odd\na,3,4,even\nb,5,6,odd\n')
+    const put = (...options: string[]) =>
+      json('put', 'dataset', 'table', path, '--adopt', '--label', 'kind', '--group', 'mote', '--features', 'x,y', ...options)
+    assert.deepEqual(await put(), { added: 2, count: 2, bytes: 48 })
+    const described = (await json('call', 'dataset', 'table', 'describe')) as { layout: object; classes: string[] }
+    assert.deepEqual(
+      [described.layout, described.classes],
+      [{ dtype: 'int64', shape: [2], columns: ['x', 'y'], series: true }, ['even', 'odd']],
+    )
+    const wrong = await run('put', 'dataset', 'other', path, '--adopt', '--format', 'parquet')
+    assert.equal(wrong.code, 2)
+    assert.match(wrong.stderr, /--format parquet: use one of folder, tar, csv, npy, graph/)
+    await json('rm', 'dataset', 'table')
   })
 
   test('puts a data set, a model and a pipeline, and shows them', async () => {
