@@ -145,7 +145,7 @@ export class Draw {
   indices(shape: readonly number[], bound: number, { negative = true, known = this.flag() } = {}): Value {
     const count = shape.reduce((product, side) => product * side, 1)
     const values = Array.from({ length: count }, () => this.below(bound) - (negative && this.below(3) === 0 ? bound : 0))
-    const tensor = int64(values, shape)
+    const tensor = this.flag() ? int64(values, shape) : new Tensor('int32', Int32Array.from(values), shape)
     return known ? this.b.constant(tensor) : this.feed(tensor)
   }
   int32(values: readonly number[]): Value {

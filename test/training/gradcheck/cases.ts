@@ -3,6 +3,7 @@ import { elementwise } from './cases/elementwise.ts'
 import { indexing } from './cases/indexing.ts'
 import { losses } from './cases/losses.ts'
 import { matrices } from './cases/matrices.ts'
+import { networks } from './cases/networks.ts'
 import { normalizations } from './cases/normalizations.ts'
 import { recurrent } from './cases/recurrent.ts'
 import { reductions } from './cases/reductions.ts'
@@ -21,3 +22,6 @@ export const cases: Readonly<Record<string, Kind>> = {
   ...losses,
   ...recurrent,
 }
+
+/** All that is drawn: the operators, and graphs of several. */
+export const kinds: Readonly<Record<string, Kind>> = { ...cases, ...networks }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { arbitrary, type Case } from './case.ts'
-import { cases } from './cases.ts'
+import { kinds } from './cases.ts'
 import { check, type CheckOptions, described, type Finding } from './check.ts'
 
 /** What came of one operator's cases. */
@@ -21,7 +21,7 @@ export interface GradcheckOptions extends CheckOptions {
 
 /** Checks random cases of one operator. */
 export const gradcheck = async (op: string, { runs, seed, shrink = true, ...options }: GradcheckOptions): Promise<Outcome> => {
-  const kind = cases[op]
+  const kind = kinds[op]
   if (kind === undefined) throw new Error(`there are no cases of ${op}`)
   const start = performance.now()
   const property = fc.asyncProperty(arbitrary(kind), async (kase: Case) => (await check(kase, options)).length === 0)

@@ -1,7 +1,7 @@
 // Checks the gradient of every operator against central differences in float64: npm run gradcheck
 import { parseArgs } from 'node:util'
 import { rules } from '../../../src/training/rules/table.ts'
-import { cases } from './cases.ts'
+import { cases, kinds } from './cases.ts'
 import { gradcheck, type Outcome } from './gradcheck.ts'
 import { equivalent, mutations, tryMutant } from './mutants.ts'
 
@@ -85,9 +85,10 @@ const main = async (): Promise<number> => {
     print(usage)
     return 0
   }
-  const known = Object.keys(cases).filter((op) => rules[op] !== undefined)
+  const ready = Object.keys(kinds).filter((op) => rules[op] !== undefined || cases[op] === undefined)
+  const known = values.mutants ? ready.filter((op) => cases[op] !== undefined) : ready
   if (values.list) {
-    for (const op of known) print(`${op.padEnd(28)} ${cases[op]?.kinks ?? ''}`)
+    for (const op of known) print(`${op.padEnd(28)} ${kinds[op]?.kinks ?? ''}`)
     return 0
   }
   const ops = values.op ?? known

@@ -48,7 +48,12 @@ const clip = kinked('elements keep 0.05 from both bounds', (draw) => {
   const [low, high] = [draw.maybe(() => draw.pick(-1, -0.5)), draw.maybe(() => draw.pick(0.5, 1))]
   const apart = [low, high].filter((bound) => bound !== undefined)
   const x = draw.input(draw.sides(0, 3), { apart })
-  return draw.of(draw.op('Clip', [x, ...[low, high].map((bound) => (bound === undefined ? undefined : draw.b.scalar(bound)))]))
+  // A bound may be a tensor that is trained.
+  const given = (bound: number | undefined) => {
+    if (bound === undefined) return undefined
+    return draw.flag() ? draw.b.scalar(bound) : draw.input([], { low: bound, high: bound, apart: [] })
+  }
+  return draw.of(draw.op('Clip', [x, given(low), given(high)]))
 })
 
 const where = smooth((draw) => {

@@ -17,7 +17,7 @@ const gemm = smooth((draw) => {
   return draw.of(draw.op('Gemm', inputs, { transA, transB, alpha: draw.maybe(() => 0.5), beta: draw.pick(undefined, -1.5) }))
 })
 
-/** Equations with the letters of each input; each letter has one side. */
+/** Equations with the letters of each input; each letter has one side. Dots are two axes, of one side each. */
 const equations = [
   'ij,jk->ik',
   'bij,bjk->bik',
@@ -35,6 +35,12 @@ const equations = [
   'ij,jk',
   'ab,cab->c',
   'nkctv,kvw->nctw',
+  '...ij,...jk->...ik',
+  'i...->...',
+  '...,...->...',
+  'ij,...j->...i',
+  'a,b,c->abc',
+  'ab,bc,ad->cd',
 ] as const
 
 const einsum = smooth((draw) => {
@@ -43,11 +49,14 @@ const einsum = smooth((draw) => {
   const [left = ''] = equation.split('->')
   const inputs = left.split(',').map((term) =>
     draw.input(
-      term.split('').map((letter) => {
-        const side = sides.get(letter) ?? draw.int(1, 3)
-        sides.set(letter, side)
-        return side
-      }),
+      term
+        .replace('...', 'XY')
+        .split('')
+        .map((letter) => {
+          const side = sides.get(letter) ?? draw.int(1, 3)
+          sides.set(letter, side)
+          return side
+        }),
     ),
   )
   return draw.of(draw.op('Einsum', inputs, { equation }))

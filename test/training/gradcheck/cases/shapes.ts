@@ -117,7 +117,7 @@ const pad = smooth((draw) => {
     return draw.int(constant && side > 2 ? -1 : 0, Math.min(2, most))
   }
   const pads = draw.b.ints(...axes.map(amount), ...axes.map(amount))
-  const value = constant && draw.flag() ? draw.b.scalar(draw.pick(0.5, -1)) : undefined
+  const value = constant && draw.flag() ? (draw.flag() ? draw.b.scalar(draw.pick(0.5, -1)) : draw.input([])) : undefined
   const inputs = [draw.input(sides), pads, value, some === undefined ? undefined : draw.b.ints(...some)]
   return draw.of(draw.op('Pad', some === undefined && value === undefined ? inputs.slice(0, 2) : inputs, { mode }))
 })

@@ -1,3 +1,4 @@
+import { item } from '../../reference/nd.ts'
 import type { Plain } from '../../../../src/graph/attributes.ts'
 import { type Draw, type Kind, kinked, smooth } from '../case.ts'
 
@@ -7,15 +8,15 @@ interface Drawn {
   readonly attributes: Readonly<Record<string, Plain>>
 }
 
-/** Windows over one or two sides: strides, dilations, pads of both kinds; each side holds a window at least. */
+/** Windows over one side, two, or seldom three: strides, dilations, pads of both kinds; each side holds a window at least. */
 const windows = (draw: Draw, { dilated = true, smallPads = false } = {}): Drawn => {
-  const rank = draw.int(1, 2)
+  const rank = draw.pick(1, 1, 1, 2, 2, 2, 3)
   const list = (make: () => number) => Array.from({ length: rank }, make)
-  const kernel = list(() => draw.int(1, 3))
+  const kernel = list(() => draw.int(1, rank === 3 ? 2 : 3))
   const strides = draw.maybe(() => list(() => draw.int(1, 3)))
   const dilations = dilated ? draw.maybe(() => list(() => draw.int(1, 2))) : undefined
   const span = (d: number) => ((kernel[d] ?? 1) - 1) * (dilations?.[d] ?? 1) + 1
-  const sides = kernel.map((_, d) => span(d) + draw.int(0, rank === 1 ? 5 : 3))
+  const sides = kernel.map((_, d) => span(d) + draw.int(0, item([5, 3, 1], rank - 1)))
   // A pooling window must not lie in the padding alone.
   const pad = (d: number) => draw.int(0, smallPads ? (kernel[d] ?? 1) - 1 : 2)
   const form = draw.int(0, 5)
