@@ -26,19 +26,19 @@ const onlyOnce = (what: string, names: Iterable<string>): Set<string> => {
 
 /** Names for all nodes: errors, and what is kept of a file, go by them. */
 const named = (nodes: readonly Node[]): readonly Node[] => {
-  const given = new Map<string, number>()
-  for (const { name } of nodes) given.set(name, (given.get(name) ?? 0) + 1)
-  const taken = new Set(given.keys())
+  const taken = new Set(nodes.map(({ name }) => name))
   const used = new Set<string>()
+  const counts = new Map<string, number>()
   return nodes.map((node) => {
     if (node.name !== '' && !used.has(node.name)) {
       used.add(node.name)
       return node
     }
-    let n = 0
-    let name = node.name
-    do name = `${node.name === '' ? node.op : node.name}_${n++}`
-    while (taken.has(name))
+    const base = node.name === '' ? node.op : node.name
+    let n = counts.get(base) ?? 0
+    while (taken.has(`${base}_${n}`)) n++
+    counts.set(base, n + 1)
+    const name = `${base}_${n}`
     taken.add(name)
     used.add(name)
     return { ...node, name }
@@ -62,12 +62,13 @@ const CYCLE_SHOWN = 8
 /** Nodes that go round, from one of those that could not be placed. */
 const cycleOf = (stuck: readonly Node[], maker: ReadonlyMap<string, Node>): readonly string[] => {
   const left = new Set(stuck)
-  const path: Node[] = []
+  const seen = new Set<Node>()
   let node = stuck[0]
-  while (node !== undefined && !path.includes(node)) {
-    path.push(node)
+  while (node !== undefined && !seen.has(node)) {
+    seen.add(node)
     node = usedBy(node).flatMap((name) => maker.get(name) ?? []).find((other) => left.has(other)) // prettier-ignore
   }
+  const path = [...seen]
   return path.slice(node === undefined ? 0 : path.indexOf(node)).map(({ name, op }) => `${name} (${op})`)
 }
 
@@ -89,7 +90,11 @@ const sorted = (nodes: readonly Node[], given: ReadonlySet<string>): readonly No
         )
     }
     waits.set(node, makers.size)
-    for (const made of makers) users.set(made, [...(users.get(made) ?? []), node])
+    for (const made of makers) {
+      const all = users.get(made)
+      if (all === undefined) users.set(made, [node])
+      else all.push(node)
+    }
   }
   if (isSorted(nodes, maker)) return nodes
   const order = nodes.filter((node) => waits.get(node) === 0)

@@ -37,9 +37,6 @@ const rules: Readonly<Record<string, InferRule>> = {
   ...sources,
 }
 
-/** The operators that are known here, by name. */
-export const knownOperators: readonly string[] = Object.keys(rules).toSorted()
-
 const ruleOf = (at: NodeContext): InferRule => {
   const { op } = at.node
   const rule = Object.hasOwn(rules, op) ? rules[op] : undefined
@@ -60,7 +57,7 @@ export interface Inferred {
  * @throws ActiveStorageError `bad-model` naming the node, for inputs that do not fit; `unsupported` for an operator or a
  * form of it whose output cannot be inferred
  */
-export const inferWithElements = (node: Node, known: Known): Inferred => {
+export const inferNode = (node: Node, known: Known): Inferred => {
   const at = new NodeContext(node, known)
   const all = ruleOf(at)(at)
   if (node.outputs.length > all.length)
@@ -68,6 +65,3 @@ export const inferWithElements = (node: Node, known: Known): Inferred => {
   const types = all.slice(0, node.outputs.length)
   return { types, elements: followed(at, types) }
 }
-
-/** The types alone. @throws as inferWithElements */
-export const inferNode = (node: Node, known: Known): readonly ValueType[] => inferWithElements(node, known).types

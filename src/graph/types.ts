@@ -1,6 +1,6 @@
 import type { Tensor } from '../core/tensor.ts'
 import type { Graph, ValueType } from './graph.ts'
-import { inferWithElements } from './infer.ts'
+import { inferNode } from './infer.ts'
 import type { Elements } from './infer/elements.ts'
 import { constantOf } from './infer/sources.ts'
 
@@ -26,7 +26,7 @@ export const typesOf = ({ opset, inputs, initializers, nodes }: Graph): GraphTyp
     elements: (name: string) => elements.get(name),
   }
   for (const node of nodes) {
-    const inferred = inferWithElements(node, known)
+    const inferred = inferNode(node, known)
     const held = node.op === 'Constant' ? constantOf(node) : undefined
     for (const [i, output] of node.outputs.entries()) {
       const [type, of] = [inferred.types[i], inferred.elements[i]]

@@ -15,6 +15,9 @@ export interface Field {
 
 const NOTHING = new Uint8Array()
 
+/** Fields of one message at the most: each takes far more memory than the two bytes that claim it. */
+const MAX_FIELDS = 2 ** 21
+
 /** An error of a file that is cut off or none of ours. */
 export const unreadable = (what: string, cause?: unknown) =>
   failure('bad-model', `this is no ONNX file, or only a part of one (${what}): export or copy it again`, cause)
@@ -28,6 +31,7 @@ export const fieldsOf = (bytes: Uint8Array): readonly Field[] => {
   const fields: Field[] = []
   try {
     while (reader.pos < reader.len) {
+      if (fields.length >= MAX_FIELDS) throw new RangeError(`a message of more than ${MAX_FIELDS} fields`)
       const start = reader.pos
       const tag = reader.uint32()
       const [id, type] = [tag >>> 3, tag & 7]

@@ -40,6 +40,8 @@ const places = (at: NodeContext, window: Window, axis: number, side: Dim, ceil =
   const same = window.autoPad.startsWith('SAME')
   const begin = window.autoPad === 'NOTSET' ? (window.pads[axis] ?? 0) : 0
   const pad = window.autoPad === 'NOTSET' ? begin + (window.pads[axis + axes] ?? 0) : 0
+  // onnxruntime refuses this in a Conv and pads a MaxPool for a kernel without dilation: nothing that one could train on.
+  if (same && dilation > 1) throw at.wrong(`it has dilations with auto_pad ${window.autoPad}`, 'state its pads', 'unsupported')
   if (same && stride === 1) return side
   if (typeof side === 'string' || typeof kernel === 'string') {
     const keeps = typeof kernel === 'number' && !same && stride === 1 && pad === (kernel - 1) * dilation
@@ -113,9 +115,10 @@ const convTranspose: InferRule = (at) => {
     const stated = given?.[i - axes + given.length]
     if (stated !== undefined) return stated
     if (typeof side !== 'number' || typeof size !== 'number') return at.fresh(i + 2)
-    if (autoPad.startsWith('SAME')) return side * stride
-    const pad = autoPad === 'NOTSET' ? (pads[i] ?? 0) + (pads[i + axes] ?? 0) : 0
-    return stride * (side - 1) + (extra[i] ?? 0) + (size - 1) * dilation + 1 - pad
+    const full = stride * (side - 1) + (extra[i] ?? 0) + (size - 1) * dilation + 1
+    // Padding takes away, and never adds.
+    if (autoPad.startsWith('SAME')) return Math.min(side * stride, full)
+    return full - (autoPad === 'NOTSET' ? (pads[i] ?? 0) + (pads[i + axes] ?? 0) : 0)
   })
   const bad = sides.find((side) => typeof side === 'number' && side < 1)
   if (bad !== undefined) throw at.wrong(`it gives a side of ${bad}`, 'pad less, or give it a larger image')
