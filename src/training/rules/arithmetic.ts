@@ -28,7 +28,7 @@ const pow: Rule = (ctx) => {
     },
     (e, grad) => {
       const positive = e.compare('Greater', x, 0)
-      return e.masked(positive, e.mul(e.mul(grad, y), e.op('Log', [e.where(positive, x, 1)])))
+      return e.where(positive, e.mul(e.mul(grad, y), e.op('Log', [e.where(positive, x, 1)])), 0)
     },
   )
 }
