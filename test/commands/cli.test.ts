@@ -50,23 +50,6 @@ describe('the command line', () => {
     )
   })
 
-  test('takes a table in where it lies', async () => {
-    const path = `${folder.path}/table.csv`
-    await writeFile(path, 'mote,x,y,kind\na,1,2,odd\na,3,4,even\nb,5,6,odd\n')
-    const put = (...options: string[]) =>
-      json('put', 'dataset', 'table', path, '--adopt', '--label', 'kind', '--group', 'mote', '--features', 'x,y', ...options)
-    assert.deepEqual(await put(), { added: 2, count: 2, bytes: 48 })
-    const described = (await json('call', 'dataset', 'table', 'describe')) as { layout: object; classes: string[] }
-    assert.deepEqual(
-      [described.layout, described.classes],
-      [{ dtype: 'int64', shape: [2], columns: ['x', 'y'], series: true }, ['even', 'odd']],
-    )
-    const wrong = await run('put', 'dataset', 'other', path, '--adopt', '--format', 'parquet')
-    assert.equal(wrong.code, 2)
-    assert.match(wrong.stderr, /--format parquet: use one of folder, tar, csv, npy, graph/)
-    await json('rm', 'dataset', 'table')
-  })
-
   test('puts a data set, a model and a pipeline, and shows them', async () => {
     assert.deepEqual(await json('put', 'dataset', 'photos', '--adopt', photoFolder), { added: 9, count: 9, bytes: 2069706 })
     await writeFile(`${folder.path}/pipeline.json`, JSON.stringify([{ op: 'decode' }, { op: 'resize', width: 8, height: 8 }]))
@@ -137,5 +120,22 @@ describe('the command line', () => {
     assert.equal(refused.code, 2)
     assert.match(refused.stderr, /bad\.yaml:2:1: .*strategy/)
     assert.match((await run('explain', '--signals')).stdout, /node\.rttMs/)
+  })
+
+  test('takes a table in where it lies', async () => {
+    const path = `${folder.path}/table.csv`
+    await writeFile(path, 'mote,x,y,kind\na,1,2,odd\na,3,4,even\nb,5,6,odd\n')
+    const put = (...options: string[]) =>
+      json('put', 'dataset', 'table', path, '--adopt', '--label', 'kind', '--group', 'mote', '--features', 'x,y', ...options)
+    assert.deepEqual(await put(), { added: 2, count: 2, bytes: 48 })
+    const described = (await json('call', 'dataset', 'table', 'describe')) as { layout: object; classes: string[] }
+    assert.deepEqual(
+      [described.layout, described.classes],
+      [{ dtype: 'int64', shape: [2], columns: ['x', 'y'], series: true }, ['even', 'odd']],
+    )
+    const wrong = await run('put', 'dataset', 'other', path, '--adopt', '--format', 'parquet')
+    assert.equal(wrong.code, 2)
+    assert.match(wrong.stderr, /--format parquet: use one of folder, tar, csv, npy, graph/)
+    await json('rm', 'dataset', 'table')
   })
 })
