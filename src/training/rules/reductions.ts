@@ -21,7 +21,7 @@ interface Reduced {
   readonly e: Emit
   /** The gradient and the result, with a side of 1 on each axis that went: they broadcast against x. */
   readonly grad: Value
-  readonly y: Value
+  readonly y: () => Value
   readonly x: Value
   readonly sides: readonly number[]
   readonly axes: readonly number[]
@@ -45,12 +45,13 @@ const reduction =
     // A node that reduces nothing gives its input as it is, whatever it would compute.
     if (axes.length === 0 && sides.length > 0) return [gradOf(ctx)]
     const kept = sides.map((side, axis) => (axes.includes(axis) ? 1 : side))
-    return [gradient({ e, grad: e.reshape(gradOf(ctx), kept), y: e.reshape(outputOf(ctx), kept), x, sides, axes })]
+    const y = (): Value => e.reshape(outputOf(ctx), kept)
+    return [gradient({ e, grad: e.reshape(gradOf(ctx), kept), y, x, sides, axes })]
   }
 
 /** The gradient goes to what holds the extreme, in equal parts. */
 const extreme = reduction(({ e, grad, x, y, axes }) => {
-  const held = e.cast(e.compare('Equal', x, y), x.dtype)
+  const held = e.cast(e.compare('Equal', x, y()), x.dtype)
   return e.mul(held, e.div(grad, e.sum(held, axes)))
 })
 
@@ -100,9 +101,12 @@ export const reductions: Rules = {
   ReduceProd: product,
   ReduceL1: reduction(({ e, grad, x }) => e.mul(grad, e.op('Sign', [x]))),
   // The norm of zeros is 0, where its slope is taken as 0.
-  ReduceL2: reduction(({ e, grad, x, y }) => e.mul(x, e.div(grad, e.where(e.compare('Equal', y, 0), e.num(1, y), y)))),
+  ReduceL2: reduction(({ e, grad, x, y }) => {
+    const norm = y()
+    return e.mul(x, e.div(grad, e.where(e.compare('Equal', norm, 0), e.num(1, norm), norm)))
+  }),
   ReduceSumSquare: reduction(({ e, grad, x }) => e.mul(x, e.mul(grad, 2))),
-  ReduceLogSumExp: reduction(({ e, grad, x, y }) => e.mul(grad, e.op('Exp', [e.sub(x, y)]))),
-  ReduceLogSum: reduction(({ e, grad, y, sides }) => e.expand(e.mul(grad, e.op('Exp', [e.neg(y)])), sides)),
+  ReduceLogSumExp: reduction(({ e, grad, x, y }) => e.mul(grad, e.op('Exp', [e.sub(x, y())]))),
+  ReduceLogSum: reduction(({ e, grad, y, sides }) => e.expand(e.mul(grad, e.op('Exp', [e.neg(y())])), sides)),
   CumSum: cumulate,
 }
