@@ -32,6 +32,7 @@ export interface Recomputed {
  * A training graph that keeps fewer results of its forward part for its gradients, and computes cheap ones again, until
  * what it keeps fits. The largest go first. onnxruntime would join the copies with their originals: a session of such a
  * graph needs `extra: { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } }`.
+ * When the copies run is onnxruntime's choice: where it runs them early, its peak does not fall by what is no longer kept.
  */
 export const recomputing = (graph: Graph, { forward, keepBytes }: RecomputeOptions): Recomputed => {
   if (!(keepBytes >= 0)) throw failure('invalid-argument', `keepBytes is ${keepBytes}; it is a number of bytes from 0`)
