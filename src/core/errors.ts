@@ -131,6 +131,12 @@ export const codes = {
     means: 'Objects in the store were written under another declaration of their type than the host has.',
     remedy: 'Raise the version of the type and give it a migrate from the older ones; or run the build that wrote them.',
   },
+  'training-diverged': {
+    status: 'FAILED_PRECONDITION',
+    retry: 'never',
+    means: 'The loss, or a gradient, is no number any more.',
+    remedy: 'Lower the learning rate, clip the gradients, or look for bad samples; training goes on from the last checkpoint.',
+  },
   'call-cycle': {
     status: 'ABORTED',
     retry: 'later',
