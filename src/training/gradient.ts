@@ -4,7 +4,7 @@ import type { GraphBuilder, Value } from '../graph/builder.ts'
 import type { Graph, Node, ValueType } from '../graph/graph.ts'
 import { Emit } from './emit.ts'
 import { called, type Rule, type RuleContext, type Rules, shapeOf, sizeOf } from './rules/rule.ts'
-import { flat, rules as all } from './rules/table.ts'
+import { flowsThrough, rules as all } from './rules/table.ts'
 
 export interface GradientOptions {
   /** The tensor that is differentiated: floats, of one element. */
@@ -70,8 +70,8 @@ export const gradientGraph = (b: GraphBuilder, { loss, of, rules = all }: Gradie
   }
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((name) => parts.has(name))) continue
-    const needs = node.inputs.map((name) => moved.has(name))
-    if (!needs.some(Boolean) || flat.has(node.op)) continue
+    const needs = node.inputs.map((name, i) => moved.has(name) && flowsThrough(node, i))
+    if (!needs.some(Boolean)) continue
     const grads = node.outputs.map((name) => (name === '' ? undefined : gather(name, node)))
     const value = (name: string): Value | undefined => (name === '' ? undefined : b.value(name))
     const ctx: RuleContext = {
@@ -83,9 +83,13 @@ export const gradientGraph = (b: GraphBuilder, { loss, of, rules = all }: Gradie
       needs,
       constant: (i) => constant(node.inputs[i] ?? ''),
     }
-    for (const [i, gradient] of ruleOf(rules, node)(ctx).entries()) {
-      const name = node.inputs[i]
-      if (gradient === undefined || name === undefined || !needs[i]) continue
+    const made = ruleOf(rules, node)(ctx)
+    for (const [i, name] of node.inputs.entries()) {
+      if (!needs[i]) continue
+      const gradient = made[i]
+      // Taken for zero, it would train to a wrong end without a word.
+      if (gradient === undefined)
+        throw failure('unsupported', `${called(node)}: there is no gradient by its input ${i}, "${name}": freeze what is before it, or replace the node by operators that docs/training.md lists`) // prettier-ignore
       fits(node, gradient, b.value(name))
       parts.set(name, [...(parts.get(name) ?? []), gradient])
     }
@@ -103,7 +107,7 @@ export const gradientGraph = (b: GraphBuilder, { loss, of, rules = all }: Gradie
 export const movedBy = (nodes: readonly Node[], typeOf: (name: string) => ValueType, of: readonly string[]): ReadonlySet<string> => {
   const moved = new Set(of)
   for (const node of nodes) {
-    if (flat.has(node.op) || !node.inputs.some((name) => moved.has(name))) continue
+    if (!node.inputs.some((name, i) => moved.has(name) && flowsThrough(node, i))) continue
     for (const output of node.outputs) if (output !== '' && FLOATS.has(typeOf(output).dtype)) moved.add(output)
   }
   return moved

@@ -196,6 +196,25 @@ for (const [op, inputs, attributes, says] of mismatches) {
   })
 }
 
+test('windows that onnxruntime places in ways of its own are refused, with pads that say what is meant', () => {
+  const apart = [
+    ['Conv', [[1, 1, 4], [1, 1, 1]], { auto_pad: 'SAME_UPPER', strides: [2] }],
+    ['MaxPool', [[1, 1, 6]], { kernel_shape: [1], auto_pad: 'SAME_LOWER', strides: [3] }],
+    ['AveragePool', [[1, 1, 8]], { kernel_shape: [2], auto_pad: 'SAME_UPPER', strides: [4] }],
+  ] as const // prettier-ignore
+  for (const [op, inputs, attributes] of apart) {
+    fails(() => built(op, inputs, attributes), 'unsupported', `node here (${op})`, attributes.auto_pad, 'state its pads')
+  }
+  // The last window ends where the side does: nothing is padded, and nothing left over.
+  assert.deepEqual(built('MaxPool', [[1, 1, 7]], apart[1][2]).outputs[0]?.shape, [1, 1, 3])
+  for (const op of ['MaxPool', 'AveragePool']) {
+    const given = { kernel_shape: [3], strides: [3], ceil_mode: 1 }
+    fails(() => built(op, [[1, 1, 5]], { ...given, pads: [1, 2] }), 'unsupported', `node here (${op})`, 'axis 2', 'take 2 from')
+    assert.deepEqual(built(op, [[1, 1, 5]], { ...given, pads: [1, 0] }).outputs[0]?.shape, [1, 1, 2])
+    assert.deepEqual(built(op, [[1, 1, 5]], { ...given, pads: [1, 2], ceil_mode: 0 }).outputs[0]?.shape, [1, 1, 2])
+  }
+})
+
 test('what has no shape before it runs is unsupported, with a way out', () => {
   fails(() => built('NonZero', [[3]]), 'unsupported', 'node here (NonZero)', 'mask')
   fails(() => built('Gradient', [[3]]), 'unsupported', 'node here (Gradient)', 'not known')

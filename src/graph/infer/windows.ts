@@ -47,7 +47,17 @@ const places = (at: NodeContext, window: Window, axis: number, side: Dim, ceil =
     const keeps = typeof kernel === 'number' && !same && stride === 1 && pad === (kernel - 1) * dilation
     return keeps ? side : at.fresh(axis + 2)
   }
-  if (same) return Math.ceil(side / stride)
+  if (same) {
+    const count = Math.ceil(side / stride)
+    // The padding would be below zero: a Conv of onnxruntime begins at the first element then, a pool skips some.
+    if ((count - 1) * stride + kernel < side)
+      throw at.wrong(
+        `auto_pad ${window.autoPad} pads nothing where windows of ${kernel} are ${stride} apart on a side of ${side}, and where they begin is not defined`,
+        'state its pads: 0 for windows that begin at the first element',
+        'unsupported',
+      )
+    return count
+  }
   const room = side + pad - ((kernel - 1) * dilation + 1)
   if (room < 0)
     throw at.wrong(
@@ -56,8 +66,14 @@ const places = (at: NodeContext, window: Window, axis: number, side: Dim, ceil =
     )
   if (!ceil) return Math.floor(room / stride) + 1
   const count = Math.ceil(room / stride) + 1
-  // A window may not begin in the padding at the end.
-  return (count - 1) * stride >= side + begin ? count - 1 : count
+  // Such a window does not count, but onnxruntime infers shapes with it, and then refuses what takes the result.
+  if ((count - 1) * stride >= side + begin)
+    throw at.wrong(
+      `its ceil_mode adds a window that begins behind the image, in the padding at the end of axis ${axis + 2}`,
+      `set ceil_mode to 0 there, or take ${room % stride} from that padding: the windows inside stay the same`,
+      'unsupported',
+    )
+  return count
 }
 
 const image = (at: NodeContext): ValueType => at.rank(0, 3, Infinity)

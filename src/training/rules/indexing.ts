@@ -1,6 +1,8 @@
+import { Tensor } from '../../core/tensor.ts'
+import type { Value } from '../../graph/builder.ts'
 import { failure } from '../../core/errors.ts'
 import { Emit } from '../emit.ts'
-import { attribute, axisOf, called, gradOf, inputOf, outputOf, type Rule, type RuleContext, type Rules, shapeOf, sizeOf } from './rule.ts' // prettier-ignore
+import { attribute, axisOf, called, gradOf, inputOf, outputOf, range, type Rule, type RuleContext, type Rules, shapeOf, sizeOf } from './rule.ts' // prettier-ignore
 import { addRows, rowNumbers } from './scatter.ts'
 import { ungather } from './ungather.ts'
 
@@ -77,6 +79,18 @@ const topK: Rule = (ctx) => {
   return [e.op('ScatterElements', [e.full(0, inputOf(ctx)), outputOf(ctx, 1), gradOf(ctx)], { axis, reduction: 'add' })]
 }
 
+/** Of the two values: what went to the places of each. */
+const oneHot: Rule = (ctx) => {
+  const e = new Emit(ctx)
+  const [indices, depth, values, grad] = [inputOf(ctx, 0), inputOf(ctx, 1), inputOf(ctx, 2), gradOf(ctx)]
+  const sumOf = (off: number, on: number): Value => {
+    const mask = e.cast(e.b.constant(new Tensor('float32', new Float32Array([off, on]), [2])), values.dtype)
+    const held = e.op('OneHot', [indices, depth, mask], { axis: attribute(ctx, 'axis', 'int', -1) })
+    return e.reshape(e.sum(e.mul(grad, held), range(grad.shape.length)), [1])
+  }
+  return [undefined, undefined, e.concat([sumOf(1, 0), sumOf(0, 1)], 0)]
+}
+
 export const indexing: Rules = {
   Gather: gather,
   GatherElements: gatherElements,
@@ -84,4 +98,5 @@ export const indexing: Rules = {
   ScatterElements: scatterElements,
   ScatterND: scatterND,
   TopK: topK,
+  OneHot: oneHot,
 }

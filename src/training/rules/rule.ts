@@ -18,7 +18,7 @@ export interface RuleContext {
   readonly constant: (input: number) => Tensor | undefined
 }
 
-/** Adds the gradients of a node's inputs, of the shape of each; undefined where it is zero or not needed. */
+/** Adds the gradients of a node's inputs, of the shape of each; undefined where it is not needed. One that is needed and missing is refused. */
 export type Rule = (ctx: RuleContext) => readonly (Value | undefined)[]
 
 /** Rules by operator. */

@@ -1,3 +1,5 @@
+import type { Node } from '../../graph/graph.ts'
+import { attributeOf } from '../../graph/attributes.ts'
 import { activations } from './activations.ts'
 import { arithmetic } from './arithmetic.ts'
 import { convolutions } from './convolutions.ts'
@@ -28,8 +30,21 @@ export const rules: Rules = {
   ...losses,
 }
 
-/** Operators whose result does not move with their inputs, or in jumps alone: no gradient flows through them. */
-export const flat: ReadonlySet<string> = new Set([
-  'And', 'ArgMax', 'ArgMin', 'BitShift', 'Ceil', 'Constant', 'ConstantOfShape', 'Equal', 'EyeLike', 'Floor', 'Greater', 'GreaterOrEqual',
-  'IsInf', 'IsNaN', 'Less', 'LessOrEqual', 'NonZero', 'Not', 'OneHot', 'Or', 'Range', 'Round', 'Shape', 'Sign', 'Size', 'Xor',
-]) // prettier-ignore
+/** Operators that give floats which do not move with their inputs, or in jumps alone: no gradient flows through them. */
+export const flat: ReadonlySet<string> = new Set(['Ceil', 'EyeLike', 'Floor', 'Round', 'Sign'])
+
+/** Inputs of operators with a rule that the results do not move with, or in jumps alone. */
+export const still: Readonly<Record<string, (node: Node) => readonly number[]>> = {
+  // The statistics of the batch are taken in place of these two, which only the running ones go on from.
+  BatchNormalization: (node) => {
+    const training = attributeOf(node, 'training_mode', 'int') === 1
+    return training && (node.outputs.length === 1 || attributeOf(node, 'momentum', 'float') === 0) ? [3, 4] : []
+  },
+  CastLike: () => [1],
+  Dropout: () => [1],
+  OneHot: () => [0, 1],
+}
+
+/** Whether a gradient flows through an input of a node. */
+export const flowsThrough = (node: Node, input: number): boolean =>
+  !flat.has(node.op) && !(Object.hasOwn(still, node.op) && (still[node.op]?.(node).includes(input) ?? false))

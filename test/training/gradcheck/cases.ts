@@ -10,18 +10,21 @@ import { reductions } from './cases/reductions.ts'
 import { shapes } from './cases/shapes.ts'
 import { convolutions } from './cases/windows.ts'
 
-/** Cases of every operator that has a gradient, on random shapes, attributes and broadcasts. */
-export const cases: Readonly<Record<string, Kind>> = {
-  ...elementwise,
-  ...reductions,
-  ...shapes,
-  ...indexing,
-  ...matrices,
-  ...convolutions,
-  ...normalizations,
-  ...losses,
-  ...recurrent,
+/** By the file of test/training/gradcheck/cases that draws them. */
+export const families: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
+  elementwise,
+  reductions,
+  shapes,
+  indexing,
+  matrices,
+  windows: convolutions,
+  normalizations,
+  losses,
+  recurrent,
 }
+
+/** Cases of every operator that has a gradient, on random shapes, attributes and broadcasts. */
+export const cases: Readonly<Record<string, Kind>> = Object.assign({}, ...Object.values(families))
 
 /** All that is drawn: the operators, and graphs of several. */
 export const kinds: Readonly<Record<string, Kind>> = { ...cases, ...networks }

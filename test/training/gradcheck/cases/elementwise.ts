@@ -97,7 +97,9 @@ export const elementwise: Readonly<Record<string, Kind>> = {
   Clip: clip,
   PRelu: prelu,
   Cast: cast,
-  CastLike: smooth((draw) => draw.of(draw.op('CastLike', [draw.input(draw.sides(0, 3)), draw.floats([1])]))),
+  CastLike: smooth((draw) =>
+    draw.of(draw.op('CastLike', [draw.input(draw.sides(0, 3)), draw.flag() ? draw.input([1]) : draw.floats([1])])),
+  ),
   Identity: one('Identity'),
   Neg: one('Neg'),
   Reciprocal: one('Reciprocal', 'nonzero'),

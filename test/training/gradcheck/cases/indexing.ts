@@ -74,10 +74,21 @@ const scatterND = smooth((draw) => {
   return draw.of(draw.op('ScatterND', [draw.input(sides), indices, draw.input([chosen.length, ...sides.slice(depth)])]))
 })
 
+/** An index beyond the depth is nowhere on. */
+const oneHot = smooth((draw) => {
+  const shape = draw.sides(1, 2, 3)
+  const depth = draw.int(1, 4)
+  const axis = draw.maybe(() => draw.axis(shape.length + 1))
+  const count = shape.reduce((product, side) => product * side, 1)
+  const indices = draw.feed(int64(Array.from({ length: count }, () => draw.below(2 * depth + 2) - depth - 1), shape)) // prettier-ignore
+  return draw.of(draw.op('OneHot', [indices, draw.b.ints(depth), draw.input([2])], { axis }))
+})
+
 export const indexing: Readonly<Record<string, Kind>> = {
   Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherND,
   ScatterElements: scatterElements,
   ScatterND: scatterND,
+  OneHot: oneHot,
 }

@@ -18,7 +18,7 @@ const labelled = (draw: Draw): Labelled => {
   return {
     scores: draw.input([n, classes, ...places]),
     labels: draw.feed(int64(values, shape)),
-    weights: draw.maybe(() => draw.floats([classes], 'positive')),
+    weights: draw.maybe(() => (draw.flag() ? draw.input([classes], 'positive') : draw.floats([classes], 'positive'))),
     attributes: { reduction: draw.pick(undefined, 'mean', 'sum', 'none'), ignore_index: ignored },
   }
 }

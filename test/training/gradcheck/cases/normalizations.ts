@@ -19,8 +19,11 @@ const batchNormalization = smooth((draw) => {
       : [draw.floats(channels), draw.floats(channels, 'positive')]
     return draw.of(draw.op('BatchNormalization', [x, scale, bias, mean, variance], { epsilon }))
   }
-  const statistics = [draw.floats(channels), draw.floats(channels, 'positive')]
-  const attributes = { epsilon: epsilon ?? 0.05, training_mode: 1, momentum: draw.maybe(() => 0.7) }
+  // What the running statistics begin with moves nothing but what they go on with.
+  const momentum = draw.pick(undefined, 0.7, 0)
+  const statistics =
+    momentum === 0 ? [draw.input(channels), draw.input(channels, 'positive')] : [draw.floats(channels), draw.floats(channels, 'positive')]
+  const attributes = { epsilon: epsilon ?? 0.05, training_mode: 1, momentum }
   const [y] = draw.b.ops('BatchNormalization', [x, scale, bias, ...statistics], attributes, { outputs: 3 })
   if (y === undefined) throw new Error('BatchNormalization has an output')
   return draw.of(y)

@@ -158,5 +158,9 @@ export const shapes: Readonly<Record<string, Kind>> = {
   DepthToSpace: depthToSpace,
   SpaceToDepth: spaceToDepth,
   Trilu: trilu,
-  Dropout: smooth((draw) => draw.of(draw.op('Dropout', [draw.input(draw.sides(0, 3)), draw.b.scalar(0.4)].slice(0, draw.int(1, 2))))),
+  // Outside of training nothing moves with the ratio.
+  Dropout: smooth((draw) => {
+    const ratio = draw.flag() ? draw.b.scalar(0.4) : draw.input([], { low: 0.2, high: 0.8, apart: [] })
+    return draw.of(draw.op('Dropout', [draw.input(draw.sides(0, 3)), ratio].slice(0, draw.int(1, 2))))
+  }),
 }

@@ -21,8 +21,7 @@ const windows = (draw: Draw, { dilated = true, smallPads = false } = {}): Drawn 
   const pad = (d: number) => draw.int(0, smallPads ? (kernel[d] ?? 1) - 1 : 2)
   const form = draw.int(0, 5)
   if (form === 0) {
-    // Where a window is shorter than its stride, the padding is below zero: ONNX does not say how that is split, and
-    // onnxruntime's kernels each split it in a way of their own.
+    // Where a window is shorter than its stride, the padding may be below zero: that is refused.
     const within = strides?.map((stride, d) => Math.min(stride, kernel[d] ?? 1))
     return { sides, kernel, attributes: { strides: within, dilations: undefined, auto_pad: draw.pick('SAME_UPPER', 'SAME_LOWER') } }
   }
@@ -60,10 +59,7 @@ const convTranspose = smooth((draw) => {
   return draw.of(draw.op('ConvTranspose', inputs, { strides, dilations, group, output_padding: extra, pads: [...before, ...after] }))
 })
 
-/**
- * Whether sides are rounded up. Not where that adds a window which lies in the padding behind alone: such a window does not
- * count, but onnxruntime infers a shape with it, and then refuses the model.
- */
+/** Whether sides are rounded up. Not where that adds a window which lies in the padding behind alone: that is refused. */
 const ceilMode = (draw: Draw, { sides, kernel, attributes: { strides, dilations, pads, auto_pad: auto } }: Drawn): number | undefined => {
   if (auto !== undefined) return undefined
   const at = (list: Plain, d: number, otherwise: number): number => (Array.isArray(list) ? Number(list[d] ?? otherwise) : otherwise)
