@@ -129,11 +129,20 @@ const convTranspose: InferRule = (at) => {
   const sides = x.shape.slice(2).map((side, i): Dim => {
     const [size, stride = 1, dilation = 1] = [kernel[i], strides[i], dilations[i]]
     const stated = given?.[i - axes + given.length]
-    if (stated !== undefined) return stated
+    if (stated !== undefined) {
+      // onnxruntime infers no whole shape then.
+      if (typeof side === 'number' && stated < side)
+        throw at.wrong(`its output_shape asks for ${stated} of a side of ${side}`, 'cut it by a Slice behind', 'unsupported')
+      return stated
+    }
     if (typeof side !== 'number' || typeof size !== 'number') return at.fresh(i + 2)
     const full = stride * (side - 1) + (extra[i] ?? 0) + (size - 1) * dilation + 1
-    // Padding takes away, and never adds.
-    if (autoPad.startsWith('SAME')) return Math.min(side * stride, full)
+    if (autoPad.startsWith('SAME')) {
+      // ONNX asks for side * stride: where that takes padding below zero, or an extra, onnxruntime infers one shape and computes another.
+      if ((extra[i] ?? 0) > 0 || full < side * stride)
+        throw at.wrong(`it has auto_pad ${autoPad} with output_padding, or with windows shorter than their stride`, 'state its pads', 'unsupported') // prettier-ignore
+      return side * stride
+    }
     return full - (autoPad === 'NOTSET' ? (pads[i] ?? 0) + (pads[i + axes] ?? 0) : 0)
   })
   const bad = sides.find((side) => typeof side === 'number' && side < 1)

@@ -56,6 +56,11 @@ export const refusals: readonly Refusal[] = [
   ...same('Conv'),
   ...same('MaxPool'),
   ...same('AveragePool'),
+  refusal('ConvTranspose', 'auto_pad SAME with output_padding, or with windows shorter than their stride', (b) => [float(b, 1, 1, 3), float(b, 1, 1, 2)], { auto_pad: 'SAME_LOWER', strides: [3] }), // prettier-ignore
+  refusal('ConvTranspose', 'auto_pad SAME with output_padding, or with windows shorter than their stride', (b) => [float(b, 1, 1, 3), float(b, 1, 1, 2)], { auto_pad: 'SAME_LOWER', strides: [2], output_padding: [1] }), // prettier-ignore
+  refusal('ConvTranspose', 'an output_shape below the sides of its input', (b) => [float(b, 1, 1, 3), float(b, 1, 1, 2)], {
+    output_shape: [2],
+  }),
   ceil('MaxPool'),
   ceil('AveragePool'),
   refusal('Slice', `starts, ends, axes or steps ${WHILE}`, (b) => [float(b, 4), later(b, 1), b.ints(4), b.ints(0)]),

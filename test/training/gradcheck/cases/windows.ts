@@ -44,19 +44,25 @@ const convTranspose = smooth((draw) => {
   const rank = draw.int(1, 2)
   const list = (make: () => number) => Array.from({ length: rank }, make)
   const kernel = list(() => draw.int(1, 3))
-  const strides = list(() => draw.int(1, 3))
+  const form = draw.int(0, 4)
+  // A window of auto_pad is as long as its stride at least.
+  const strides = kernel.map((side) => draw.int(1, form === 1 ? side : 3))
   const dilations = list(() => draw.int(1, 2))
   const sides = list(() => draw.int(1, 3))
   const group = draw.pick(1, 1, 2)
   const [depth, perGroup] = [draw.int(1, 2), draw.int(1, 2)]
   // Less than the stride or the dilation, as ONNX has it; pads leave one place at least.
-  const extra = strides.map((stride) => draw.int(0, stride - 1))
+  const extra = strides.map((stride) => (form === 1 ? 0 : draw.int(0, stride - 1)))
   const full = sides.map((side, d) => (strides[d] ?? 1) * (side - 1) + (extra[d] ?? 0) + ((kernel[d] ?? 1) - 1) * (dilations[d] ?? 1) + 1)
   const before = full.map((side) => draw.int(0, Math.min(2, side - 1)))
   const after = full.map((side, d) => draw.int(0, Math.min(2, side - 1 - (before[d] ?? 0))))
   const inputs = [draw.input([draw.int(1, 2), group * depth, ...sides]), draw.input([group * depth, perGroup, ...kernel])]
   if (draw.flag()) inputs.push(draw.input([group * perGroup]))
-  return draw.of(draw.op('ConvTranspose', inputs, { strides, dilations, group, output_padding: extra, pads: [...before, ...after] }))
+  const auto = draw.pick('NOTSET', 'SAME_UPPER', 'SAME_LOWER')
+  // The sides that are asked for, or those of the strides alone: what there is beyond them is cut.
+  const asked = full.map((side, d) => draw.int(Math.max(sides[d] ?? 1, side - 3), side))
+  const edges = form === 0 ? { output_shape: asked, auto_pad: auto } : form === 1 ? { auto_pad: auto } : { pads: [...before, ...after] }
+  return draw.of(draw.op('ConvTranspose', inputs, { strides, dilations, group, output_padding: extra, ...edges }))
 })
 
 /** Whether sides are rounded up. Not where that adds a window which lies in the padding behind alone: that is refused. */
