@@ -2,6 +2,7 @@ import { failure } from '../core/errors.ts'
 import { Tensor } from '../core/tensor.ts'
 import type { GraphBuilder, Value } from '../graph/builder.ts'
 import { Emit } from './emit.ts'
+import { CORRECT, COUNTED, LOSS } from './names.ts'
 import { range, shapeOf, sizeOf } from './rules/rule.ts'
 
 /** What is minimized: one loss over one output of the model, and the input that takes what it should have been. */
@@ -41,17 +42,26 @@ export type Loss = {
 /** The class number of elements that do not count, where a loss names none: PyTorch's. */
 export const IGNORED = -100
 
+/** Class numbers that a target may hold: those below `classes`, and the one that stands for none. */
+export interface Classes {
+  readonly classes: number
+  readonly ignore: number
+}
+
 /** A loss in a graph. */
-export interface AddedLoss {
+interface AddedLoss {
   /** float32, no dimensions. */
   readonly loss: Value
   readonly target: Value
-  /** Classes that labels may name; undefined for targets that are no classes. */
-  readonly classes: number | undefined
+  /** Undefined for targets that are no classes. */
+  readonly classes?: Classes
   /** Elements whose class is the most likely one, of those that count, and how many count: float32. Of cross entropy alone. */
   readonly correct?: Value
   readonly counted?: Value
 }
+
+/** The name under which a batch gives the target of a loss. */
+export const targetOf = ({ target = 'labels' }: Loss): string => target
 
 /** The output that a loss is of. @throws `invalid-argument` */
 export const outputOf = (outputs: readonly string[], { output }: Loss): string => {
@@ -71,56 +81,87 @@ const mean = (e: Emit, x: Value): Value => e.op('ReduceMean', [x, e.b.ints(...ra
 const sum = (e: Emit, x: Value): Value => e.op('ReduceSum', [x, e.b.ints(...range(x.shape.length))], { keepdims: 0 })
 
 /**
- * Adds a loss to a graph, with an input for its target.
- * @throws ActiveStorageError `invalid-argument` for an output that it cannot be of, or settings out of bounds
+ * Adds losses to a graph, with inputs for their targets, and gives what a run tells of them.
+ * @param outputs the model's, by name
+ * @throws ActiveStorageError `invalid-argument` for an output that a loss cannot be of, or settings out of bounds
  */
-export const addLoss = (b: GraphBuilder, output: Value, loss: Loss): AddedLoss => {
-  const e = new Emit({ b, node: { name: `loss/${loss.target ?? 'labels'}` } })
+export const addLosses = (b: GraphBuilder, losses: readonly Loss[], outputs: readonly string[]) => {
+  const e = new Emit({ b, node: { name: 'loss' } })
+  const added = losses.map((loss) => addLoss(b, b.value(outputOf(outputs, loss)), loss))
+  const terms = added.map(({ loss }, i) => e.mul(loss, finite('the weight of a loss', losses[i]?.weight ?? 1, -Number.MAX_VALUE)))
+  const total = e.total(terms)
+  b.output(total, LOSS)
+  const [first] = added
+  if (first?.correct !== undefined && first.counted !== undefined) {
+    b.output(first.correct, CORRECT)
+    b.output(first.counted, COUNTED)
+  }
+  const classes = new Map<string, Classes>()
+  for (const { target, classes: own } of added) {
+    const other = classes.get(target.name)
+    if (own === undefined) continue
+    if (other !== undefined && (other.classes !== own.classes || other.ignore !== own.ignore))
+      throw failure('invalid-argument', `two losses with the target "${target.name}" differ in their classes, or in what they ignore: give each a target of its own`) // prettier-ignore
+    classes.set(target.name, own)
+  }
+  return { total, targets: added.map(({ target }) => target), classes }
+}
+
+/** The input of a target: one for all losses that name it. */
+const targetInput = (b: GraphBuilder, name: string, dtype: 'float32' | 'int64', sides: readonly number[]): Value => {
+  if (!b.has(name)) return b.input(name, dtype, sides)
+  const known = b.value(name)
+  if (known.dtype === dtype && known.shape.join() === sides.join()) return known
+  throw failure('invalid-argument', `one loss takes "${name}" as ${known.dtype} [${known.shape.join(', ')}], another as ${dtype} [${sides.join(', ')}]: give each a target of its own`) // prettier-ignore
+}
+
+const addLoss = (b: GraphBuilder, output: Value, loss: Loss): AddedLoss => {
+  const e = new Emit({ b, node: { name: `loss/${targetOf(loss)}` } })
   const sides = shapeOf(output)
   if (output.dtype !== 'float32' || sizeOf(sides) === 0)
     throw failure('invalid-argument', `the loss is of "${output.name}", which is ${output.dtype} [${sides.join(', ')}]: it has to be float32, and not empty`) // prettier-ignore
-  const name = loss.target ?? 'labels'
-  if (loss.kind === 'cross-entropy') return crossEntropy(e, output, name, loss)
-  const target = b.input(name, 'float32', sides)
-  const made = { target, classes: undefined }
+  if (loss.kind === 'cross-entropy') return crossEntropy(e, output, loss)
+  const target = targetInput(b, targetOf(loss), 'float32', sides)
   switch (loss.kind) {
     case 'binary-cross-entropy': {
-      // softplus(-|x|) + max(x, 0) - x y: no overflow; with a weight w of positives, (1 - y) x + (1 + (w - 1) y) softplus(-x).
+      // (1 - y) x + (1 + (w - 1) y) softplus(-x), with w what positives weigh. onnxruntime's Softplus does not overflow.
       const weight = finite('positiveWeight', loss.positiveWeight ?? 1, 0)
-      const tail = e.add(e.op('Softplus', [e.op('Neg', [e.op('Abs', [output])])]), e.op('Relu', [e.op('Neg', [output])]))
-      const scaled = weight === 1 ? tail : e.mul(tail, e.add(e.mul(target, weight - 1), e.num(1, output)))
-      return { ...made, loss: mean(e, e.add(e.mul(e.sub(e.num(1, output), target), output), scaled)) }
+      const tail = e.op('Softplus', [e.neg(output)])
+      const scaled = weight === 1 ? tail : e.mul(tail, e.plus(e.mul(target, weight - 1), 1))
+      return { target, loss: mean(e, e.add(e.mul(e.oneMinus(target), output), scaled)) }
     }
     case 'mse': {
       const difference = e.sub(output, target)
-      return { ...made, loss: mean(e, e.mul(difference, difference)) }
+      return { target, loss: mean(e, e.mul(difference, difference)) }
     }
     case 'mae':
-      return { ...made, loss: mean(e, e.op('Abs', [e.sub(output, target)])) }
+      return { target, loss: mean(e, e.op('Abs', [e.sub(output, target)])) }
     case 'huber': {
       const delta = finite('delta', loss.delta ?? 1, Number.MIN_VALUE)
       const distance = e.op('Abs', [e.sub(output, target)])
       // With q the part up to delta: q (distance - q / 2) is the square's half below delta, and the line above it.
       const near = e.op('Min', [distance, e.num(delta, output)])
-      return { ...made, loss: mean(e, e.mul(near, e.sub(distance, e.mul(near, 0.5)))) }
+      return { target, loss: mean(e, e.mul(near, e.sub(distance, e.mul(near, 0.5)))) }
     }
   }
 }
 
 /** As PyTorch's: sums over what counts, by the weights of its classes; the smoothed part is spread over all classes by theirs. */
-const crossEntropy = (e: Emit, logits: Value, name: string, loss: Loss & { readonly kind: 'cross-entropy' }): AddedLoss => {
+const crossEntropy = (e: Emit, logits: Value, loss: Loss & { readonly kind: 'cross-entropy' }): AddedLoss => {
   const { b } = e
   const [rows = 0, classes = 0, ...inner] = shapeOf(logits)
   if (logits.shape.length < 2)
     throw failure('invalid-argument', `cross entropy is of logits [N, C, ...]; "${logits.name}" is [${logits.shape.join(', ')}]`)
-  const { classWeights, labelSmoothing = 0 } = loss
+  const { classWeights, labelSmoothing = 0, ignore = IGNORED } = loss
   finite('labelSmoothing', labelSmoothing, 0, 1)
   for (const weight of classWeights ?? []) finite('a weight of a class', weight, 0)
   if (classWeights !== undefined && classWeights.length !== classes)
     throw failure('invalid-argument', `there are ${classWeights.length} weights for ${classes} classes: give one each`)
-  const target = b.input(name, 'int64', [rows, ...inner])
-  // A number that is no class has a row of zeros, and so does not count.
-  const hot = e.op('OneHot', [target, b.ints(classes), b.constant(new Tensor('float32', new Float32Array([0, 1]), [2]))], { axis: 1 })
+  if (!Number.isSafeInteger(ignore)) throw failure('invalid-argument', `ignore is ${ignore}; it is a class number, or another whole one`)
+  const target = targetInput(b, targetOf(loss), 'int64', [rows, ...inner])
+  // What does not count becomes a number that is no class, whose row is of zeros. (-100 by itself is one for OneHot, from the end.)
+  const label = e.where(e.compare('Equal', target, ignore), e.num(classes, target), target)
+  const hot = e.op('OneHot', [label, b.ints(classes), b.constant(new Tensor('float32', new Float32Array([0, 1]), [2]))], { axis: 1 })
   const weights = new Tensor('float32', Float32Array.from(classWeights ?? range(classes).map(() => 1)), [1, classes, ...inner.map(() => 1)])
   const weighted = classWeights === undefined ? hot : e.mul(hot, b.constant(weights))
   const total = sum(e, weighted)
@@ -132,8 +173,8 @@ const crossEntropy = (e: Emit, logits: Value, name: string, loss: Loss & { reado
   return {
     loss: e.op('Neg', [e.div(sum(e, e.mul(spread, likely)), total)]),
     target,
-    classes,
-    correct: sum(e, e.cast(e.op('Equal', [best, target]), 'float32')),
+    classes: { classes, ignore },
+    correct: sum(e, e.cast(e.compare('Equal', best, label), 'float32')),
     counted: sum(e, hot),
   }
 }

@@ -27,8 +27,7 @@ export type Optimizer = {
 )
 
 /** Numbers that a step is fed, since they change from one to the next. */
-export const scalars = ['learningRate', 'correction1', 'correction2'] as const
-export type Scalars = Readonly<Record<(typeof scalars)[number], number>>
+export type Scalars = Readonly<Record<'learningRate' | 'correction1' | 'correction2', number>>
 
 const BETAS = [0.9, 0.999] as const
 const decayOf = ({ weightDecay, kind }: Optimizer): number => weightDecay ?? (kind === 'adamw' ? 0.01 : 0)
@@ -47,6 +46,7 @@ export const checkOptimizer = (optimizer: Optimizer): void => {
       return
     case 'adam':
     case 'adamw':
+      if ((optimizer.betas ?? BETAS).length !== 2) throw failure('invalid-argument', `${optimizer.kind}: betas are two numbers`)
       for (const beta of optimizer.betas ?? BETAS) check('a beta', beta, 1)
       return check('epsilon', optimizer.epsilon ?? 1e-8, Infinity)
     case 'rmsprop':

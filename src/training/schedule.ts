@@ -40,7 +40,7 @@ export const checkSchedule = (schedule: Schedule): void => {
     case 'step': {
       const steps = typeof schedule.every === 'number' ? [schedule.every] : schedule.every
       check('every', steps.length > 0 && steps.every((at) => Number.isSafeInteger(at) && at > 0), 'a number of steps, or a list of them')
-      return check('factor', (schedule.factor ?? 0.1) > 0, 'above 0')
+      return check('factor', Number.isFinite(schedule.factor ?? 0.1) && (schedule.factor ?? 0.1) > 0, 'above 0')
     }
     case 'cosine':
       check('steps', Number.isSafeInteger(schedule.steps) && schedule.steps > 0, 'a whole number from 1')
@@ -66,7 +66,7 @@ const shareAt = (schedule: Schedule, step: number): number => {
     case 'one-cycle': {
       const { steps, rise = 0.3 } = schedule
       const top = rise * steps - 1
-      const share = step <= top ? step / top : Math.min(1, (step - top) / Math.max(1, steps - 1 - top))
+      const share = step <= top ? (top === 0 ? 1 : step / top) : Math.min(1, (step - top) / Math.max(1, steps - 1 - top))
       return step <= top ? between(1 / 25, 1, share) : between(1, 1 / 250_000, share)
     }
   }

@@ -1,0 +1,23 @@
+/** What a training graph calls its own inputs and outputs. No tensor of a model may have such a name. */
+
+export const LOSS = 'training/loss'
+export const CORRECT = 'training/correct'
+export const COUNTED = 'training/counted'
+export const NORM = 'training/norm'
+/** What a run tells. */
+export const told = [LOSS, CORRECT, COUNTED, NORM] as const
+
+/** Numbers that change from step to step. */
+export const LEARNING_RATE = 'training/learningRate'
+export const CORRECTION_1 = 'training/correction1'
+export const CORRECTION_2 = 'training/correction2'
+/** The share of a batch in the sum of several. */
+export const SHARE = 'training/share'
+/** What gradients are multiplied by, where they are clipped. */
+export const SCALE = 'training/scale'
+export const numbers = [LEARNING_RATE, CORRECTION_1, CORRECTION_2, SHARE, SCALE] as const
+
+export const slotName = (slot: string, parameter: string): string => `optimizer/${slot}/${parameter}`
+/** The output that holds what comes in the place of a tensor. */
+export const nextOf = (name: string): string => `next/${name}`
+export const gradientOf = (name: string): string => `gradient/${name}`

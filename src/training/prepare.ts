@@ -1,0 +1,127 @@
+import { failure } from '../core/errors.ts'
+import type { Tensor } from '../core/tensor.ts'
+import { fold } from '../graph/fold.ts'
+import type { Graph } from '../graph/graph.ts'
+import { upgrade } from '../graph/upgrade.ts'
+import { type Loss, outputOf, targetOf } from './loss.ts'
+import { gradientOf, nextOf, numbers, slotName, told } from './names.ts'
+import { checkOptimizer, type Optimizer, slotsOf } from './optimizer.ts'
+import { named, trainableOf } from './trainable.ts'
+
+/** Parameters that are trained otherwise than the rest. */
+export interface ParameterGroup {
+  /** Names, with `*` for any text. The first group that names a parameter counts. */
+  readonly match: readonly string[]
+  /** Multiplies the learning rate. Default 1. */
+  readonly rate?: number
+  readonly weightDecay?: number
+}
+
+export interface TrainOptions {
+  /** One, or several of which the sum is minimized. */
+  readonly loss: Loss | readonly Loss[]
+  readonly optimizer: Optimizer
+  /** Names of initializers, with `*` for any text. Default: all weights that layers learn. */
+  readonly trainable?: readonly string[]
+  readonly groups?: readonly ParameterGroup[]
+  /** Gradients are scaled so that the norm of all together is at most this. Default: they are not. */
+  readonly clipNorm?: number
+}
+
+/** A model made ready: raised to the training dialect, its weights out of the graph. */
+export interface Prepared {
+  readonly graph: Graph
+  readonly options: TrainOptions
+  readonly losses: readonly Loss[]
+  readonly trainable: readonly string[]
+  /** All tensors that training changes, as they are at first: parameters, running statistics, the optimizer's own (zeros). */
+  readonly initial: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data?: Float32Array }>
+}
+
+const isList = (loss: Loss | readonly Loss[]): loss is readonly Loss[] => Array.isArray(loss)
+
+/** @throws ActiveStorageError `invalid-argument`, `unsupported`, `bad-model` */
+export const prepare = (model: Graph, options: TrainOptions): Prepared => {
+  checkOptimizer(options.optimizer)
+  const { clipNorm } = options
+  if (clipNorm !== undefined && !(clipNorm > 0)) throw failure('invalid-argument', `clipNorm is ${clipNorm}; it has to be above 0`)
+  const losses = isList(options.loss) ? options.loss : [options.loss]
+  if (losses.length === 0) throw failure('invalid-argument', 'there is no loss to minimize: give one')
+  const raised = fold(upgrade(model))
+  for (const loss of losses) outputOf([...raised.outputs.keys()], loss)
+  const trainable = trainableOf(raised, options.trainable)
+  checkGroups(options, trainable)
+  const initial = new Map<string, { readonly shape: readonly number[]; readonly data?: Float32Array }>()
+  const out = new Set([...trainable, ...statisticsOf(raised, trainable)])
+  const inputs = new Map(raised.inputs)
+  for (const [name, tensor] of raised.initializers) {
+    if (!out.has(name)) continue
+    inputs.set(name, { dtype: tensor.dtype, shape: tensor.shape })
+    initial.set(name, { shape: tensor.shape, data: floats(name, tensor) })
+  }
+  for (const slot of slotsOf(options.optimizer))
+    for (const name of trainable) initial.set(slotName(slot, name), { shape: raised.initializers.get(name)?.shape ?? [] })
+  const initializers = new Map([...raised.initializers].filter(([name]) => !out.has(name)))
+  const graph = { ...raised, inputs, initializers }
+  checkNames(graph, losses, initial)
+  return { graph, options, losses, trainable, initial }
+}
+
+const checkGroups = ({ groups = [], optimizer }: TrainOptions, trainable: readonly string[]): void => {
+  for (const { match, rate = 1, weightDecay = 0 } of groups) {
+    if (!trainable.some(named(match))) throw failure('invalid-argument', `groups: nothing that is trained is named ${match.join(', ')}`)
+    if (!(rate >= 0 && rate < Infinity)) throw failure('invalid-argument', `groups: a rate of ${rate}; it has to be 0 or more`)
+    checkOptimizer({ ...optimizer, weightDecay })
+  }
+}
+
+/** The graph of a step is the model's and more; what is added must not meet a tensor of the same name there. */
+const checkNames = ({ inputs, initializers, nodes }: Graph, losses: readonly Loss[], initial: Prepared['initial']): void => {
+  const taken = new Set([...inputs.keys(), ...initializers.keys(), ...nodes.flatMap(({ outputs }) => outputs)])
+  const targets = losses.map(targetOf)
+  const twice = targets.find((target) => taken.has(target))
+  if (twice !== undefined)
+    throw failure('invalid-argument', `the target of a loss is called "${twice}", and so is a tensor of the model: give the loss a \`target\` of another name`) // prettier-ignore
+  for (const target of targets) taken.add(target)
+  const states = [...initial.keys()]
+  const slots = [...initial].flatMap(([name, { data }]) => (data === undefined ? [name] : []))
+  const own = [...told, ...numbers, ...slots, ...states.flatMap((name) => [gradientOf(name), nextOf(name), nextOf(gradientOf(name))])]
+  const met = own.find((name) => taken.has(name))
+  if (met !== undefined)
+    throw failure('invalid-argument', `"${met}" is a name that training gives a tensor of its own: rename it in the model, or where it is a loss's target`) // prettier-ignore
+}
+
+const floats = (name: string, { data }: Tensor): Float32Array => {
+  if (data instanceof Float32Array) return data
+  throw failure('unsupported', `"${name}" is not float32: training needs it to be`)
+}
+
+/** Running means and variances of the normalizations that are trained. */
+const statisticsOf = ({ nodes }: Graph, trainable: readonly string[]): readonly string[] =>
+  nodes.flatMap(({ op, inputs: [, scale = '', shift = '', mean = '', variance = ''] }) =>
+    op === 'BatchNormalization' && (trainable.includes(scale) || trainable.includes(shift)) ? [mean, variance] : [],
+  )
+
+/** The model's open sides by what a batch brings. @throws `tensor-mismatch` */
+export const sidesOf = (
+  { graph }: Prepared,
+  batch: Readonly<Record<string, { readonly shape: readonly number[] }>>,
+): Readonly<Record<string, number>> => {
+  const sides: Record<string, number> = {}
+  for (const [name, { shape }] of graph.inputs) {
+    if (!shape.some((side) => typeof side === 'string')) continue
+    const given = Object.hasOwn(batch, name) ? batch[name]?.shape : undefined
+    if (given === undefined)
+      throw failure('tensor-mismatch', `the batch has no "${name}", which the model takes; it has ${Object.keys(batch).join(', ')}`)
+    if (given.length !== shape.length)
+      throw failure('tensor-mismatch', `"${name}" is [${given.join(', ')}] in the batch; the model takes [${shape.join(', ')}]`)
+    for (const [axis, side] of shape.entries()) {
+      const length = given[axis] ?? 0
+      if (typeof side === 'number') continue
+      if ((sides[side] ?? length) !== length)
+        throw failure('tensor-mismatch', `"${name}" has ${length} for the side ${side}, where another input has ${sides[side]}`)
+      sides[side] = length
+    }
+  }
+  return sides
+}
