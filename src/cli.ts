@@ -13,6 +13,7 @@ const commands: readonly { readonly name: string; readonly summary: string; read
     summary: 'describe a node, or one of its objects',
     load: async () => (await import('./commands/describe.ts')).describe,
   },
+  { name: 'train', summary: 'train a model beside the data', load: async () => (await import('./commands/train.ts')).train },
   { name: 'call', summary: 'call a method of an object', load: async () => (await import('./commands/call.ts')).call },
   {
     name: 'explain',

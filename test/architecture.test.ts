@@ -5,7 +5,19 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 /** A file imports its own layer, or one to its left. */
-const layers = ['core', 'wire', 'link', 'objects', 'policy', 'storage-node', 'sdk', 'commands', 'index.ts, cli.ts'] as const
+const layers = [
+  'core',
+  'wire',
+  'link',
+  'graph',
+  'training',
+  'objects',
+  'policy',
+  'storage-node',
+  'sdk',
+  'commands',
+  'index.ts, cli.ts',
+] as const
 const TOP = layers.length - 1
 
 // Static, re-exporting and dynamic imports, and files named by URL.

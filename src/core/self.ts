@@ -49,6 +49,58 @@ export interface Compute {
     signal: AbortSignal,
     onQueued?: (ms: number) => void,
   ): Promise<Record<string, Tensor>>
+  /**
+   * Begins to train a model, in a thread of its own. Who begins it closes it.
+   * @throws `bad-model`, `unsupported`, `invalid-argument`; `overloaded` where as many are trained as the host takes
+   */
+  train(program: TrainingProgram, signal: AbortSignal): Promise<Training>
+}
+
+/** What a batch brings, by the names of the model's inputs and the losses' targets. */
+export type Feeds = Readonly<Record<string, Tensor>>
+
+/** What is trained, and how. */
+export interface TrainingProgram {
+  /** An ONNX file, with all tensors inside. */
+  readonly graph: Uint8Array
+  /** Plain data: losses, the optimizer, what is frozen. */
+  readonly options: Value
+  /** From which random masks are drawn. */
+  readonly seed: number
+  /** What earlier training has made of it. Default: the model's own weights. */
+  readonly state?: ReadonlyMap<string, Tensor>
+}
+/** Numbers that a run of a model in training tells. */
+export interface TrainingTold {
+  readonly loss: number
+  /** Elements whose class was the most likely one, and elements that counted: where the first loss is cross entropy. */
+  readonly correct?: number
+  readonly counted?: number
+  /** The norm of all gradients before clipping, where they are clipped. */
+  readonly norm?: number
+}
+export interface StepAt {
+  /** From 1. */
+  readonly step: number
+  readonly learningRate: number
+}
+/** A model in training, in a thread of its own. One thing is done at a time, in the order of the calls. */
+export interface Training {
+  /** One step of the optimizer. @throws `tensor-mismatch`, `invalid-argument`, `training-diverged`: the state is then as before */
+  step(feeds: Feeds, at: StepAt): Promise<TrainingTold>
+  /** Adds a batch's gradients, as `share` of the next `apply`. */
+  gather(feeds: Feeds, share: number, draw: number): Promise<TrainingTold>
+  /** What was gathered; and takes its place. */
+  gathered(): Promise<ReadonlyMap<string, Tensor>>
+  replaceGathered(gradients: ReadonlyMap<string, Tensor>): Promise<void>
+  /** One step of the optimizer by what was gathered. */
+  apply(at: StepAt): Promise<TrainingTold>
+  /** The model as it is in use: its loss on a batch, and the outputs that are named. */
+  evaluate(feeds: Feeds, outputs?: readonly string[]): Promise<TrainingTold & { readonly outputs: Feeds }>
+  /** A copy of all that training has changed. */
+  state(): Promise<ReadonlyMap<string, Tensor>>
+  restore(state: ReadonlyMap<string, Tensor>): Promise<void>
+  close(): Promise<void>
 }
 
 /** Some bytes within a file or content. */

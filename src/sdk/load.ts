@@ -5,19 +5,20 @@ import { failure } from '../core/errors.ts'
 import { recipeOf, type Remote, remoteOf } from '../core/remote.ts'
 import { Tensor } from '../core/tensor.ts'
 import type { Transport } from '../core/transport.ts'
-import { dataset as datasetType, type Sample, type SampleRange } from '../objects/dataset/dataset.ts'
+import { dataset as datasetType, type Sample } from '../objects/dataset/dataset.ts'
 import { batchStages, type LoaderModel } from '../objects/loader/batch-stages.ts'
 import { planEpoch } from '../objects/loader/plan.ts'
+import { samplesOf } from '../objects/loader/samples.ts'
 import { checkSameSource, hashSamples, type LoaderSource } from '../objects/loader/state.ts'
 import { filesOf, forwardKey } from '../objects/model/forward.ts'
 import { model as modelType, type ModelDescription } from '../objects/model/model.ts'
 import { pipeline as pipelineType, preprocessKey, type RandomKey, unitsOf } from '../objects/pipeline/pipeline.ts'
-import { type Op, pipelineHash, type PipelineSpec } from '../objects/pipeline/spec.ts'
+import { pipelineHash, type PipelineSpec } from '../objects/pipeline/spec.ts'
 import type { CallView, StageView } from '../policy/types.ts'
 import { type DataLoaderOptions, isOps, isSpec } from './data-loader.ts'
 import type { Progress, Start } from './loader-position.ts'
 import type { Placer } from './placer.ts'
-import { prefetching } from './prefetching.ts'
+import { prefetching } from '../objects/loader/prefetching.ts'
 import type { Site } from './site.ts'
 
 /** What loading needs of its client. */
@@ -25,16 +26,6 @@ export interface LoadContext {
   readonly placer: Placer
   readonly at: (site: Site) => Transport
   readonly object: <T extends ObjectType>(type: T, id: string) => Remote<T>
-}
-
-const samplesOf = async (remote: Remote<typeof datasetType>, range: Omit<SampleRange, 'after' | 'limit'>): Promise<readonly Sample[]> => {
-  const all: Sample[] = []
-  for (;;) {
-    const last = all.at(-1)
-    const page = await remote.list({ ...range, ...(last !== undefined && { after: last.id }) })
-    all.push(...page)
-    if (page.length === 0 || page.length < 1000) return all
-  }
 }
 
 const inputOf = (description: ModelDescription, wanted: string | undefined): LoaderModel => {
@@ -70,9 +61,7 @@ const resolve = async (context: LoadContext, { dataset, pipeline, model, input, 
     return inputOf(await (typeof model === 'string' ? context.object(modelType, model) : model).describe(), input)
   }
   const [spec, found, { version }] = await Promise.all([readSpec(), readModel(), set.describe()])
-  const window = spec.ops.find((op) => op.op === 'window')
-  const rule = window === undefined ? undefined : { length: window.length, ...ruleOf(window) }
-  const samples = await samplesOf(set, { ...(split !== undefined && { split }), ...(rule !== undefined && { window: rule }) })
+  const samples = await samplesOf(set, spec, split)
   const source: LoaderSource = {
     dataset: typeof dataset === 'string' ? dataset : recipeOf(dataset).id,
     datasetVersion: version,
@@ -83,11 +72,6 @@ const resolve = async (context: LoadContext, { dataset, pipeline, model, input, 
   }
   return { samples, spec, model: found, source }
 }
-
-const ruleOf = ({ stride, label }: Extract<Op, { op: 'window' }>) => ({
-  ...(stride !== undefined && { stride }),
-  ...(label !== undefined && { label }),
-})
 
 // Samples may be parts of one piece of content, which travels once.
 const inputsOf = (refs: readonly ContentRef[]) =>

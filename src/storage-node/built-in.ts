@@ -6,6 +6,7 @@ import { batchStages } from '../objects/loader/batch-stages.ts'
 import { model } from '../objects/model/model.ts'
 import { pipeline } from '../objects/pipeline/pipeline.ts'
 import { site } from '../objects/site.ts'
+import { trainer } from '../objects/trainer/trainer.ts'
 
 /** The object types that every host has. */
-export const builtIn: readonly ObjectType[] = [dataset, pipeline, model, batchStages, content, site, directory]
+export const builtIn: readonly ObjectType[] = [dataset, pipeline, model, trainer, batchStages, content, site, directory]

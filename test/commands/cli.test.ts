@@ -39,7 +39,22 @@ describe('the command line', () => {
     const overview = await run('--help')
     assert.equal(overview.code, 0)
     const names = [...overview.stdout.matchAll(/^ {2}(\w+) {2}/gm)].map(([, name]) => name ?? '')
-    for (const name of ['call', 'describe', 'explain', 'gc', 'ls', 'mv', 'node', 'put', 'rm', 'stats', 'verify', 'backup', 'restore'])
+    for (const name of [
+      'call',
+      'describe',
+      'explain',
+      'gc',
+      'ls',
+      'mv',
+      'node',
+      'put',
+      'rm',
+      'stats',
+      'train',
+      'verify',
+      'backup',
+      'restore',
+    ])
       assert.ok(names.includes(name), name)
     await Promise.all(
       names.map(async (name) => {

@@ -7,6 +7,7 @@ import type { Compute, ModelSource, TensorRef } from '../../core/self.ts'
 import { Tensor } from '../../core/tensor.ts'
 import { createOpened } from './opened.ts'
 import { createSlots } from './slots.ts'
+import { createTrainings } from './training.ts'
 import type { Answer, OpenBytes, OpenModel, PlainTensor, Task, TensorFile, WorkerOptions } from './task.ts'
 
 export type { OpenBytes, OpenModel } from './task.ts'
@@ -97,6 +98,7 @@ export const createCompute = ({
   const inWorkers = new Set<Promise<unknown>>()
   const slots = createSlots(threads)
   const opened = createOpened(openModel, sessionBytes)
+  const trainings = createTrainings({ threads })
 
   const start = async (): Promise<Piscina<Task, Answer>> => {
     // Telemetry of newer builds is stopped only from the main thread, before the library is first loaded.
@@ -190,8 +192,9 @@ export const createCompute = ({
       onQueued?.(Math.max(0, answer.startedAt - asked))
       return Object.fromEntries(Object.entries(answer.outputs).map(([name, tensor]) => [name, toTensor(tensor)]))
     },
+    train: trainings.train,
     stats: () => ({
-      workers: started?.threads.length ?? 0,
+      workers: (started?.threads.length ?? 0) + trainings.count,
       running: inWorkers.size - abandoned,
       abandoned,
       queued: slots.waiting,
@@ -214,6 +217,7 @@ export const createCompute = ({
     async close() {
       closed = true
       slots.close(failure('unavailable', 'the host is stopping'))
+      await trainings.close()
       while (inWorkers.size > 0) await Promise.all(inWorkers)
       // Not piscina's own close: after 30 s it ends workers in the middle of their work.
       if (pool !== undefined) await (await pool).destroy()

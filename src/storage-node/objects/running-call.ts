@@ -99,6 +99,7 @@ export class RunningCall {
     let first = true
     return {
       inspect: compute.inspect,
+      train: compute.train,
       run: (model, feeds, signal) =>
         compute.run(model, feeds, signal, (ms) => {
           if (first) this.waited(ms)

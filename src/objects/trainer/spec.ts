@@ -1,0 +1,190 @@
+import {
+  boolean,
+  contentRef,
+  integer,
+  list,
+  nullable,
+  number,
+  object,
+  objectRef,
+  oneOf,
+  optional,
+  type Schema,
+  string,
+  typed,
+  type TypeOf,
+  union,
+} from '../../core/schema.ts'
+import type { ObjectRef } from '../../core/object-ref.ts'
+import type { TrainOptions } from '../../training/compile.ts'
+import type { Schedule } from '../../training/schedule.ts'
+import type { Split } from '../dataset/split.ts'
+import { pipelineSpec } from '../pipeline/schemas.ts'
+import type { Op, PipelineSpec } from '../pipeline/spec.ts'
+
+const share = number({ minimum: 0, maximum: 1 })
+const positive = number({ exclusiveMinimum: 0 })
+const whole = integer({ minimum: 0 })
+const ofLoss = { output: optional(string()), target: optional(string()), weight: optional(number()) }
+const loss = union([
+  object({
+    kind: oneOf(['cross-entropy']),
+    ...ofLoss,
+    classWeights: optional(list(number({ minimum: 0 }))),
+    labelSmoothing: optional(share),
+    ignore: optional(integer()),
+  }),
+  object({ kind: oneOf(['binary-cross-entropy']), ...ofLoss, positiveWeight: optional(number({ minimum: 0 })) }),
+  object({ kind: oneOf(['mse', 'mae']), ...ofLoss }),
+  object({ kind: oneOf(['huber']), ...ofLoss, delta: optional(positive) }),
+])
+const optimizer = union([
+  object({ kind: oneOf(['sgd']), weightDecay: optional(number()), momentum: optional(number()), nesterov: optional(boolean()) }),
+  object({
+    kind: oneOf(['adam', 'adamw']),
+    weightDecay: optional(number()),
+    betas: optional(list(number(), { minItems: 2, maxItems: 2 })),
+    epsilon: optional(positive),
+  }),
+  object({
+    kind: oneOf(['rmsprop']),
+    weightDecay: optional(number()),
+    alpha: optional(number()),
+    epsilon: optional(positive),
+    momentum: optional(number()),
+  }),
+])
+const warmUp = optional(whole)
+const schedule: Schema<Schedule> = union([
+  object({ kind: oneOf(['constant']), warmUp }),
+  object({
+    kind: oneOf(['step']),
+    warmUp,
+    every: union([integer({ minimum: 1 }), list(integer({ minimum: 1 }), { minItems: 1 })]),
+    factor: optional(positive),
+  }),
+  object({ kind: oneOf(['cosine']), warmUp, steps: integer({ minimum: 1 }), floor: optional(share) }),
+  object({ kind: oneOf(['one-cycle']), warmUp, steps: integer({ minimum: 1 }), rise: optional(share) }),
+])
+
+/** How a model is trained, whatever it is trained on. Plain data. */
+export interface TrainerSpec extends TrainOptions {
+  /** At the top of the schedule. */
+  readonly learningRate: number
+  /** Default constant. */
+  readonly schedule?: Schedule
+  /** Of random masks. Default 0. */
+  readonly seed?: number
+  /** The model's input that takes a batch of one tensor. Default its only one. */
+  readonly input?: string
+}
+export const trainerSpec = typed<TrainerSpec>(
+  object({
+    loss: union([loss, list(loss, { minItems: 1, maxItems: 16 })]),
+    optimizer,
+    trainable: optional(list(string(), { minItems: 1 })),
+    groups: optional(
+      list(object({ match: list(string(), { minItems: 1 }), rate: optional(number({ minimum: 0 })), weightDecay: optional(number()) })),
+    ),
+    clipNorm: optional(positive),
+    learningRate: positive,
+    schedule: optional(schedule),
+    seed: optional(whole),
+    input: optional(string()),
+  }),
+)
+
+/** Which part of a data set: by a seeded hash of the samples' ids. */
+const split: Schema<Split> = object({ part: oneOf(['train', 'test']), test: share, seed: optional(whole) })
+const datasetName = union([string(), objectRef()])
+const ops = union([list(object({ op: string() }, { additionalProperties: true })), pipelineSpec])
+const batchSize = integer({ minimum: 1, maximum: 65_536 })
+
+/** Samples, and how they become batches. */
+export type SourcePlan = {
+  /** A data set of the site where the trainer is, or a reference to one elsewhere. */
+  readonly dataset: string | ObjectRef
+  readonly pipeline: readonly Op[] | PipelineSpec
+  readonly split?: Split
+}
+
+/** What a trainer goes through, and how it keeps what it has made of it. */
+export type FitPlan = SourcePlan & {
+  readonly batchSize: number
+  readonly epochs: number
+  /** Default true. */
+  readonly shuffle?: boolean
+  /** Of the order and of random ops. Default 0. */
+  readonly seed?: number
+  /** Leaves out a last batch that is not full. Default false. */
+  readonly dropLast?: boolean
+  /** What the model is measured on after each epoch: a part of the same data set, or another one. */
+  readonly validate?: Partial<SourcePlan> & { readonly batchSize?: number }
+  /** `decoded`: images are decoded once, and kept in memory. Values stay the same. */
+  readonly cache?: 'decoded'
+  /** Steps from one checkpoint to the next. Default: as often as costs 3.5 % of the time, at the most. */
+  readonly checkpointEvery?: number
+  /** Checkpoints that are kept. Default 2. */
+  readonly keep?: number
+}
+export const fitPlan = typed<FitPlan>(
+  object({
+    dataset: datasetName,
+    pipeline: ops,
+    split: optional(split),
+    batchSize,
+    epochs: integer({ minimum: 1 }),
+    shuffle: optional(boolean()),
+    seed: optional(whole),
+    dropLast: optional(boolean()),
+    validate: optional(
+      object({ dataset: optional(datasetName), pipeline: optional(ops), split: optional(split), batchSize: optional(batchSize) }),
+    ),
+    cache: optional(oneOf(['decoded'])),
+    checkpointEvery: optional(integer({ minimum: 1 })),
+    keep: optional(integer({ minimum: 1, maximum: 100 })),
+  }),
+)
+
+/** Samples to measure a model on. */
+export type MeasurePlan = SourcePlan & {
+  /** Default 64. */
+  readonly batchSize?: number
+}
+export const measurePlan = typed<MeasurePlan>(
+  object({ dataset: datasetName, pipeline: ops, split: optional(split), batchSize: optional(batchSize) }),
+)
+
+/** One moment of a training, whole: it goes on from there to the bit. */
+export const checkpoint = object({
+  /** Steps of the optimizer made. */
+  step: whole,
+  epoch: whole,
+  /** The batch of the epoch that comes next. */
+  next: whole,
+  /** Large tensors, each a content of its own, so that what has not changed costs nothing; small ones together in `rest`. */
+  tensors: list(object({ name: string(), shape: list(whole), content: optional(contentRef()) })),
+  rest: nullable(contentRef()),
+  /** When it was made, ms since 1970. */
+  at: whole,
+})
+export type Checkpoint = TypeOf<typeof checkpoint>
+
+export const statuses = ['new', 'running', 'paused', 'cancelled', 'failed', 'done'] as const
+export type Status = (typeof statuses)[number]
+
+/** What a trainer is, durably. */
+export const trainerState = object({
+  /** The model as it was put, with its first weights: one ONNX file. */
+  file: nullable(contentRef()),
+  inputs: list(string()),
+  spec: nullable(trainerSpec),
+  plan: nullable(fitPlan),
+  status: oneOf(statuses),
+  /** Rises with each beginning: what an earlier job still says is refused. */
+  run: whole,
+  error: nullable(string()),
+  checkpoint: nullable(checkpoint),
+  earlier: list(checkpoint),
+})
+export type TrainerState = TypeOf<typeof trainerState>

@@ -1,0 +1,47 @@
+import type { ContentRef } from '../../core/content.ts'
+import { failure } from '../../core/errors.ts'
+import type { DeepReadonly, MovableSelf, ReadonlySelf, Training } from '../../core/self.ts'
+import type { Value } from '../../core/value.ts'
+import { readGraph } from '../../graph/read.ts'
+import { withInitializers } from '../../graph/replace.ts'
+import { writeGraph } from '../../graph/write.ts'
+import type { ModelHandle } from '../model/forward.ts'
+import { readState } from './checkpoints.ts'
+import type { TrainerSpec, TrainerState } from './spec.ts'
+
+/** The model and how it is trained. @throws `not-found` before they are put */
+export const ready = (state: DeepReadonly<TrainerState>): { readonly file: ContentRef; readonly spec: TrainerSpec } => {
+  if (state.file === null || state.spec === null) throw failure('not-found', 'the trainer has no model yet: put one')
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- held against the schema when it was put
+  return { file: state.file as ContentRef, spec: state.spec as TrainerSpec }
+}
+
+/** A session with the weights of a checkpoint, or the first ones. */
+export const opened = async (self: ReadonlySelf<TrainerState>, state: DeepReadonly<TrainerState>): Promise<Training> => {
+  const { file, spec } = ready(state)
+  const graph = await self.content.read(file, self.signal)
+  const kept = state.checkpoint === null ? undefined : await readState(self.content, state.checkpoint, self.signal)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- plain data
+  const options = spec as unknown as Value
+  return self.compute.train({ graph, options, seed: spec.seed ?? 0, ...(kept !== undefined && { state: kept }) }, self.signal)
+}
+
+/** The model with the weights of the last checkpoint, as an ONNX file. */
+export const exported = async (self: ReadonlySelf<TrainerState>): Promise<Uint8Array> => {
+  const { state } = self
+  const { file } = ready(state)
+  const bytesOfFile = await self.content.read(file, self.signal)
+  if (state.checkpoint === null) return bytesOfFile
+  const kept = await readState(self.content, state.checkpoint, self.signal)
+  return withInitializers(bytesOfFile, new Map([...kept].filter(([name]) => !name.startsWith('optimizer/'))))
+}
+
+/** One file of a model that may keep tensors beside it. */
+export const oneFile = async (self: Pick<MovableSelf, 'content' | 'signal'>, given: Uint8Array | ModelHandle): Promise<Uint8Array> => {
+  if (given instanceof Uint8Array) return given
+  const file = await self.content.read(given.file, self.signal)
+  if (given.external.length === 0) return file
+  const external: Record<string, Uint8Array> = {}
+  for (const { location, content } of given.external) external[location] = await self.content.read(content, self.signal)
+  return writeGraph(readGraph(file, { external }))
+}

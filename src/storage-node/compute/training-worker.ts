@@ -1,0 +1,91 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { failure, toFailure } from '../../core/errors.ts'
+import type { DataOf, DType } from '../../core/dtype.ts'
+import { Tensor } from '../../core/tensor.ts'
+import { readGraph } from '../../graph/read.ts'
+import { prepare, type TrainOptions } from '../../training/compile.ts'
+import { scalarsOf } from '../../training/optimizer.ts'
+import { Runner } from '../../training/runner.ts'
+import type { PlainTensor } from './task.ts'
+import { type PlainTensors, type TrainingAnswer, trainingCodes, type TrainingAsk, type TrainingData } from './training-task.ts'
+
+/** The thread of one model in training: it holds the model's state, and does what it is asked, one after the other. */
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what training.ts starts it with
+const { graph, options: given, seed, threads, state } = workerData as TrainingData
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the trainer's schema has let it through, and `prepare` checks what that cannot
+const options = given as unknown as TrainOptions
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the constructor checks dtype, array and shape against each other
+const toTensor = ({ dtype, data, shape }: PlainTensor): Tensor => new Tensor<DType>(dtype, data as DataOf<DType>, shape)
+const tensors = (plain: PlainTensors) => new Map(Object.entries(plain).map(([name, tensor]) => [name, toTensor(tensor)]))
+const toPlain = (all: Iterable<readonly [string, Tensor]>): PlainTensors =>
+  Object.fromEntries([...all].map(([name, { dtype, data, shape }]) => [name, { dtype, data, shape }]))
+
+const onnx = await import('onnxruntime-node')
+const port = parentPort
+const answer = (value: TrainingAnswer) => port?.postMessage(value)
+const failed = (error: unknown): TrainingAnswer => {
+  const { code, text } = toFailure(error, error instanceof TypeError ? 'internal' : 'bad-model')
+  return { failed: { code: trainingCodes.find((known) => known === code) ?? 'internal', text } }
+}
+
+/** @throws `tensor-mismatch` */
+const replace = (gathered: ReadonlyMap<string, Float32Array>, by: PlainTensors) => {
+  for (const [name, into] of gathered) {
+    const data = by[name]?.data
+    if (!(data instanceof Float32Array) || data.length !== into.length)
+      throw failure('tensor-mismatch', `gradients of "${name}" have to be ${into.length} numbers of float32`)
+    into.set(data)
+  }
+}
+
+const perform = async (runner: Runner, asked: TrainingAsk): Promise<TrainingAnswer> => {
+  switch (asked.ask) {
+    case 'step':
+      return { told: await runner.step(Object.fromEntries(tensors(asked.feeds)), scalarsOf(options.optimizer, asked.at.step, asked.at.learningRate), asked.at.step) } // prettier-ignore
+    case 'gather':
+      return { told: await runner.gather(Object.fromEntries(tensors(asked.feeds)), asked.share, asked.draw) }
+    case 'gathered':
+      return {
+        tensors: toPlain(
+          [...runner.gathered()].map(([name, data]) => [name, new Tensor('float32', Float32Array.from(data), [data.length])]),
+        ),
+      }
+    case 'replace':
+      replace(runner.gathered(), asked.tensors)
+      return {}
+    case 'apply':
+      return { told: await runner.apply(scalarsOf(options.optimizer, asked.at.step, asked.at.learningRate)) }
+    case 'evaluate': {
+      const { outputs, ...told } = await runner.evaluate(Object.fromEntries(tensors(asked.feeds)), asked.outputs)
+      return { told, tensors: toPlain(Object.entries(outputs)) }
+    }
+    case 'state':
+      return { tensors: toPlain(runner.state()) }
+    case 'restore':
+      runner.restore(tensors(asked.tensors))
+      return {}
+    case 'close':
+      await runner.close()
+      // The thread ends by itself: ended from outside within a run, it would take the process with it.
+      port?.close()
+      return {}
+  }
+}
+
+let runner: Runner | undefined
+try {
+  runner = new Runner(onnx, prepare(readGraph(graph).graph, options), { threads, seed })
+  if (state !== undefined) runner.restore(tensors(state))
+  answer({})
+} catch (error) {
+  answer(failed(error))
+  port?.close()
+}
+const opened = runner
+let last: Promise<void> = Promise.resolve()
+if (opened !== undefined)
+  port?.on('message', (asked: TrainingAsk) => {
+    last = last.then(async () => answer(await perform(opened, asked).catch(failed)))
+  })

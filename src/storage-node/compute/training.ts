@@ -1,0 +1,116 @@
+import { Worker } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
+import { type DataOf, type DType } from '../../core/dtype.ts'
+import { abortedBy, failure, failureWith } from '../../core/errors.ts'
+import type { Compute, Training, TrainingProgram, TrainingTold } from '../../core/self.ts'
+import { Tensor } from '../../core/tensor.ts'
+import type { PlainTensor } from './task.ts'
+import type { PlainTensors, TrainingAnswer, TrainingAsk, TrainingData } from './training-task.ts'
+
+const workerFile = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './training-worker-from-source.mjs' : './training-worker.js', import.meta.url),
+)
+
+const toPlain = (all: Iterable<readonly [string, Tensor]>): PlainTensors =>
+  Object.fromEntries([...all].map(([name, { dtype, data, shape }]) => [name, { dtype, data, shape }]))
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the constructor checks dtype, array and shape against each other
+const toTensor = ({ dtype, data, shape }: PlainTensor): Tensor => new Tensor<DType>(dtype, data as DataOf<DType>, shape)
+const toMap = (plain: PlainTensors = {}) => new Map(Object.entries(plain).map(([name, tensor]) => [name, toTensor(tensor)]))
+
+export interface Trainings extends Pick<Compute, 'train'> {
+  /** Models in training now. */
+  readonly count: number
+  /** Waits for what runs, and ends all threads. */
+  close(): Promise<void>
+}
+
+/** A thread and what it has been asked. */
+class Thread {
+  readonly #worker: Worker
+  readonly #waiting: { readonly resolve: (answer: TrainingAnswer) => void; readonly reject: (error: unknown) => void }[] = []
+  #ended: Error | undefined
+  readonly ended: Promise<void>
+
+  constructor(data: TrainingData) {
+    this.#worker = new Worker(workerFile, { workerData: data, execArgv: [] })
+    this.#worker.on('message', (answer: TrainingAnswer) => this.#waiting.shift()?.resolve(answer))
+    this.#worker.on('error', (error) => (this.#ended = error instanceof Error ? error : new Error(String(error))))
+    this.ended = new Promise((resolve) => {
+      this.#worker.once('exit', () => {
+        const error = failure('worker-died', `the thread of a model in training ended: ${this.#ended?.message ?? 'it was closed'}`)
+        for (const { reject } of this.#waiting.splice(0)) reject(error)
+        this.#ended = error
+        resolve()
+      })
+    })
+  }
+  /** The next answer. */
+  answer(): Promise<Exclude<TrainingAnswer, { failed: unknown }>> {
+    return new Promise<TrainingAnswer>((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(failure('worker-died', `the thread of a model in training has ended: ${this.#ended.message}`)) // prettier-ignore
+      this.#waiting.push({ resolve, reject })
+    }).then((answer) => {
+      if ('failed' in answer) throw failure(answer.failed.code, answer.failed.text)
+      return answer
+    })
+  }
+  ask(asked: TrainingAsk) {
+    const answer = this.answer()
+    this.#worker.postMessage(asked)
+    return answer
+  }
+}
+
+/** @param most models in training at once */
+export const createTrainings = ({ threads, most = 4 }: { readonly threads: number; readonly most?: number }): Trainings => {
+  const open = new Set<Thread>()
+  let closed = false
+  return {
+    get count() {
+      return open.size
+    },
+    async train({ graph, options, seed, state }: TrainingProgram, signal) {
+      if (closed) throw failure('unavailable', 'the host is stopping')
+      if (signal.aborted) throw abortedBy(signal)
+      if (open.size >= most)
+        throw failureWith('overloaded', `${open.size} models are in training, the most that this host takes`, { retryAfterMs: 5000 })
+      // Telemetry of newer builds is stopped only from the main thread, before the library is first loaded.
+      process.env['ORT_DISABLE_TELEMETRY'] = '1'
+      const thread = new Thread({ graph, options, seed, threads, ...(state !== undefined && { state: toPlain(state) }) })
+      open.add(thread)
+      void thread.ended.then(() => open.delete(thread))
+      await thread.answer()
+      return trainingOf(thread)
+    },
+    async close() {
+      closed = true
+      await Promise.all(
+        [...open].map(async (thread) => {
+          await thread.ask({ ask: 'close' }).catch(() => undefined)
+          await thread.ended
+        }),
+      )
+    },
+  }
+}
+
+const trainingOf = (thread: Thread): Training => {
+  const told = async (asked: TrainingAsk): Promise<TrainingTold> => (await thread.ask(asked)).told ?? { loss: Number.NaN }
+  return {
+    step: (feeds, at) => told({ ask: 'step', feeds: toPlain(Object.entries(feeds)), at }),
+    gather: (feeds, share, draw) => told({ ask: 'gather', feeds: toPlain(Object.entries(feeds)), share, draw }),
+    gathered: async () => toMap((await thread.ask({ ask: 'gathered' })).tensors),
+    replaceGathered: async (gradients) => void (await thread.ask({ ask: 'replace', tensors: toPlain(gradients) })),
+    apply: (at) => told({ ask: 'apply', at }),
+    async evaluate(feeds, outputs = []) {
+      const { told: numbers, tensors } = await thread.ask({ ask: 'evaluate', feeds: toPlain(Object.entries(feeds)), outputs })
+      return { loss: Number.NaN, ...numbers, outputs: Object.fromEntries(toMap(tensors)) }
+    },
+    state: async () => toMap((await thread.ask({ ask: 'state' })).tensors),
+    restore: async (state) => void (await thread.ask({ ask: 'restore', tensors: toPlain(state) })),
+    async close() {
+      await thread.ask({ ask: 'close' }).catch(() => undefined)
+      await thread.ended
+    },
+  }
+}

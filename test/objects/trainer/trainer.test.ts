@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import * as onnx from 'onnxruntime-node'
+import type { Transport } from '../../../src/core/transport.ts'
+import { Tensor } from '../../../src/core/tensor.ts'
+import { readGraph } from '../../../src/graph/read.ts'
+import { trainer } from '../../../src/objects/trainer/trainer.ts'
+import type { Progress } from '../../../src/objects/trainer/job.ts'
+import type { FitPlan, TrainerSpec } from '../../../src/objects/trainer/spec.ts'
+import { createLocalHost } from '../../../src/storage-node/local-host.ts'
+import { linkTo, remote, startNode, temporaryFolder } from '../../storage-node/support.ts'
+import { network, plan, pointsOf, putPoints, spec } from './material.ts'
+
+const local = (t: TestContext): Transport => {
+  const host = createLocalHost({ name: 'node', threads: 1 })
+  t.after(() => host.close())
+  return host
+}
+const prepared = async (link: Transport, name = 'main', how: TrainerSpec = spec) => {
+  await putPoints(link)
+  const main = remote(link, trainer, name)
+  await main.put(network(), how)
+  return main
+}
+const all = async (reports: AsyncIterable<Progress>): Promise<Progress[]> => {
+  const found: Progress[] = []
+  for await (const report of reports) found.push(report)
+  return found
+}
+const fitted = async (main: Awaited<ReturnType<typeof prepared>>, how: FitPlan = plan()) => all(main.run(await main.fit(how)))
+
+test('a trainer goes through its plan, reports, and learns', async (t) => {
+  const main = await prepared(local(t))
+  const reports = await fitted(
+    main,
+    plan({ epochs: 8, validate: { split: { part: 'test', test: 0.2 } }, split: { part: 'train', test: 0.2 } }),
+  )
+  const last = reports.at(-1)!
+  const curve = await main.curve()
+  assert.equal(last.status, 'done')
+  assert.equal(last.step, last.steps)
+  assert.equal(curve.length, last.steps)
+  assert.deepEqual(
+    curve,
+    reports.flatMap(({ losses }) => losses),
+  )
+  assert.ok(curve.at(-1)! < curve[0]! / 2, `the loss fell from ${curve[0]} to ${curve.at(-1)} only`)
+  assert.ok((last.validation?.accuracy ?? 0) > 0.8, `accuracy ${last.validation?.accuracy}`)
+  const validated = reports.filter(({ validation }) => validation !== undefined)
+  assert.deepEqual(
+    validated.map(({ epoch }) => epoch),
+    [0, 1, 2, 3, 4, 5, 6, 7],
+  )
+  assert.deepEqual(await main.status(), { status: 'done', run: 2, step: last.steps, epoch: 8, epochs: 8 })
+  const { batchSize: _, ...source } = plan({ split: { part: 'test', test: 0.2 } })
+  const { accuracy } = await main.evaluate({ dataset: source.dataset, pipeline: source.pipeline, split: { part: 'test', test: 0.2 } })
+  assert.equal(accuracy, last.validation?.accuracy)
+})
+
+test('the same plan gives the same losses to the bit, here and on a node, whenever checkpoints are made', async (t) => {
+  const here = await prepared(local(t))
+  const node = await startNode(t)
+  const there = await prepared(linkTo(t, node.address))
+  await fitted(here)
+  await fitted(there, plan({ checkpointEvery: 3, keep: 5 }))
+  assert.deepEqual(await there.curve(), await here.curve())
+  assert.deepEqual(await there.export(), await here.export())
+})
+
+test('pause and status answer while it trains; resume goes on to the same bits', async (t) => {
+  const link = local(t)
+  const whole = await prepared(link, 'whole')
+  await fitted(whole, plan({ epochs: 30 }))
+  const main = await prepared(link, 'parts')
+  let seen = 0
+  for await (const report of main.run(await main.fit(plan({ epochs: 30 })))) {
+    if (seen++ > 0) continue
+    assert.equal((await main.status()).status, 'running')
+    await main.pause()
+    assert.equal(report.status, 'running')
+  }
+  const paused = await main.status()
+  assert.equal(paused.status, 'paused')
+  assert.ok(paused.step > 0)
+  const rest = await all(main.run(await main.resume()))
+  assert.equal(rest.at(-1)?.status, 'done')
+  assert.deepEqual(await main.curve(), await whole.curve())
+  assert.deepEqual(await main.export(), await whole.export())
+})
+
+test('a reader that leaves interrupts it, and an earlier run can no longer speak', async (t) => {
+  const main = await prepared(local(t))
+  const run = await main.fit(plan({ epochs: 50 }))
+  for await (const report of main.run(run)) if (report.step > 0) break
+  assert.equal((await main.status()).status, 'interrupted')
+  const next = await main.resume()
+  await assert.rejects(main.record(run, 1, [1]), { code: 'fenced' })
+  await assert.rejects(all(main.run(run)), { code: 'fenced' })
+  const reports = main.run(next)[Symbol.asyncIterator]()
+  await reports.next()
+  await assert.rejects(main.fit(plan()), { code: 'already-exists' })
+  await main.cancel()
+  let last: Progress | undefined
+  for (let step = await reports.next(); step.done !== true; step = await reports.next()) last = step.value
+  assert.equal(last?.status, 'cancelled')
+})
+
+test('a plan that is done goes on for more epochs', async (t) => {
+  const link = local(t)
+  const [whole, main] = [await prepared(link, 'whole'), await prepared(link, 'parts')]
+  await fitted(whole, plan({ epochs: 4 }))
+  await fitted(main, plan({ epochs: 2 }))
+  await assert.rejects(main.resume(), { code: 'invalid-argument', message: /more epochs/ })
+  await all(main.run(await main.resume({ epochs: 4 })))
+  assert.deepEqual(await main.curve(), await whole.curve())
+})
+
+test('the exported model runs in a plain onnxruntime, and gives what the trainer predicts', async (t) => {
+  const main = await prepared(local(t))
+  await fitted(main)
+  const file = await main.export()
+  const first = readGraph(network()).graph.initializers
+  const trained = readGraph(file).graph.initializers
+  assert.deepEqual([...trained.keys()], [...first.keys()])
+  assert.notDeepEqual(trained.get('bn.running_mean'), first.get('bn.running_mean'))
+  const x = Float32Array.from(pointsOf(8).flatMap(({ bytes }) => [...new Float32Array(bytes.buffer)]))
+  const session = await onnx.InferenceSession.create(file, { intraOpNumThreads: 1, graphOptimizationLevel: 'all' })
+  const { logits } = await session.run({ x: new onnx.Tensor('float32', x, [8, 12]) })
+  const predicted = await main.predict({ x: new Tensor('float32', x, [8, 12]) })
+  assert.deepEqual(predicted['logits']?.data, logits?.data)
+  await session.release()
+})
+
+test('a trained model survives the end of its node', async (t) => {
+  const data = temporaryFolder(t)
+  const node = await startNode(t, { data })
+  const main = await prepared(linkTo(t, node.address))
+  await fitted(main)
+  const [file, curve] = [await main.export(), await main.curve()]
+  await node.close()
+  const again = await startNode(t, { data })
+  const same = remote(linkTo(t, again.address), trainer)
+  assert.deepEqual(await same.export(), file)
+  assert.deepEqual(await same.curve(), curve)
+  assert.equal((await same.status()).status, 'done')
+})
+
+const fails = async (t: TestContext, how: TrainerSpec, what: FitPlan): Promise<unknown> => {
+  const main = await prepared(local(t), 'main', how)
+  try {
+    await fitted(main, what)
+  } catch (error) {
+    const status = await main.status()
+    assert.equal(status.status, 'failed')
+    assert.ok(error instanceof Error && status.error?.includes(error.message.slice(0, 40)))
+    return error
+  }
+  return undefined
+}
+test('what cannot be trained is refused, and says where', async (t) => {
+  await assert.rejects(prepared(local(t), 'main', { ...spec, trainable: ['three.*'] }), { code: 'invalid-argument', message: /three\.\*/ })
+  await assert.rejects(prepared(local(t), 'main', { ...spec, loss: { kind: 'cross-entropy', output: 'scores' } }), { code: 'invalid-argument', message: /scores.*logits/ }) // prettier-ignore
+  const main = remote(local(t), trainer)
+  await assert.rejects(main.put(new Uint8Array([1, 2, 3]), spec), { code: 'bad-model' })
+  await assert.rejects(main.fit(plan()), { code: 'not-found', message: /put one/ })
+  assert.match(String(await fails(t, { ...spec, loss: { kind: 'cross-entropy', classWeights: [1, 1, 1] } }, plan({ dataset: 'other' }))), /not-found/) // prettier-ignore
+})
+
+test('a loss that is no number stops the training, and nothing of the last checkpoint is lost', async (t) => {
+  const main = await prepared(local(t), 'main', { ...spec, optimizer: { kind: 'sgd' }, learningRate: 1e38, clipNorm: 1e30, schedule: { kind: 'step', every: [1000] } }) // prettier-ignore
+  await assert.rejects(fitted(main, plan({ checkpointEvery: 1 })), { code: 'training-diverged', message: /learning rate/ })
+  const { status, error, step } = await main.status()
+  assert.equal(status, 'failed')
+  assert.match(error ?? '', /training-diverged/)
+  for (const tensor of readGraph(await main.export()).graph.initializers.values())
+    if (step === 0) assert.ok(Array.from<unknown>(tensor.data).every((value) => Number.isFinite(Number(value))))
+})
