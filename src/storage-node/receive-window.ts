@@ -13,7 +13,6 @@ export const widenReceiveWindow = (server: Server): void => {
   const listening: unknown = Reflect.get(server, 'http2Servers')
   if (!(listening instanceof Map)) return
   const bytes = channelOptions['grpc-node.flow_control_window']
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the library keeps there
   for (const one of listening.keys() as Iterable<Http2Server>) {
     one.updateSettings({ initialWindowSize: bytes })
     one.on('session', (session) => session.setLocalWindowSize(bytes))
