@@ -11,11 +11,11 @@ import type { Admission } from './admission.ts'
 import { createCollector } from './content/collector.ts'
 import type { ContentStore } from './content/content-store.ts'
 import type { Resolver } from './content/resolver.ts'
-import { decodeRecord, recordKey } from './objects/record.ts'
 import { checkDeclarations } from './objects/declarations.ts'
 import { type Declared, registerType } from './objects/declared.ts'
 import { createArrivals } from './objects/arrivals.ts'
 import { createDepartures } from './objects/departures.ts'
+import { listObjects } from './objects/listing.ts'
 import { createObjects } from './objects/objects.ts'
 import { createRecordSweeper, type RecordLimits } from './objects/recorded-results.ts'
 import { type CallHost, RunningCall } from './objects/running-call.ts'
@@ -23,7 +23,7 @@ import { CallSelf } from './objects/selves.ts'
 import { createSweeper } from './objects/spaces.ts'
 import { contentTarget } from './objects/uses.ts'
 import { createCommitQueue } from './store/commit-queue.ts'
-import { keyOf, partsOf, type Store } from './store/store.ts'
+import type { Store } from './store/store.ts'
 
 export interface HostOptions {
   readonly description: SiteDescription
@@ -128,19 +128,7 @@ export const createHost = ({
     stats,
     flush: () => queue.flush(),
     collect: (options) => collector.collect(options),
-    list: ({ type, prefix: begins, after, limit = 1000 }) => {
-      const [afterType, afterId] = after?.split('/') ?? []
-      if (begins !== undefined && type === undefined)
-        throw failure('invalid-argument', 'a list by the beginning of names needs the type too: give type and prefix')
-      // A key's last part without the zero byte that ends it: all names that begin so.
-      const prefix =
-        type === undefined ? keyOf('object') : begins === undefined ? keyOf('object', type) : keyOf('object', type, begins).slice(0, -1)
-      const from = afterType === undefined || afterId === undefined ? {} : { after: recordKey(afterType, afterId) }
-      return store.range(prefix, { ...from, limit: Math.min(1000, Math.max(1, Math.trunc(limit))) }).map(([key, bytes]) => {
-        const [, name = '', id = ''] = partsOf(key)
-        return { type: name, id, version: decodeRecord(bytes, `${name}/${id}`).version }
-      })
-    },
+    list: (options) => listObjects(store, options),
     dropCaches: async () => {
       resolver.clear()
       decodedCache.clear()

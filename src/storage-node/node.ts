@@ -26,6 +26,7 @@ import { watchedStore } from './memory/watched-store.ts'
 import { openerFor } from './open-for-workers.ts'
 import { serviceOf } from './server.ts'
 import { checkFormat } from './store/format.ts'
+import { widenReceiveWindow } from './receive-window.ts'
 import { lmdbStore } from './store/lmdb-store.ts'
 
 export interface StorageNodeOptions {
@@ -168,6 +169,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     server.addService(protocol.StorageNode.service, serviceOf(host))
     known.addTo(server)
     const port = await bind(server, listen)
+    widenReceiveWindow(server)
     memory.begin()
     let closing: Promise<void> | undefined
     const shutdown = async (graceMs: number) => {

@@ -1,18 +1,9 @@
 // The object types of the crash run: loaded by its nodes with --objects, and by its callers.
 import { defineObject } from '../../src/core/define.ts'
 import { contentRef, integer, list, nullable, number, object, string } from '../../src/core/schema.ts'
+import { countingObject } from '../support/counting-object.ts'
 
-export const counter = defineObject({
-  name: 'crash-counter',
-  state: () => ({ value: 0 }),
-  schema: object({ value: integer() }),
-  methods: {
-    add(self) {
-      return ++self.state.value
-    },
-  },
-  readonly: { read: (self) => self.state.value },
-})
+export const counter = countingObject('crash-counter')
 
 export const log = defineObject({
   name: 'crash-log',

@@ -2,18 +2,9 @@
 import type { ContentRef } from '../../src/core/content.ts'
 import { defineObject } from '../../src/core/define.ts'
 import { integer, object } from '../../src/core/schema.ts'
+import { countingObject } from '../support/counting-object.ts'
 
-export const loadCounter = defineObject({
-  name: 'load-counter',
-  state: () => ({ value: 0 }),
-  schema: object({ value: integer() }),
-  methods: {
-    add(self) {
-      return ++self.state.value
-    },
-  },
-  readonly: { read: (self) => self.state.value },
-})
+export const loadCounter = countingObject('load-counter')
 
 /** Entries in a table, and their number in the state: each call changes both, so they always agree. */
 export const loadLog = defineObject({

@@ -24,8 +24,8 @@ export const watchedStore = <S extends Store>(store: S, touched: (bytes: number)
   return {
     ...store,
     ...watched(store),
-    snapshot(): Snapshot {
-      const snapshot = store.snapshot()
+    async snapshot(): Promise<Snapshot> {
+      const snapshot = await store.snapshot()
       return { ...watched(snapshot), done: snapshot.done }
     },
     async commit(writes) {

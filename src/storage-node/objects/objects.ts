@@ -257,7 +257,7 @@ export const createObjects = (options: ObjectsOptions): Objects => {
     }),
     async read(running) {
       await settled(running)
-      const snapshot = store.snapshot()
+      const snapshot = await store.snapshot()
       try {
         return await running.invoke(await readSelf(running, snapshot))
       } finally {
@@ -266,7 +266,7 @@ export const createObjects = (options: ObjectsOptions): Objects => {
     },
     async *readStream(running) {
       await settled(running)
-      const snapshot = store.snapshot()
+      const snapshot = await store.snapshot()
       const over = new AbortController()
       const expired = pause(SNAPSHOT_MS, undefined, { ref: false, signal: over.signal }).then(
         () => snapshot.done(),

@@ -21,7 +21,7 @@ export const memoryStore = (): Store => {
   return {
     get: (key) => values.get(key),
     range,
-    snapshot() {
+    async snapshot() {
       const before = pendingWrites()
       snapshots.add(before)
       const live = () => {

@@ -15,7 +15,7 @@ export interface Store {
    */
   commit(writes: readonly Write[]): Promise<void>
   /** The last commit as it is now, whatever is committed later. Holds old pages of a store on disk: let it go soon. */
-  snapshot(): Snapshot
+  snapshot(): Promise<Snapshot>
   close(): Promise<void>
 }
 

@@ -35,8 +35,8 @@ const earlyReply = <S extends Store>(real: S): S => {
   return {
     ...real,
     ...over(real, pending),
-    snapshot() {
-      const snapshot = real.snapshot()
+    async snapshot() {
+      const snapshot = await real.snapshot()
       return { ...snapshot, ...over(snapshot, new Map(pending)) }
     },
     commit(writes) {

@@ -60,7 +60,7 @@ test('reads, snapshots and commits stay right while pages are let go of again an
   let reads = 0
   while (performance.now() < until) {
     release()
-    const snapshot = store.snapshot()
+    const snapshot = await store.snapshot()
     for (const [key, stamp] of acknowledged) {
       const seen = stampOf(store.get(key))
       assert.ok(seen === stamp % 251 || seen === (stamp + 1) % 251, `${key}: ${seen} instead of ${stamp}`)
@@ -92,7 +92,7 @@ test('a watched store is the store, and tells of what its reads and commits may 
   assert.equal(store.get('a')?.byteLength, 1000)
   assert.ok(since() > 1000)
   assert.equal(store.get('b'), undefined)
-  const snapshot = store.snapshot()
+  const snapshot = await store.snapshot()
   assert.equal(snapshot.get('a')?.byteLength, 1000)
   assert.ok(since() > 1000)
   assert.equal(snapshot.range('', { limit: 10 }).length, 1)

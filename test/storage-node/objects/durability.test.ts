@@ -34,7 +34,16 @@ const prepared = (t: TestContext) => {
   const { type, began } = counter()
   const host = createHostOver(disk.store, [type])
   t.after(() => host.close())
-  return { disk, began, main: (options: CallOptions = {}) => remote(host, type, 'main', options), host, type }
+  const create = () =>
+    host.call({
+      type: type.name,
+      object: objectId('main'),
+      method: '$create',
+      kind: 'stateful',
+      args: [],
+      context: { callId: newCallId(), chain: [] },
+    })
+  return { disk, began, main: (options: CallOptions = {}) => remote(host, type, 'main', options), create, host }
 }
 /** Whether a promise has settled when everything that can go on has gone on. */
 const settled = async (promise: Promise<unknown>): Promise<boolean> => {
@@ -184,16 +193,7 @@ test('a repeat of a keyed call that was lost runs again', async (t) => {
 })
 
 test('an error that tells of a change comes when the change is on disk, as a result does', async (t) => {
-  const { disk, host, type } = prepared(t)
-  const create = () =>
-    host.call({
-      type: type.name,
-      object: objectId('main'),
-      method: '$create',
-      kind: 'stateful',
-      args: [],
-      context: { callId: newCallId(), chain: [] },
-    })
+  const { disk, create } = prepared(t)
   const first = create()
   const commit = await disk.next()
   const second = create()
@@ -204,16 +204,7 @@ test('an error that tells of a change comes when the change is on disk, as a res
 })
 
 test('an error that told of a change which is lost is another error', async (t) => {
-  const { disk, host, type } = prepared(t)
-  const create = () =>
-    host.call({
-      type: type.name,
-      object: objectId('main'),
-      method: '$create',
-      kind: 'stateful',
-      args: [],
-      context: { callId: newCallId(), chain: [] },
-    })
+  const { disk, create } = prepared(t)
   const first = create()
   const commit = await disk.next()
   const second = create()

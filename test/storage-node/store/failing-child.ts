@@ -1,6 +1,7 @@
 // Commits to the LMDB store in the folder given while some of its system calls are made to fail, and compares with a map.
 import assert from 'node:assert/strict'
 import { writeSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { ActiveStorageError } from '../../../src/core/errors.ts'
 import { lmdbStore } from '../../../src/storage-node/store/lmdb-store.ts'
 import type { Store } from '../../../src/storage-node/store/store.ts'
@@ -23,13 +24,26 @@ const random = (below: number) => {
 }
 const refused = new Map<string, number>()
 const store = await lmdbStore(folder)
-for (let round = 0; round < 120; round++) {
+const clock = new Int32Array(new SharedArrayBuffer(4))
+/** Reads when a write has ended, well or badly, and nobody has heard of it yet. */
+const readMeanwhile = async () => {
+  await pause(4) // it has begun by then, and the last read transaction of lmdb-js's is over
+  Atomics.wait(clock, 0, 0, 30)
+  const snapshot = await store.snapshot()
+  const before = snapshot.range('', { limit: 10_000 })
+  await pause(1)
+  assert.deepEqual(snapshot.range('', { limit: 10_000 }), before, 'a snapshot is what it was')
+  snapshot.done()
+}
+for (let round = 0; round < 60; round++) {
   const writes = Array.from({ length: 1 + random(20) }, () => {
     const size = random(10) === 0 ? random(20_000) : random(300)
     return { key: `k${random(200)}`, value: random(4) === 0 ? undefined : Buffer.alloc(size, 97 + (round % 26)) }
   })
   try {
-    await store.commit(writes)
+    const [committed, read] = await Promise.allSettled([store.commit(writes), readMeanwhile()])
+    if (read.status === 'rejected') throw new Error('a read beside a write', { cause: read.reason })
+    if (committed.status === 'rejected') throw committed.reason
     applyTo(kept, writes)
   } catch (error) {
     assert.ok(error instanceof ActiveStorageError)

@@ -22,7 +22,11 @@ const reading = (kept: Kept): Pick<Store, 'get' | 'range' | 'snapshot' | 'close'
     get: (key) => bytes(of.get(key)),
     range: (prefix, { after, limit }) => inRange(of, prefix, after, limit).map(([key, value]) => [key, Buffer.from(value, 'latin1')]),
   })
-  return { ...reads(kept), snapshot: () => ({ ...reads(new Map(kept)), done: () => undefined }), close: () => Promise.resolve() }
+  return {
+    ...reads(kept),
+    snapshot: () => Promise.resolve({ ...reads(new Map(kept)), done: () => undefined }),
+    close: () => Promise.resolve(),
+  }
 }
 
 export interface Asked {

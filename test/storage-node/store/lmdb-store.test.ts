@@ -121,7 +121,7 @@ test('a store whose file has been cut short is refused; one whose pages are dama
   }
   writeFileSync(file, Buffer.concat([whole.subarray(0, 8192), Buffer.alloc(whole.byteLength - 8192, 0xff)]))
   const damaged = await lmdbStore(folder)
-  const snapshot = damaged.snapshot()
+  const snapshot = await damaged.snapshot()
   for (const view of [damaged, snapshot]) {
     assert.throws(() => view.get('k1'), { code: 'storage-failed', message: /cannot be read.*backup/ })
     assert.throws(() => view.range('k', { limit: 10 }), { code: 'storage-failed' })
