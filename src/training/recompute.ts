@@ -3,6 +3,7 @@ import { failure } from '../core/errors.ts'
 import type { Graph, Node } from '../graph/graph.ts'
 import { typesOf } from '../graph/types.ts'
 import { sizeOf, shapeOf } from './rules/rule.ts'
+import { Waiting } from './waiting.ts'
 
 /** Operators that take little time for the memory that their results take. */
 const CHEAP = new Set([
@@ -32,7 +33,6 @@ export interface Recomputed {
  * A training graph that keeps fewer results of its forward part for its gradients, and computes cheap ones again, until
  * what it keeps fits. The largest go first. onnxruntime would join the copies with their originals: a session of such a
  * graph needs `extra: { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } }`.
- * When the copies run is onnxruntime's choice: where it runs them early, its peak does not fall by what is no longer kept.
  */
 export const recomputing = (graph: Graph, { forward, keepBytes }: RecomputeOptions): Recomputed => {
   if (!(keepBytes >= 0)) throw failure('invalid-argument', `keepBytes is ${keepBytes}; it is a number of bytes from 0`)
@@ -78,28 +78,47 @@ export const recomputing = (graph: Graph, { forward, keepBytes }: RecomputeOptio
   return { graph: withCopies(graph, back, producers, kept), before, kept: total(), again: [...again] }
 }
 
-/** The graph whose way back takes only what is kept, and copies of the nodes that make the rest. */
+/**
+ * The graph whose way back takes only what is kept, and copies of the nodes that make the rest. Each waits for what the
+ * longest chain of the way back has made so far: onnxruntime would run some of them early, and hold their results as long
+ * as those that are not kept.
+ */
 const withCopies = (graph: Graph, back: readonly Node[], producers: ReadonlyMap<string, Node>, kept: ReadonlySet<string>): Graph => {
+  const { types } = typesOf(graph)
   const behind = new Set(back)
   const copies = new Map<string, string>()
-  const nodes: Node[] = []
+  const waiting = new Waiting()
+  const { nodes } = waiting
+  const depths = new Map<string, number>()
+  let latest: { readonly name: string; readonly depth: number } | undefined
   const at = (name: string): string => {
     const producer = producers.get(name)
     if (producer === undefined || kept.has(name)) return name
     const known = copies.get(name)
     if (known !== undefined) return known
-    const inputs = producer.inputs.map(at)
+    const given = producer.inputs.map(at)
+    const [first = ''] = given
+    const type = types.get(first)
+    // A copy of copies waits by them.
+    const begins = given.every((input, i) => input === producer.inputs[i])
+    const waits = begins && latest !== undefined && type !== undefined
+    const inputs = waits ? given.with(0, waiting.after(latest?.name ?? '', first, shapeOf({ name: first, ...type }))) : given
     for (const output of producer.outputs) if (output !== '') copies.set(output, `${output}/again`)
     const outputs = producer.outputs.map((output) => copies.get(output) ?? '')
     nodes.push({ ...producer, name: `${producer.name}/again`, inputs, outputs })
     return copies.get(name) ?? name
   }
   for (const node of graph.nodes) {
-    if (!behind.has(node)) nodes.push(node)
-    else {
-      const inputs = node.inputs.map(at)
-      nodes.push({ ...node, inputs })
+    if (!behind.has(node)) {
+      nodes.push(node)
+      continue
     }
+    const inputs = node.inputs.map(at)
+    nodes.push({ ...node, inputs })
+    const depth = 1 + Math.max(0, ...node.inputs.map((name) => depths.get(name) ?? 0))
+    for (const output of node.outputs) depths.set(output, depth)
+    const [name = ''] = node.outputs
+    if (types.get(name)?.dtype.startsWith('float') === true && depth > (latest?.depth ?? 0)) latest = { name, depth }
   }
-  return { ...graph, nodes }
+  return { ...graph, nodes, initializers: new Map([...graph.initializers, ...waiting.initializers]) }
 }

@@ -74,13 +74,16 @@ test('an Einsum that takes a diagonal is refused by name', () => {
 })
 
 test('an unrolled LSTM gives the same bits at any number of threads, whatever the batch', async () => {
-  const b = new GraphBuilder()
-  const [steps, batch, hidden] = [5, 3, 16]
+  const [steps, hidden] = [5, 16]
   const wave = (...sides: readonly number[]) => float32(Array.from({ length: sides.reduce((n, side) => n * side, 1) }, (_, i) => Math.sin(1.7 * i) / 3), sides) // prettier-ignore
-  const feeds = new Map([['x', wave(steps, batch, 8)], ['w', wave(1, 4 * hidden, 8)], ['r', wave(1, 4 * hidden, hidden)]] as const) // prettier-ignore
-  const inputs = [...feeds].map(([name, { dtype, shape }]) => b.input(name, dtype, shape))
-  const [y] = b.ops('LSTM', inputs, { hidden_size: hidden }, { outputs: ['y'] })
-  b.output(y ?? b.value('y'))
-  const [one, ...more] = await runInOrt(unrolled(b.build()), feeds, [1, 2, 3])
-  for (const other of more) assert.deepEqual(other.get('y')?.data, one?.get('y')?.data)
+  // At each of these some number of threads leaves one of them with one row.
+  for (const batch of [2, 3, 5]) {
+    const b = new GraphBuilder()
+    const feeds = new Map([['x', wave(steps, batch, 8)], ['w', wave(1, 4 * hidden, 8)], ['r', wave(1, 4 * hidden, hidden)]] as const) // prettier-ignore
+    const inputs = [...feeds].map(([name, { dtype, shape }]) => b.input(name, dtype, shape))
+    const [y] = b.ops('LSTM', inputs, { hidden_size: hidden }, { outputs: ['y'] })
+    b.output(y ?? b.value('y'))
+    const [one, ...more] = await runInOrt(unrolled(b.build()), feeds, [1, 2, 3])
+    for (const other of more) assert.deepEqual(other.get('y')?.data, one?.get('y')?.data)
+  }
 })

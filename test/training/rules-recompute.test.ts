@@ -43,3 +43,20 @@ test('with less room, cheap results are computed again, and the gradients keep t
     for (const name of graph.outputs.keys()) assert.deepEqual(results?.get(name)?.data, wanted?.get(name)?.data)
   }
 })
+
+test('each copy waits for the way back: none can run before a gradient is there, nor is folded', () => {
+  const { graph, forward } = chain()
+  const found = recomputing(graph, { forward, keepBytes: 0 })
+  const made = new Map(found.graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
+  const behind = new Set(graph.nodes.filter(({ name }) => !forward.has(name)).flatMap(({ outputs }) => outputs)) // prettier-ignore
+  const waits = (name: string): boolean => behind.has(name) || (made.get(name)?.inputs.some(waits) ?? false)
+  const again = found.graph.nodes.filter(({ name }) => name.endsWith('/again')) // prettier-ignore
+  assert.ok(again.length > 0)
+  assert.ok(again.every(({ inputs }) => inputs.some(waits)))
+  const seen = new Set([...found.graph.inputs.keys(), ...found.graph.initializers.keys()])
+  for (const { inputs, outputs } of found.graph.nodes) {
+    assert.ok(inputs.every((name) => name === '' || seen.has(name)))
+    for (const output of outputs) seen.add(output)
+  }
+  assert.ok(found.graph.nodes.every(({ op }) => op !== 'Shape'))
+})
