@@ -3,7 +3,7 @@ import { byteLengthOf, type DataOf, type DType, dtypes } from '../../core/dtype.
 import { failure } from '../../core/errors.ts'
 import { Tensor } from '../../core/tensor.ts'
 import type { Op, PipelineSpec } from './ops.ts'
-import { toHalf } from './pack.ts'
+import { toHalf } from '../../core/half.ts'
 import { wordsOf } from './words.ts'
 
 /** A sample's own bytes. */

@@ -9,6 +9,7 @@ import { prefetching } from '../loader/prefetching.ts'
 import { preprocess } from '../pipeline/pipeline.ts'
 import type { PipelineSpec } from '../pipeline/spec.ts'
 import { Interval } from './checkpoints.ts'
+import type { Features } from './features.ts'
 import { type FeedRule, feedsOf } from './feeds.ts'
 import type { Checkpoint, FitPlan, Status, TrainerSpec } from './spec.ts'
 
@@ -45,6 +46,8 @@ export interface Source {
   readonly samples: readonly Sample[]
   readonly spec: PipelineSpec
   readonly rule: FeedRule
+  /** What the frozen part of the model gives of each sample, in their order, where that is kept. */
+  readonly features?: { readonly of: Features; readonly placeOf: ReadonlyMap<Sample, number> }
 }
 export interface JobInput {
   readonly plan: FitPlan
@@ -67,13 +70,17 @@ const REPORT_MS = 500
 /** Batches that are made while one is trained on. */
 const AHEAD = 2
 
-const batchOf = async (
+export const batchOf = async (
   self: MovableSelf,
   source: Source,
   chosen: readonly Sample[],
   key: { seed: number; epoch: number },
   cache: FitPlan['cache'],
 ) => {
+  const labels = chosen.map(({ label }) => label)
+  const { features } = source
+  if (features !== undefined)
+    return feedsOf(features.of.rows(chosen.map((sample) => features.placeOf.get(sample) ?? 0)), labels, source.rule)
   const data: BatchData = await preprocess(
     self,
     source.spec,
@@ -81,7 +88,7 @@ const batchOf = async (
     key,
     cache === undefined ? {} : { cache },
   )
-  return feedsOf(data, chosen.map(({ label }) => label), source.rule) // prettier-ignore
+  return feedsOf(data, labels, source.rule)
 }
 
 /** The model as it is now on all samples of a source: means by samples, or by what counted. */

@@ -2,9 +2,13 @@ import type { DeepReadonly, ReadonlySelf } from '../../core/self.ts'
 import { dataset } from '../dataset/dataset.ts'
 import { samplesOf } from '../loader/samples.ts'
 import type { PipelineSpec } from '../pipeline/spec.ts'
+import { readGraph } from '../../graph/read.ts'
+import { writeGraph } from '../../graph/write.ts'
+import { splitFrozen } from '../../training/frozen.ts'
+import { checkRepeats, featuresOf, type Keeping } from './features.ts'
 import { inputOf, lossesOf } from './feeds.ts'
-import type { Source } from './job.ts'
-import type { SourcePlan, TrainerState } from './spec.ts'
+import { batchOf, type Source } from './job.ts'
+import type { FitPlan, SourcePlan, TrainerState } from './spec.ts'
 import { ready } from './weights.ts'
 
 /** The samples of a plan and how they become batches. */
@@ -16,4 +20,35 @@ export const sourceOf = async (self: ReadonlySelf<TrainerState>, state: DeepRead
   const named =
     classes.length > 0 ? classes : [...new Set(samples.flatMap(({ label }) => (typeof label === 'string' ? [label] : [])))].sort()
   return { samples, spec: ops, rule: { input: inputOf(state.inputs, spec.input), losses: lossesOf(spec), classes: named } }
+}
+
+/** The part of the model that is trained, and what makes sources of features for it. */
+export const keptFeatures = async (
+  self: ReadonlySelf<TrainerState>,
+  state: DeepReadonly<TrainerState>,
+  keeping: Keeping,
+  cache: FitPlan['cache'],
+) => {
+  const { file, spec } = ready(state)
+  const { backbone, head, at } = splitFrozen(readGraph(await self.content.read(file, self.signal)).graph, spec.trainable)
+  const kept = { file: self.content.keep(writeGraph({ graph: backbone })), at }
+  return {
+    head: writeGraph({ graph: head }),
+    async of<S extends Source>(source: S): Promise<S> {
+      checkRepeats(source.spec)
+      const { samples } = source
+      // The losses take nothing of the backbone's own batches.
+      const bare = { ...source, rule: { ...source.rule, losses: [] } }
+      const batchAt = (places: readonly number[]) =>
+        batchOf(
+          self,
+          bare,
+          places.flatMap((place) => samples[place] ?? []),
+          { seed: 0, epoch: 0 },
+          cache,
+        )
+      const of = await featuresOf(self, kept, samples.length, batchAt, keeping)
+      return { ...source, features: { of, placeOf: new Map(samples.map((sample, place) => [sample, place])) } }
+    },
+  }
 }

@@ -18,6 +18,7 @@ import {
 import type { ObjectRef } from '../../core/object-ref.ts'
 import type { TrainOptions } from '../../training/compile.ts'
 import type { Schedule } from '../../training/schedule.ts'
+import type { Keeping } from './features.ts'
 import type { Split } from '../dataset/split.ts'
 import { pipelineSpec } from '../pipeline/schemas.ts'
 import type { Op, PipelineSpec } from '../pipeline/spec.ts'
@@ -122,6 +123,11 @@ export type FitPlan = SourcePlan & {
   readonly validate?: Partial<SourcePlan> & { readonly batchSize?: number }
   /** `decoded`: images are decoded once, and kept in memory. Values stay the same. */
   readonly cache?: 'decoded'
+  /**
+   * Keeps in memory what the frozen part of the model gives of each sample, so that it is computed once: as it is, or as
+   * float16, which takes half and rounds. The pipeline then draws nothing. Default: it is computed in each step.
+   */
+  readonly features?: Keeping
   /** Steps from one checkpoint to the next. Default: as often as costs 3.5 % of the time, at the most. */
   readonly checkpointEvery?: number
   /** Checkpoints that are kept. Default 2. */
@@ -141,6 +147,7 @@ export const fitPlan = typed<FitPlan>(
       object({ dataset: optional(datasetName), pipeline: optional(ops), split: optional(split), batchSize: optional(batchSize) }),
     ),
     cache: optional(oneOf(['decoded'])),
+    features: optional(oneOf(['exact', 'float16'])),
     checkpointEvery: optional(integer({ minimum: 1 })),
     keep: optional(integer({ minimum: 1, maximum: 100 })),
   }),

@@ -10,7 +10,7 @@ import { modelHandle } from '../model/schemas.ts'
 import { keepState } from './checkpoints.ts'
 import { inputOf } from './feeds.ts'
 import { measure, type Measured, type Progress, type Recorder, runJob } from './job.ts'
-import { sourceOf } from './source.ts'
+import { keptFeatures, sourceOf } from './source.ts'
 import { type Checkpoint, fitPlan, type FitPlan, measurePlan, type MeasurePlan, type Status, trainerSpec, type TrainerSpec, trainerState, type TrainerState } from './spec.ts' // prettier-ignore
 import { exported, oneFile, opened, ready } from './weights.ts'
 
@@ -220,9 +220,15 @@ export const trainer = defineObject({
                 })),
                 batchSize: plan.validate.batchSize ?? plan.batchSize,
               }
-        training = await opened(self, state)
+        const kept = plan.features === undefined ? undefined : await keptFeatures(self, state, plan.features, plan.cache)
+        const [trained, measured] = kept === undefined ? [source, validate] : [await kept.of(source), validate && (await kept.of(validate))]
+        training = await opened(self, state, kept?.head)
         const from = state.checkpoint ?? { step: 0, epoch: 0, next: 0 }
-        yield* runJob(self, { plan, spec, source, from, training, ...(validate !== undefined && { validate }) }, recorder)
+        yield* runJob(
+          self,
+          { plan, spec, source: trained, from, training, ...(measured !== undefined && { validate: measured }) },
+          recorder,
+        )
       } catch (error) {
         // A reader that left has interrupted it, which is no failure.
         if (!self.signal.aborted && !isActiveStorageError(error, 'fenced'))

@@ -16,10 +16,10 @@ export const ready = (state: DeepReadonly<TrainerState>): { readonly file: Conte
   return { file: state.file as ContentRef, spec: state.spec as TrainerSpec }
 }
 
-/** A session with the weights of a checkpoint, or the first ones. */
-export const opened = async (self: ReadonlySelf<TrainerState>, state: DeepReadonly<TrainerState>): Promise<Training> => {
+/** A session with the weights of a checkpoint, or the first ones. @param part the part of the model that is trained, where that is not all */
+export const opened = async (self: ReadonlySelf<TrainerState>, state: DeepReadonly<TrainerState>, part?: Uint8Array): Promise<Training> => {
   const { file, spec } = ready(state)
-  const graph = await self.content.read(file, self.signal)
+  const graph = part ?? (await self.content.read(file, self.signal))
   const kept = state.checkpoint === null ? undefined : await readState(self.content, state.checkpoint, self.signal)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- plain data
   const options = spec as unknown as Value

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BatchPacker, outputOf, toHalf } from '../../../src/objects/pipeline/pack.ts'
+import { toHalf } from '../../../src/core/half.ts'
+import { BatchPacker, outputOf } from '../../../src/objects/pipeline/pack.ts'
 import type { Op } from '../../../src/objects/pipeline/spec.ts'
 
 const fromHalf = (bits: number): number => {

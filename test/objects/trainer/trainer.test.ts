@@ -175,3 +175,24 @@ test('a loss that is no number stops the training, and nothing of the last check
   for (const tensor of readGraph(await main.export()).graph.initializers.values())
     if (step === 0) assert.ok(Array.from<unknown>(tensor.data).every((value) => Number.isFinite(Number(value))))
 })
+
+test('with a frozen part whose features are kept, the weights are the same to the bit', async (t) => {
+  const link = local(t)
+  const frozen: TrainerSpec = { ...spec, trainable: ['two.*'] }
+  const [whole, head, half] = [
+    await prepared(link, 'whole', frozen),
+    await prepared(link, 'head', frozen),
+    await prepared(link, 'half', frozen),
+  ]
+  const validate = { split: { part: 'test', test: 0.2 } as const }
+  const reports = await fitted(whole, plan({ validate }))
+  const kept = await fitted(head, plan({ validate, features: 'exact' }))
+  assert.deepEqual(await head.curve(), await whole.curve())
+  assert.deepEqual(await head.export(), await whole.export())
+  assert.deepEqual(kept.at(-1)?.validation, reports.at(-1)?.validation)
+  await fitted(half, plan({ features: 'float16' }))
+  const [rounded, exact] = [await half.curve(), await whole.curve()]
+  assert.notDeepEqual(rounded, exact)
+  for (const [step, loss] of rounded.entries()) assert.ok(Math.abs(loss - exact[step]!) < 0.01, `step ${step}: ${loss} for ${exact[step]}`)
+  await assert.rejects(fitted(await prepared(link, 'all'), plan({ features: 'exact' })), { code: 'invalid-argument', message: /frozen/ })
+})
