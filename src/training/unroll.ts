@@ -4,16 +4,24 @@ import { failure } from '../core/errors.ts'
 import { attributeOf } from '../graph/attributes.ts'
 import { builderOf } from '../graph/rebuild.ts'
 import { Emit } from './emit.ts'
-import { standardRecurrence } from './rules/directions.ts'
+import { standardRecurrence, sumsOf } from './rules/directions.ts'
 import { called, range, shapeOf } from './rules/rule.ts'
 
 /**
  * A graph with its LSTMs as one product a step. onnxruntime's own LSTM shares a batch out among threads, and a thread
  * that is left with one row gives other bits; this form gives the same at any number of threads, and takes no longer.
- * To be done once the gradients are there: they need the node as a whole.
+ * To be done once the gradients are there: they need the node as a whole, and take the sums of its gates from here then.
  */
-export const unrolled = (graph: Graph): Graph =>
-  builderOf(graph, { node: (node, b) => (node.op === 'LSTM' ? unroll(b, node) : void b.node(node)) }).build()
+export const unrolled = (graph: Graph): Graph => {
+  const sums = new Map<string, () => Value>()
+  const node = (given: Node, b: GraphBuilder): void => {
+    const known = given.op === 'Gemm' ? sums.get(given.name) : undefined
+    if (known !== undefined) b.node({ ...given, op: 'Identity', inputs: [known().name], attributes: {} })
+    else if (given.op !== 'LSTM') b.node(given)
+    else for (const [place, { sums: rows }] of unroll(b, given).entries()) sums.set(sumsOf(given, place), rows)
+  }
+  return builderOf(graph, { node }).build()
+}
 
 /** The results of one direction. */
 interface Run {
@@ -22,9 +30,11 @@ interface Run {
   /** [batch, hidden] */
   readonly last: Value
   readonly cell: Value
+  /** Of all gates, before they are squashed, as its gradient has them in rows. */
+  readonly sums: () => Value
 }
 
-const unroll = (b: GraphBuilder, node: Node): void => {
+const unroll = (b: GraphBuilder, node: Node): readonly Run[] => {
   const e = new Emit({ b, node })
   standardRecurrence(node, ['Sigmoid', 'Tanh', 'Tanh'])
   const inputs = node.inputs.map((name) => (name === '' ? undefined : b.value(name)))
@@ -47,6 +57,7 @@ const unroll = (b: GraphBuilder, node: Node): void => {
   give(all, () => e.concat(runs.map(inTime), 1))
   give(last, () => stacked(runs.map((found) => found.last))) // prettier-ignore
   give(cell, () => stacked(runs.map((found) => found.cell))) // prettier-ignore
+  return runs
 }
 
 const run = (e: Emit, inputs: readonly (Value | undefined)[], d: number, backwards: boolean): Run => {
@@ -66,8 +77,10 @@ const run = (e: Emit, inputs: readonly (Value | undefined)[], d: number, backwar
   const peeped = (sum: Value, cell: Value, weight: Value | undefined): Value =>
     weight === undefined ? sum : e.add(sum, e.mul(cell, weight))
   const results: Value[] = []
+  const all: Value[] = []
   for (const step of backwards ? range(steps).reverse() : range(steps)) {
     const sum = e.gemm(h, r, { transB: 1, plus: sums[step] })
+    all[step] = sum
     const g = e.tanh(e.slice(sum, 1, 3 * hidden, 4 * hidden))
     const [keep, cell] = [h, c]
     let o: Value
@@ -91,5 +104,5 @@ const run = (e: Emit, inputs: readonly (Value | undefined)[], d: number, backwar
     h = e.where(there, h, keep)
     c = e.where(there, c, cell)
   }
-  return { results, last: h, cell: c }
+  return { results, last: h, cell: c, sums: () => e.concat(all, 0) }
 }

@@ -47,6 +47,25 @@ test('gradients of a lowered MaxPool and LSTM take what the forward nodes give, 
   assert.equal(lowered(b.build(), []).nodes.find(({ op }) => op === 'MaxPool')?.outputs.length, 1)
 })
 
+test('an unrolled LSTM gives its gradient the sums of its gates, and the same gradients', () => {
+  const kind = cases['LSTM']
+  assert.ok(kind !== undefined)
+  for (const { graph, feeds, of } of fc.sample(arbitrary(kind), { numRuns: 60, seed: 8 })) {
+    const b = builderOf(lowered(graph, of))
+    const terms = [...graph.outputs.keys()].map((name) => b.op('ReduceSum', [b.op('Mul', [b.value(name), b.value(name)])], { keepdims: 0 }))
+    const gradients = gradientGraph(b, { loss: b.op('Sum', terms).name, of })
+    for (const [name, gradient] of gradients) b.output(gradient, `gradient/${name}`)
+    const [whole, apart] = [b.build(), unrolled(b.build())]
+    const sums = (from: typeof whole) => from.nodes.filter(({ name }) => name.includes('/sums/')).map(({ op }) => op) // prettier-ignore
+    assert.ok(sums(whole).length > 0 && sums(whole).every((op) => op === 'Gemm'))
+    assert.ok(sums(apart).length === sums(whole).length && sums(apart).every((op) => op === 'Identity'))
+    const [one, other] = [interpret(whole, arraysOf(feeds)), interpret(apart, arraysOf(feeds))]
+    for (const name of of)
+      for (const [i, value] of one.get(`gradient/${name}`)?.data.entries() ?? [])
+        assert.ok(Math.abs(value - (other.get(`gradient/${name}`)?.data[i] ?? NaN)) < 1e-9, name)
+  }
+})
+
 test('no Einsum and no adding ScatterND is left, and adding to one place gives the same at any number of threads', async () => {
   const b = new GraphBuilder()
   const [data, updates] = [b.input('data', 'float32', [3, 4]), b.input('updates', 'float32', [5000, 4])]

@@ -10,6 +10,9 @@ import { attribute, called, inputOf, range, type RuleContext, shapeOf } from './
  */
 export interface Direction {
   readonly e: Emit
+  readonly node: Node
+  /** Its place among the node's directions. */
+  readonly place: number
   readonly steps: number
   readonly batch: number
   readonly hidden: number
@@ -71,7 +74,7 @@ export const directionsOf = (ctx: RuleContext, activations: readonly string[]): 
     const [wBias, rBias] = ofBiases(ctx, e, part)
     const backwards = d === 1 || attribute(ctx, 'direction', 'string', 'forward') === 'reverse'
     const order = backwards ? range(steps).reverse() : range(steps)
-    const base = { e, steps, batch, hidden, order, backwards, active, latest, part }
+    const base = { e, node: ctx.node, place: d, steps, batch, hidden, order, backwards, active, latest, part }
     const [ofAll, ofLast] = ctx.grads
     return {
       ...base,
@@ -168,3 +171,9 @@ export const masked = ({ e, active }: Direction, rows: Value): Value => (active 
 
 /** Whether a sample's first step differs from sample to sample. */
 export const startsAnywhere = ({ backwards, latest }: Direction): boolean => backwards && latest !== undefined
+
+/**
+ * What the node is called that computes a direction's sums again, before its gates: where the forward node is unrolled,
+ * they are there.
+ */
+export const sumsOf = ({ name }: { readonly name: string }, place: number): string => `${name}/sums/${place}`

@@ -1,5 +1,15 @@
 import type { Value } from '../../graph/builder.ts'
-import { type Direction, type DirectionGradients, atEachStep, before, masked, overSteps, startsAnywhere, stepsOf } from './directions.ts'
+import {
+  type Direction,
+  type DirectionGradients,
+  atEachStep,
+  before,
+  masked,
+  overSteps,
+  startsAnywhere,
+  stepsOf,
+  sumsOf,
+} from './directions.ts'
 import { range } from './rule.ts'
 
 /** The gates of all steps, and the cells, in rows. */
@@ -30,7 +40,8 @@ export const lstmGradients = (d: Direction, cells: Cells): DirectionGradients =>
   const { e, hidden } = d
   const hBefore = before(d, d.y, d.h0)
   const bias = d.wBias === undefined || d.rBias === undefined ? undefined : e.add(d.wBias, d.rBias)
-  const sums = e.gemm(hBefore, d.r, { transB: 1, plus: e.gemm(d.x, d.w, { transB: 1, plus: bias }) })
+  const ofInputs = e.gemm(d.x, d.w, { transB: 1, plus: bias })
+  const sums = e.b.op('Gemm', [hBefore, d.r, ofInputs], { transB: 1 }, { name: sumsOf(d.node, d.place) })
   const gates = cells.p === undefined ? gatesOf(d, sums, cells.c0) : peepingGates(d, sums, cells.c0, cells.p)
   const { i, o, f, g, cellsBefore } = gates
   const squashed = e.tanh(gates.cells)
