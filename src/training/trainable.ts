@@ -21,22 +21,35 @@ const LEARNED: Readonly<Record<string, readonly number[]>> = {
   Sub: [0, 1],
   Mul: [0, 1],
   Where: [1, 2],
-  Concat: [0, 1],
 }
-/** What exporters put between a weight and its use. */
-const PASSING = new Set(['Identity', 'Transpose', 'Reshape', 'Unsqueeze', 'Squeeze', 'Expand', 'Cast', 'Flatten', 'Slice'])
+/** What exporters put between weights and their use: elements change their places, and nothing else. */
+const PASSING = new Set([
+  'Identity',
+  'Transpose',
+  'Reshape',
+  'Unsqueeze',
+  'Squeeze',
+  'Expand',
+  'Cast',
+  'Flatten',
+  'Slice',
+  'Split',
+  'Concat',
+])
 
 const learnedBy = (nodes: readonly Node[], held: (name: string) => boolean): Set<string> => {
   const found = new Set<string>()
-  const source = new Map<string, string>()
-  for (const node of nodes) {
-    const from = (name: string) => source.get(name) ?? name
-    const [first = ''] = node.inputs
-    if (PASSING.has(node.op) && held(from(first))) source.set(node.outputs[0] ?? '', from(first))
-    for (const place of LEARNED[node.op] ?? []) {
-      const name = from(node.inputs[place] ?? '')
-      if (held(name)) found.add(name)
+  /** The weights that a tensor is made of, where it is made of nothing else. */
+  const sources = new Map<string, readonly string[]>()
+  const from = (name: string): readonly string[] => sources.get(name) ?? (held(name) ? [name] : [])
+  for (const { op, inputs, outputs } of nodes) {
+    const moved = op === 'Concat' ? inputs : inputs.slice(0, 1)
+    if (PASSING.has(op) && moved.every((name) => from(name).length > 0)) {
+      for (const output of outputs) sources.set(output, moved.flatMap(from)) // prettier-ignore
+      continue
     }
+    const places = op === 'Concat' ? inputs.keys() : (LEARNED[op] ?? [])
+    for (const place of places) for (const name of from(inputs[place] ?? '')) found.add(name)
   }
   return found
 }

@@ -31,6 +31,17 @@ test('by itself what layers learn is trained, also through a Transpose, and sing
   assert.deepEqual(trainableOf(layers()), ['w0', 'b0', 'w1'])
 })
 
+test('by itself all of the models of the examples is trained, but for running statistics', () => {
+  for (const { name, graph } of smallModels) {
+    const weights = [...graph.initializers].filter(([key, { dtype, shape }]) => dtype === 'float32' && shape.length > 0 && !key.includes('running')) // prettier-ignore
+    assert.deepEqual(
+      trainableOf(graph),
+      weights.map(([key]) => key),
+      name,
+    )
+  }
+})
+
 test('patterns choose, and each has to name something that can be trained', () => {
   assert.deepEqual(trainableOf(layers(), ['w*']), ['w0', 'w1'])
   assert.deepEqual(trainableOf(layers(), ['scale', 'b0']), ['b0', 'scale'])
