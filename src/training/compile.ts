@@ -12,6 +12,7 @@ import { lowered } from './lower.ts'
 import { type DropoutMask, trainingMode } from './modes.ts'
 import { gradientOf, nextOf, NORM, numbers, SHARE, told } from './names.ts'
 import type { Prepared } from './prepare.ts'
+import { unrolled } from './unroll.ts'
 import { addNorm, addUpdates, isInPlace } from './updates.ts'
 
 /**
@@ -52,9 +53,8 @@ export const compile = (prepared: Prepared, variant: Variant, sides: Readonly<Re
   return variant === 'evaluate' || variant === 'predict' ? using(prepared, bound, variant) : differentiating(prepared, bound, variant)
 }
 
-/** The part of the graph that these outputs need, each sub-expression once. */
-const finished = (b: GraphBuilder, keep: readonly string[]): Graph => {
-  const graph = b.build()
+/** The part of a graph that these outputs need, each sub-expression once. */
+const finished = (graph: Graph, keep: readonly string[]): Graph => {
   const outputs = new Map([...graph.outputs].filter(([name]) => keep.includes(name)))
   return prune(share(fold({ ...graph, outputs })))
 }
@@ -75,7 +75,7 @@ const using = (prepared: Prepared, bound: Graph, variant: 'evaluate' | 'predict'
   const outputs = [...bound.outputs.keys()]
   const { targets, classes } =
     variant === 'evaluate' ? addLosses(b, prepared.losses, outputs) : { targets: [], classes: new Map<string, Classes>() }
-  const graph = finished(b, [...outputs, ...told])
+  const graph = finished(b.build(), [...outputs, ...told])
   const feeds = feedsOf(prepared, bound, targets)
   return { graph, feeds, classes, masks: [], state: stateOf(prepared, graph), gradients: new Map(), scalars: [] }
 }
@@ -103,7 +103,7 @@ const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' 
       ? new Map([...found].map(([name, gradient]) => [name, give(gradient, gradientOf(name))]))
       : new Map([...addSums(b, found)].map(([name, sum]) => [name, { input: gradientOf(name), ...give(sum, nextOf(gradientOf(name))) }]))
   b.output(addNorm(b, found), NORM)
-  const graph = finished(b, keep)
+  const graph = finished(unrolled(b.build()), keep)
   return { graph, feeds: feedsOf(prepared, bound, targets), classes, masks: mode.masks, state: stateOf(prepared, graph, next), gradients, scalars: scalarsOf(graph) } // prettier-ignore
 }
 
@@ -127,11 +127,11 @@ const ofGradients = (prepared: Prepared, variant: 'norm' | 'apply'): Compiled =>
   const rest = { feeds: new Map(), classes: new Map(), masks: [], gradients }
   if (variant === 'norm') {
     b.output(addNorm(b, given), NORM)
-    return { ...rest, graph: finished(b, [NORM]), state: new Map(), scalars: [] }
+    return { ...rest, graph: finished(b.build(), [NORM]), state: new Map(), scalars: [] }
   }
   for (const name of trainable) b.input(name, 'float32', shapeOf(name))
   const next = addUpdates(b, prepared, given)
-  const graph = finished(b, [...next.values()])
+  const graph = finished(b.build(), [...next.values()])
   const changing = new Map([...next].map(([name, output]) => [name, { next: output, inPlace: isInPlace(graph, name, output) }]))
   return { ...rest, graph, state: stateOf(prepared, graph, changing), scalars: scalarsOf(graph) }
 }
