@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import type { Piscina } from 'piscina'
 import { abortedBy, failure } from '../../core/errors.ts'
-import { type DataOf, type DType } from '../../core/dtype.ts'
 import type { ContentRef } from '../../core/content.ts'
 import type { Compute, ModelSource, TensorRef } from '../../core/self.ts'
 import { Tensor } from '../../core/tensor.ts'
 import { createOpened } from './opened.ts'
+import { tensorOf } from './plain.ts'
 import { createSlots } from './slots.ts'
 import { createTrainings } from './training.ts'
 import type { Answer, OpenBytes, OpenModel, PlainTensor, Task, TensorFile, WorkerOptions } from './task.ts'
@@ -57,9 +57,6 @@ const tight = (data: unknown): unknown => {
   return new (data.constructor as new (buffer: ArrayBuffer) => ArrayBufferView)(bytes.buffer)
 }
 const toPlain = ({ dtype, data, shape }: Tensor): PlainTensor => ({ dtype, data: tight(data), shape })
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the constructor checks dtype, array and shape against each other
-const toTensor = ({ dtype, data, shape }: PlainTensor): Tensor => new Tensor<DType>(dtype, data as DataOf<DType>, shape)
-
 const firing = (signal: AbortSignal) => {
   let stop: () => void = () => undefined
   const fired = new Promise<'aborted'>((resolve) => {
@@ -190,7 +187,7 @@ export const createCompute = ({
       const answer = answered(await ask(model, Object.fromEntries(taken), signal))
       if (answer.kind !== 'outputs') throw failure('internal', 'a worker answered another question')
       onQueued?.(Math.max(0, answer.startedAt - asked))
-      return Object.fromEntries(Object.entries(answer.outputs).map(([name, tensor]) => [name, toTensor(tensor)]))
+      return Object.fromEntries(Object.entries(answer.outputs).map(([name, tensor]) => [name, tensorOf(tensor)]))
     },
     train: trainings.train,
     stats: () => ({

@@ -1,9 +1,6 @@
 import type { StepAt, TrainingTold } from '../../core/self.ts'
 import type { Value } from '../../core/value.ts'
-import type { PlainTensor } from './task.ts'
-
-/** Tensors between threads. */
-export type PlainTensors = Readonly<Record<string, PlainTensor>>
+import type { PlainTensors } from './plain.ts'
 
 export interface TrainingData {
   readonly graph: Uint8Array

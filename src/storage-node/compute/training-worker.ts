@@ -1,13 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { failure, toFailure } from '../../core/errors.ts'
-import type { DataOf, DType } from '../../core/dtype.ts'
 import { Tensor } from '../../core/tensor.ts'
 import { readGraph } from '../../graph/read.ts'
 import { prepare, type TrainOptions } from '../../training/compile.ts'
 import { scalarsOf } from '../../training/optimizer.ts'
 import { Runner } from '../../training/runner.ts'
-import type { PlainTensor } from './task.ts'
-import { type PlainTensors, type TrainingAnswer, trainingCodes, type TrainingAsk, type TrainingData } from './training-task.ts'
+import { plainOf, type PlainTensors, tensorsOf } from './plain.ts'
+import { type TrainingAnswer, trainingCodes, type TrainingAsk, type TrainingData } from './training-task.ts'
 
 /** The thread of one model in training: it holds the model's state, and does what it is asked, one after the other. */
 
@@ -15,12 +14,6 @@ import { type PlainTensors, type TrainingAnswer, trainingCodes, type TrainingAsk
 const { graph, options: given, seed, threads, state } = workerData as TrainingData
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the trainer's schema has let it through, and `prepare` checks what that cannot
 const options = given as unknown as TrainOptions
-
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the constructor checks dtype, array and shape against each other
-const toTensor = ({ dtype, data, shape }: PlainTensor): Tensor => new Tensor<DType>(dtype, data as DataOf<DType>, shape)
-const tensors = (plain: PlainTensors) => new Map(Object.entries(plain).map(([name, tensor]) => [name, toTensor(tensor)]))
-const toPlain = (all: Iterable<readonly [string, Tensor]>): PlainTensors =>
-  Object.fromEntries([...all].map(([name, { dtype, data, shape }]) => [name, { dtype, data, shape }]))
 
 const onnx = await import('onnxruntime-node')
 const port = parentPort
@@ -43,12 +36,12 @@ const replace = (gathered: ReadonlyMap<string, Float32Array>, by: PlainTensors) 
 const perform = async (runner: Runner, asked: TrainingAsk): Promise<TrainingAnswer> => {
   switch (asked.ask) {
     case 'step':
-      return { told: await runner.step(Object.fromEntries(tensors(asked.feeds)), scalarsOf(options.optimizer, asked.at.step, asked.at.learningRate), asked.at.step) } // prettier-ignore
+      return { told: await runner.step(Object.fromEntries(tensorsOf(asked.feeds)), scalarsOf(options.optimizer, asked.at.step, asked.at.learningRate), asked.at.step) } // prettier-ignore
     case 'gather':
-      return { told: await runner.gather(Object.fromEntries(tensors(asked.feeds)), asked.share, asked.draw) }
+      return { told: await runner.gather(Object.fromEntries(tensorsOf(asked.feeds)), asked.share, asked.draw) }
     case 'gathered':
       return {
-        tensors: toPlain(
+        tensors: plainOf(
           [...runner.gathered()].map(([name, data]) => [name, new Tensor('float32', Float32Array.from(data), [data.length])]),
         ),
       }
@@ -58,13 +51,13 @@ const perform = async (runner: Runner, asked: TrainingAsk): Promise<TrainingAnsw
     case 'apply':
       return { told: await runner.apply(scalarsOf(options.optimizer, asked.at.step, asked.at.learningRate)) }
     case 'evaluate': {
-      const { outputs, ...told } = await runner.evaluate(Object.fromEntries(tensors(asked.feeds)), asked.outputs)
-      return { told, tensors: toPlain(Object.entries(outputs)) }
+      const { outputs, ...told } = await runner.evaluate(Object.fromEntries(tensorsOf(asked.feeds)), asked.outputs)
+      return { told, tensors: plainOf(Object.entries(outputs)) }
     }
     case 'state':
-      return { tensors: toPlain(runner.state()) }
+      return { tensors: plainOf(runner.state()) }
     case 'restore':
-      runner.restore(tensors(asked.tensors))
+      runner.restore(tensorsOf(asked.tensors))
       return {}
     case 'close':
       await runner.close()
@@ -77,7 +70,7 @@ const perform = async (runner: Runner, asked: TrainingAsk): Promise<TrainingAnsw
 let runner: Runner | undefined
 try {
   runner = new Runner(onnx, prepare(readGraph(graph).graph, options), { threads, seed })
-  if (state !== undefined) runner.restore(tensors(state))
+  if (state !== undefined) runner.restore(tensorsOf(state))
   answer({})
 } catch (error) {
   answer(failed(error))

@@ -1,21 +1,13 @@
 import { Worker } from 'node:worker_threads'
 import { fileURLToPath } from 'node:url'
-import { type DataOf, type DType } from '../../core/dtype.ts'
 import { abortedBy, failure, failureWith } from '../../core/errors.ts'
 import type { Compute, Training, TrainingProgram, TrainingTold } from '../../core/self.ts'
-import { Tensor } from '../../core/tensor.ts'
-import type { PlainTensor } from './task.ts'
-import type { PlainTensors, TrainingAnswer, TrainingAsk, TrainingData } from './training-task.ts'
+import { plainOf, tensorsOf } from './plain.ts'
+import type { TrainingAnswer, TrainingAsk, TrainingData } from './training-task.ts'
 
 const workerFile = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './training-worker-from-source.mjs' : './training-worker.js', import.meta.url),
 )
-
-const toPlain = (all: Iterable<readonly [string, Tensor]>): PlainTensors =>
-  Object.fromEntries([...all].map(([name, { dtype, data, shape }]) => [name, { dtype, data, shape }]))
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the constructor checks dtype, array and shape against each other
-const toTensor = ({ dtype, data, shape }: PlainTensor): Tensor => new Tensor<DType>(dtype, data as DataOf<DType>, shape)
-const toMap = (plain: PlainTensors = {}) => new Map(Object.entries(plain).map(([name, tensor]) => [name, toTensor(tensor)]))
 
 export interface Trainings extends Pick<Compute, 'train'> {
   /** Models in training now. */
@@ -76,7 +68,7 @@ export const createTrainings = ({ threads, most = 4 }: { readonly threads: numbe
         throw failureWith('overloaded', `${open.size} models are in training, the most that this host takes`, { retryAfterMs: 5000 })
       // Telemetry of newer builds is stopped only from the main thread, before the library is first loaded.
       process.env['ORT_DISABLE_TELEMETRY'] = '1'
-      const thread = new Thread({ graph, options, seed, threads, ...(state !== undefined && { state: toPlain(state) }) })
+      const thread = new Thread({ graph, options, seed, threads, ...(state !== undefined && { state: plainOf(state) }) })
       open.add(thread)
       void thread.ended.then(() => open.delete(thread))
       await thread.answer()
@@ -97,17 +89,17 @@ export const createTrainings = ({ threads, most = 4 }: { readonly threads: numbe
 const trainingOf = (thread: Thread): Training => {
   const told = async (asked: TrainingAsk): Promise<TrainingTold> => (await thread.ask(asked)).told ?? { loss: Number.NaN }
   return {
-    step: (feeds, at) => told({ ask: 'step', feeds: toPlain(Object.entries(feeds)), at }),
-    gather: (feeds, share, draw) => told({ ask: 'gather', feeds: toPlain(Object.entries(feeds)), share, draw }),
-    gathered: async () => toMap((await thread.ask({ ask: 'gathered' })).tensors),
-    replaceGathered: async (gradients) => void (await thread.ask({ ask: 'replace', tensors: toPlain(gradients) })),
+    step: (feeds, at) => told({ ask: 'step', feeds: plainOf(Object.entries(feeds)), at }),
+    gather: (feeds, share, draw) => told({ ask: 'gather', feeds: plainOf(Object.entries(feeds)), share, draw }),
+    gathered: async () => tensorsOf((await thread.ask({ ask: 'gathered' })).tensors),
+    replaceGathered: async (gradients) => void (await thread.ask({ ask: 'replace', tensors: plainOf(gradients) })),
     apply: (at) => told({ ask: 'apply', at }),
     async evaluate(feeds, outputs = []) {
-      const { told: numbers, tensors } = await thread.ask({ ask: 'evaluate', feeds: toPlain(Object.entries(feeds)), outputs })
-      return { loss: Number.NaN, ...numbers, outputs: Object.fromEntries(toMap(tensors)) }
+      const { told: numbers, tensors } = await thread.ask({ ask: 'evaluate', feeds: plainOf(Object.entries(feeds)), outputs })
+      return { loss: Number.NaN, ...numbers, outputs: Object.fromEntries(tensorsOf(tensors)) }
     },
-    state: async () => toMap((await thread.ask({ ask: 'state' })).tensors),
-    restore: async (state) => void (await thread.ask({ ask: 'restore', tensors: toPlain(state) })),
+    state: async () => tensorsOf((await thread.ask({ ask: 'state' })).tensors),
+    restore: async (state) => void (await thread.ask({ ask: 'restore', tensors: plainOf(state) })),
     async close() {
       await thread.ask({ ask: 'close' }).catch(() => undefined)
       await thread.ended
