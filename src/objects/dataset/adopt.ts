@@ -3,10 +3,10 @@ import { extname, join } from 'node:path'
 import { failure } from '../../core/errors.ts'
 import { boolean, integer, list, number, object, oneOf, optional, record, string, union } from '../../core/schema.ts'
 import type { Content } from '../../core/self.ts'
-import { adoptFolder, adoptNpy, adoptTar, type FileAdoption } from './adopt-files.ts'
-import { type Adopted, adoptTable, type TableAdoption } from './adopt-table.ts'
+import type { FileAdoption } from './adopt-files.ts'
+import type { Adopted, TableAdoption } from './adopt-table.ts'
 import { columnDtypes } from './columns.ts'
-import { adoptGraph, type GraphAdoption } from './graph/adopt-graph.ts'
+import type { GraphAdoption } from './graph/adopt-graph.ts'
 
 export const formats = ['folder', 'tar', 'csv', 'npy', 'graph'] as const
 export type Format = (typeof formats)[number]
@@ -69,6 +69,9 @@ const formatOf = async (path: string, given: Format | undefined): Promise<Format
   return format
 }
 
+// Readers of formats are loaded by the host that adopts, not by clients that know of the type.
+const files = () => import('./adopt-files.ts')
+
 /**
  * Looks at files of the node in one of the formats, and makes samples of them.
  * @param known the names of the classes that the data set has so far
@@ -91,16 +94,16 @@ export const adoptFiles = async (
   const classes = given ?? known
   switch (format) {
     case 'folder':
-      return adoptFolder(path, rest, classes, content, signal)
+      return (await files()).adoptFolder(path, rest, classes, content, signal)
     case 'tar':
-      return adoptTar(path, rest, classes, content, signal)
+      return (await files()).adoptTar(path, rest, classes, content, signal)
     case 'csv':
-      return adoptTable(path, rest, classes, (bytes) => content.put(bytes), signal)
+      return (await import('./adopt-table.ts')).adoptTable(path, rest, classes, (bytes) => content.put(bytes), signal)
     case 'npy':
       if (rest.label !== undefined) await content.adoptable(rest.label)
-      return adoptNpy(path, rest.label, classes, content, signal)
+      return (await files()).adoptNpy(path, rest.label, classes, content, signal)
     case 'graph':
       for (const file of [rest.nodes ?? 'nodes.tsv', rest.edges ?? 'edges.tsv']) await content.adoptable(join(path, file))
-      return adoptGraph(path, rest, classes, (bytes) => content.put(bytes), signal)
+      return (await import('./graph/adopt-graph.ts')).adoptGraph(path, rest, classes, (bytes) => content.put(bytes), signal)
   }
 }

@@ -6,8 +6,7 @@ import { object } from '../../core/schema.ts'
 import type { Content, ReadonlyTable } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { type AdoptOptions, adoptFiles } from './adopt.ts'
-import { decodeGraph } from './graph/format.ts'
-import { type NeighbourOptions, sampleNeighbours } from './graph/sample-neighbours.ts'
+import type { NeighbourOptions } from './graph/sample-neighbours.ts'
 import { countLabels, type LabelCount } from './labels.ts'
 import { bytesOfRow, type NewSample, PAGE, type Row, rowOf, rowsAfter, type Sample, sampleOf, SAMPLES } from './sample.ts'
 import { datasetArguments, datasetResults, described } from './schemas.ts'
@@ -172,6 +171,10 @@ export const dataset = defineObject({
       const rows = request.seeds.map((id) => rowOf(table, self.id, id))
       const [first] = rows
       if (first?.row === undefined) throw failure('invalid-argument', `data set "${self.id}" is no graph: adopt one with format "graph"`)
+      const [{ decodeGraph }, { sampleNeighbours }] = await Promise.all([
+        import('./graph/format.ts'),
+        import('./graph/sample-neighbours.ts'),
+      ])
       const graph = decodeGraph(await self.content.read(first.content, self.signal))
       const { seed, epoch = 0 } = request
       return sampleNeighbours(

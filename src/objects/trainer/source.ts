@@ -8,8 +8,7 @@ import { splitFrozen } from '../../training/frozen.ts'
 import { checkRepeats, featuresOf, type Keeping } from './features.ts'
 import { inputOf, lossesOf } from './feeds.ts'
 import { batchOf, type Source } from './job.ts'
-import type { FitPlan, SourcePlan, TrainerState } from './spec.ts'
-import { ready } from './weights.ts'
+import { type FitPlan, ready, type SourcePlan, type TrainerState } from './spec.ts'
 
 /** The samples of a plan and how they become batches. */
 export const sourceOf = async (self: ReadonlySelf<TrainerState>, state: DeepReadonly<TrainerState>, plan: SourcePlan): Promise<Source> => {

@@ -15,6 +15,9 @@ import {
   type TypeOf,
   union,
 } from '../../core/schema.ts'
+import type { ContentRef } from '../../core/content.ts'
+import { failure } from '../../core/errors.ts'
+import type { DeepReadonly } from '../../core/self.ts'
 import type { ObjectRef } from '../../core/object-ref.ts'
 import type { TrainOptions } from '../../training/compile.ts'
 import type { Schedule } from '../../training/schedule.ts'
@@ -195,3 +198,10 @@ export const trainerState = object({
   earlier: list(checkpoint),
 })
 export type TrainerState = TypeOf<typeof trainerState>
+
+/** The model and how it is trained. @throws `not-found` before they are put */
+export const ready = (state: DeepReadonly<TrainerState>): { readonly file: ContentRef; readonly spec: TrainerSpec } => {
+  if (state.file === null || state.spec === null) throw failure('not-found', 'the trainer has no model yet: put one')
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- held against the schema when it was put
+  return { file: state.file as ContentRef, spec: state.spec as TrainerSpec }
+}

@@ -4,15 +4,11 @@ import { bytes, integer, list, number, object, optional, record, string, tensor,
 import type { DeepReadonly, Feeds, ReadonlySelf, Self, Training } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import type { Value } from '../../core/value.ts'
-import { readGraph } from '../../graph/read.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { modelHandle } from '../model/schemas.ts'
-import { keepState } from './checkpoints.ts'
 import { inputOf } from './feeds.ts'
-import { measure, type Measured, type Progress, type Recorder, runJob } from './job.ts'
-import { keptFeatures, sourceOf } from './source.ts'
-import { type Checkpoint, fitPlan, type FitPlan, measurePlan, type MeasurePlan, type Status, trainerSpec, type TrainerSpec, trainerState, type TrainerState } from './spec.ts' // prettier-ignore
-import { exported, oneFile, opened, ready } from './weights.ts'
+import type { Measured, Progress, Recorder } from './job.ts'
+import { type Checkpoint, fitPlan, type FitPlan, measurePlan, type MeasurePlan, ready, type Status, trainerSpec, type TrainerSpec, trainerState, type TrainerState } from './spec.ts' // prettier-ignore
 
 /** What a trainer is doing. */
 export interface TrainerStatus {
@@ -26,6 +22,9 @@ export interface TrainerStatus {
   /** Why it failed. */
   readonly error?: string
 }
+
+// Loaded by the host that trains, not by clients that know of the type.
+const work = () => import('./work.ts')
 
 const CURVE = 'curve'
 const keyOf = (step: number): string => String(step).padStart(12, '0')
@@ -92,6 +91,7 @@ export const trainer = defineObject({
     async put(self, given: Uint8Array | ModelHandle, spec: TrainerSpec): Promise<void> {
       if (self.state.status === 'running' && active.has(nameOf(self)))
         throw failure('already-exists', 'the trainer is training: cancel that first')
+      const { oneFile, readGraph } = await work()
       const file = await oneFile(self, given)
       const { graph } = readGraph(file)
       inputOf([...graph.inputs.keys()], spec.input)
@@ -151,7 +151,7 @@ export const trainer = defineObject({
     /** For the job alone: one atomic checkpoint. */
     async checkpoint(self, run: number, at: Point, state: Feeds, first: number, losses: readonly number[]): Promise<Status> {
       fenced(self.state, run)
-      const kept = await keepState(self.content, new Map(Object.entries(state)))
+      const kept = await (await work()).keepState(self.content, new Map(Object.entries(state)))
       const before = self.state.checkpoint
       const most = self.state.plan?.keep ?? 2
       if (before !== null) self.state.earlier = [before, ...self.state.earlier].slice(0, most - 1)
@@ -204,6 +204,7 @@ export const trainer = defineObject({
       if (active.has(name)) throw failure('already-exists', `run ${run} of this trainer is under way`)
       active.set(name, run)
       const recorder = recorderOf(self, run)
+      const { keptFeatures, opened, runJob, sourceOf } = await work()
       let training: Training | undefined
       try {
         const plan = state.plan as FitPlan
@@ -241,6 +242,7 @@ export const trainer = defineObject({
     },
     /** The loss, and the share of right classes, of the last checkpoint on samples. */
     async evaluate(self, plan: MeasurePlan): Promise<Measured> {
+      const { measure, opened, sourceOf } = await work()
       const training = await opened(self, self.state)
       try {
         return await measure(self, training, { ...(await sourceOf(self, self.state, plan)), batchSize: plan.batchSize ?? 64 })
@@ -250,11 +252,11 @@ export const trainer = defineObject({
     },
     /** The model's outputs for named inputs, with the weights of the last checkpoint. */
     async predict(self, feeds: Feeds): Promise<Readonly<Record<string, Tensor>>> {
-      const file = self.content.keep(await exported(self))
+      const file = self.content.keep(await (await work()).exported(self))
       return self.compute.run({ hash: file.hash, file, external: [] }, feeds, self.signal)
     },
     /** The model with the weights of the last checkpoint: an ONNX file, as it was put but for them. */
-    export: (self): Promise<Uint8Array> => exported(self),
+    export: async (self): Promise<Uint8Array> => (await work()).exported(self),
   },
   arguments: {
     put: [union([bytes(), modelHandle]), trainerSpec],

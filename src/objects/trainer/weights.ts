@@ -1,5 +1,3 @@
-import type { ContentRef } from '../../core/content.ts'
-import { failure } from '../../core/errors.ts'
 import type { DeepReadonly, MovableSelf, ReadonlySelf, Training } from '../../core/self.ts'
 import type { Value } from '../../core/value.ts'
 import { readGraph } from '../../graph/read.ts'
@@ -7,14 +5,7 @@ import { withInitializers } from '../../graph/replace.ts'
 import { writeGraph } from '../../graph/write.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { readState } from './checkpoints.ts'
-import type { TrainerSpec, TrainerState } from './spec.ts'
-
-/** The model and how it is trained. @throws `not-found` before they are put */
-export const ready = (state: DeepReadonly<TrainerState>): { readonly file: ContentRef; readonly spec: TrainerSpec } => {
-  if (state.file === null || state.spec === null) throw failure('not-found', 'the trainer has no model yet: put one')
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- held against the schema when it was put
-  return { file: state.file as ContentRef, spec: state.spec as TrainerSpec }
-}
+import { ready, type TrainerState } from './spec.ts'
 
 /** A session with the weights of a checkpoint, or the first ones. @param part the part of the model that is trained, where that is not all */
 export const opened = async (self: ReadonlySelf<TrainerState>, state: DeepReadonly<TrainerState>, part?: Uint8Array): Promise<Training> => {
