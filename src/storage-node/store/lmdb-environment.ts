@@ -48,12 +48,15 @@ const checkLength = (file: string, lastPage: number): void => {
   )
 }
 
-/** lmdb-js rejects a second promise of its own with the cause; unheard, that one would end the process. */
+/**
+ * lmdb-js rejects a second promise of its own with the cause, in the same moment; unheard, that one would end the process.
+ * Errno 1 it takes for a message of its writing thread: of a write that was not permitted that promise never tells.
+ */
 const causeOf = async (error: unknown): Promise<unknown> => {
   if (!(error instanceof Error) || !('commitError' in error)) return error
   try {
-    await error.commitError
-    return error
+    await Promise.race([error.commitError, setImmediate()])
+    return Object.assign(new Error('Operation not permitted'), { code: 'EPERM' })
   } catch (cause) {
     return cause
   }

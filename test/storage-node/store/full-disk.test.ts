@@ -168,16 +168,20 @@ test('a store whose file may not be written reads, is refused on opening, and go
 const child = (t: TestContext, options: readonly string[], folder: string) =>
   withStrace(t, options, [fileURLToPath(new URL('failing-child.ts', import.meta.url)), folder], { UV_THREADPOOL_SIZE: '1' })
 
-test('commits whose sync fails are refused whole; those before and after stand, in this process and the next', (t) => {
-  const ran = child(
-    t,
-    ['-o', '/dev/null', '-e', 'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO:when=3+7'],
-    join(temporaryFolder(t), 'a'),
-  )
-  if (ran === undefined) return
-  assert.equal(ran.status, 0, ran.stderr)
-  assert.match(ran.stdout, /^[1-9]\d* refused: storage-failed$/m)
-})
+for (const [error, code] of [
+  ['EIO', 'storage-failed'],
+  ['EPERM', 'read-only'],
+] as const)
+  test(`commits whose sync fails with ${error} are refused whole; those before and after stand, in this process and the next`, (t) => {
+    const ran = child(
+      t,
+      ['-o', '/dev/null', '-e', 'trace=fdatasync', '-e', `inject=fdatasync:error=${error}:when=3+7`],
+      join(temporaryFolder(t), 'a'),
+    )
+    if (ran === undefined) return
+    assert.equal(ran.status, 0, ran.stderr)
+    assert.match(ran.stdout, new RegExp(`^[1-9]\\d* refused: ${code}$`, 'm'))
+  })
 
 test('when the write of the root fails, LMDB refuses all more, and the store opens it again', (t) => {
   const folder = temporaryFolder(t)
