@@ -10,7 +10,7 @@ import { gradientGraph, movedBy } from './gradient.ts'
 import { addLosses, type Classes } from './loss.ts'
 import { lowered } from './lower.ts'
 import { type DropoutMask, trainingMode } from './modes.ts'
-import { gradientOf, nextOf, NORM, numbers, SHARE, told } from './names.ts'
+import { gradientOf, nextOf, NORM, numbers, shareOf, told } from './names.ts'
 import type { Prepared } from './prepare.ts'
 import { unrolled } from './unroll.ts'
 import { addNorm, addUpdates, isInPlace } from './updates.ts'
@@ -59,7 +59,8 @@ const finished = (graph: Graph, keep: readonly string[]): Graph => {
   return prune(share(fold({ ...graph, outputs })))
 }
 
-const scalarsOf = ({ inputs }: Graph): readonly string[] => numbers.filter((name) => inputs.has(name))
+const scalarsOf = ({ inputs }: Graph, { losses }: Prepared): readonly string[] =>
+  [...numbers, ...losses.map((_, place) => shareOf(place))].filter((name) => inputs.has(name))
 /** State that a graph reads; that it changes where an output is named. */
 const stateOf = ({ initial }: Prepared, { inputs }: Graph, next: ReadonlyMap<string, Changing> = new Map()): Compiled['state'] =>
   new Map([...initial.keys()].filter((name) => inputs.has(name)).map((name) => [name, next.get(name) ?? {}]))
@@ -89,7 +90,7 @@ const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' 
       op === 'Dropout' ? moved.has(inputs[0] ?? '') : inputs.slice(1, 3).some((name) => trainable.includes(name)),
   })
   const b = builderOf(lowered(mode.graph, trainable))
-  const { total, targets, classes } = addLosses(b, losses, [...bound.outputs.keys()])
+  const { total, targets, classes } = addLosses(b, losses, [...bound.outputs.keys()], { shared: variant === 'sums' })
   const found = gradientGraph(b, { loss: total.name, of: trainable })
   const keep: string[] = [...told]
   const give = (value: Value, name: string) => {
@@ -104,16 +105,15 @@ const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' 
       : new Map([...addSums(b, found)].map(([name, sum]) => [name, { input: gradientOf(name), ...give(sum, nextOf(gradientOf(name))) }]))
   b.output(addNorm(b, found), NORM)
   const graph = finished(unrolled(b.build()), keep)
-  return { graph, feeds: feedsOf(prepared, bound, targets), classes, masks: mode.masks, state: stateOf(prepared, graph, next), gradients, scalars: scalarsOf(graph) } // prettier-ignore
+  return { graph, feeds: feedsOf(prepared, bound, targets), classes, masks: mode.masks, state: stateOf(prepared, graph, next), gradients, scalars: scalarsOf(graph, prepared) } // prettier-ignore
 }
 
-/** Each gradient by its batch's share of the samples, so that batches of unequal sizes add up to their mean. */
+/** Each gradient and what earlier batches gave. */
 const addSums = (b: GraphBuilder, gradients: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> => {
-  const share = b.input(SHARE, 'float32', [])
   return new Map(
     [...gradients].map(([name, gradient]) => {
       const e = new Emit({ b, node: { name: gradientOf(name) } })
-      return [name, e.add(b.input(gradientOf(name), 'float32', gradient.shape), e.mul(gradient, share))]
+      return [name, e.add(b.input(gradientOf(name), 'float32', gradient.shape), gradient)]
     }),
   )
 }
@@ -133,7 +133,7 @@ const ofGradients = (prepared: Prepared, variant: 'norm' | 'apply'): Compiled =>
   const next = addUpdates(b, prepared, given)
   const graph = finished(b.build(), [...next.values()])
   const changing = new Map([...next].map(([name, output]) => [name, { next: output, inPlace: isInPlace(graph, name, output) }]))
-  return { ...rest, graph, state: stateOf(prepared, graph, changing), scalars: scalarsOf(graph) }
+  return { ...rest, graph, state: stateOf(prepared, graph, changing), scalars: scalarsOf(graph, prepared) }
 }
 
 export { prepare, type Prepared, type TrainOptions } from './prepare.ts'

@@ -4,7 +4,7 @@ import { fold } from '../graph/fold.ts'
 import type { Graph } from '../graph/graph.ts'
 import { upgrade } from '../graph/upgrade.ts'
 import { type Loss, outputOf, targetOf } from './loss.ts'
-import { gradientOf, nextOf, numbers, slotName, told } from './names.ts'
+import { gradientOf, nextOf, numbers, shareOf, slotName, told } from './names.ts'
 import { checkOptimizer, type Optimizer, slotsOf } from './optimizer.ts'
 import { named, trainableOf } from './trainable.ts'
 
@@ -85,7 +85,13 @@ const checkNames = ({ inputs, initializers, nodes }: Graph, losses: readonly Los
   for (const target of targets) taken.add(target)
   const states = [...initial.keys()]
   const slots = [...initial].flatMap(([name, { data }]) => (data === undefined ? [name] : []))
-  const own = [...told, ...numbers, ...slots, ...states.flatMap((name) => [gradientOf(name), nextOf(name), nextOf(gradientOf(name))])]
+  const own = [
+    ...told,
+    ...numbers,
+    ...losses.map((_, place) => shareOf(place)),
+    ...slots,
+    ...states.flatMap((name) => [gradientOf(name), nextOf(name), nextOf(gradientOf(name))]),
+  ]
   const met = own.find((name) => taken.has(name))
   if (met !== undefined)
     throw failure('invalid-argument', `"${met}" is a name that training gives a tensor of its own: rename it in the model, or where it is a loss's target`) // prettier-ignore

@@ -1,6 +1,6 @@
 import type { BatchData } from '../../core/batch.ts'
 import { abortedBy, failure } from '../../core/errors.ts'
-import type { MovableSelf, Training } from '../../core/self.ts'
+import type { Feeds, MovableSelf, Training } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { rateAt } from '../../training/schedule.ts'
 import type { Sample } from '../dataset/sample.ts'
@@ -12,6 +12,7 @@ import { Interval } from './checkpoints.ts'
 import type { Features } from './features.ts'
 import { type FeedRule, feedsOf } from './feeds.ts'
 import type { Checkpoint, FitPlan, Status, TrainerSpec } from './spec.ts'
+import { partsOf, stepBy } from './steps.ts'
 
 /** How far a training has come. */
 export interface Progress {
@@ -122,10 +123,12 @@ export async function* runJob(
   recorder: Recorder,
 ): AsyncGenerator<Progress> {
   const { samples } = source
-  const order = { batchSize: plan.batchSize, shuffle: plan.shuffle ?? true, seed: plan.seed ?? 0, dropLast: plan.dropLast ?? false }
+  const { accumulate = 1, batchSize } = plan
+  const gathering = { losses: source.rule.losses, accumulate }
+  const order = { batchSize: batchSize * accumulate, shuffle: plan.shuffle ?? true, seed: plan.seed ?? 0, dropLast: plan.dropLast ?? false }
   const inEpoch = batchesIn(samples.length, order)
-  if (inEpoch === 0) throw failure('invalid-argument', `the data set gives ${samples.length} samples, which is no batch of ${plan.batchSize}: name another part of it, or a smaller batch`) // prettier-ignore
-  const steps = inEpoch * plan.epochs
+  if (inEpoch === 0) throw failure('invalid-argument', `the data set gives ${samples.length} samples, which is no batch of ${order.batchSize}: name another part of it, or a smaller batch`) // prettier-ignore
+  const inAll = inEpoch * plan.epochs
   const schedule = spec.schedule ?? { kind: 'constant' }
   const interval = new Interval(performance.now())
   let { step } = from
@@ -168,7 +171,7 @@ export async function* runJob(
     const shown: Progress = {
       status,
       step,
-      steps,
+      steps: inAll,
       epoch,
       epochs: plan.epochs,
       loss: seen.reduce((sum, loss) => sum + loss, 0) / Math.max(1, seen.length),
@@ -176,7 +179,7 @@ export async function* runJob(
       ...(counted > 0 && { accuracy: correct / counted }),
       learningRate: rate,
       samplesPerSecond: (made * 1000) / Math.max(1, ms),
-      etaMs: seen.length === 0 ? 0 : Math.round((ms / seen.length) * (steps - step)),
+      etaMs: seen.length === 0 ? 0 : Math.round((ms / seen.length) * (inAll - step)),
       ...(validation !== undefined && { validation }),
       checkpoint: kept,
     }
@@ -185,32 +188,38 @@ export async function* runJob(
   }
 
   for (let { epoch } = from; epoch < plan.epochs; epoch++) {
-    const batches = planEpoch(samples, order, epoch)
+    const steps = planEpoch(samples, order, epoch)
     const first = epoch === from.epoch ? from.next : 0
     let seen: number[] = []
-    const feeds = prefetching(batches.length - first, AHEAD, (index) =>
-      batchOf(self, source, batches[first + index] ?? [], { seed: order.seed, epoch }, plan.cache),
+    const batches = steps.slice(first).flatMap((chosen) => partsOf(chosen, batchSize))
+    const feeds = prefetching(batches.length, AHEAD, (at) =>
+      batchOf(self, source, batches[at] ?? [], { seed: order.seed, epoch }, plan.cache),
     )
     let index = first
+    let together: Feeds[] = []
     for await (const batch of feeds) {
+      together.push(batch)
+      const chosen = steps[index] ?? []
+      if (together.length * batchSize < chosen.length) continue
       if (self.signal.aborted) throw abortedBy(self.signal)
       sound()
       rate = spec.learningRate * rateAt(schedule, step)
-      const told = await training.step(batch, { step: step + 1, learningRate: rate })
+      const told = await stepBy(training, together, { step: step + 1, learningRate: rate }, gathering)
+      together = []
       step++
       index++
       losses.push(told.loss)
       seen.push(told.loss)
       correct += told.correct ?? 0
       counted += told.counted ?? 0
-      made += batches[index - 1]?.length ?? 0
-      const point = index < batches.length ? { step, epoch, next: index } : { step, epoch: epoch + 1, next: 0 }
+      made += chosen.length
+      const point = index < steps.length ? { step, epoch, next: index } : { step, epoch: epoch + 1, next: 0 }
       const due = plan.checkpointEvery === undefined ? interval.due(performance.now()) : step % plan.checkpointEvery === 0
       if (due && (saving === undefined || plan.checkpointEvery !== undefined)) {
         await saving
         await save(point)
       }
-      if (performance.now() - since >= REPORT_MS && index < batches.length) {
+      if (performance.now() - since >= REPORT_MS && index < steps.length) {
         yield await report(epoch, seen)
         seen = []
       }

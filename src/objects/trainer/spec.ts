@@ -115,6 +115,11 @@ export type SourcePlan = {
 /** What a trainer goes through, and how it keeps what it has made of it. */
 export type FitPlan = SourcePlan & {
   readonly batchSize: number
+  /**
+   * Batches to a step of the optimizer: their gradients are added, each by its share, so that the step is that of one
+   * batch of all of them in the memory of one. Statistics of batches are still those of each. Default 1.
+   */
+  readonly accumulate?: number
   readonly epochs: number
   /** Default true. */
   readonly shuffle?: boolean
@@ -142,6 +147,7 @@ export const fitPlan = typed<FitPlan>(
     pipeline: ops,
     split: optional(split),
     batchSize,
+    accumulate: optional(integer({ minimum: 1, maximum: 4096 })),
     epochs: integer({ minimum: 1 }),
     shuffle: optional(boolean()),
     seed: optional(whole),
@@ -170,7 +176,7 @@ export const checkpoint = object({
   /** Steps of the optimizer made. */
   step: whole,
   epoch: whole,
-  /** The batch of the epoch that comes next. */
+  /** The step of the epoch that comes next. */
   next: whole,
   /** Large tensors, each a content of its own, so that what has not changed costs nothing; small ones together in `rest`. */
   tensors: list(object({ name: string(), shape: list(whole), content: optional(contentRef()) })),

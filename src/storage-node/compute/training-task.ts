@@ -13,7 +13,7 @@ export interface TrainingData {
 /** What the thread of a model in training is asked. The answers come in the order of the questions. */
 export type TrainingAsk =
   | { readonly ask: 'step'; readonly feeds: PlainTensors; readonly at: StepAt }
-  | { readonly ask: 'gather'; readonly feeds: PlainTensors; readonly share: number; readonly draw: number }
+  | { readonly ask: 'gather'; readonly feeds: PlainTensors; readonly share: number | readonly number[]; readonly draw: number }
   | { readonly ask: 'gathered' }
   | { readonly ask: 'replace'; readonly tensors: PlainTensors }
   | { readonly ask: 'apply'; readonly at: StepAt }
