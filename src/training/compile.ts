@@ -5,6 +5,7 @@ import type { Graph, ValueType } from '../graph/graph.ts'
 import { prune } from '../graph/prune.ts'
 import { builderOf } from '../graph/rebuild.ts'
 import { share } from '../graph/share.ts'
+import { type Activations, withinBudget } from './budget.ts'
 import { Emit } from './emit.ts'
 import { gradientGraph, movedBy } from './gradient.ts'
 import { addLosses, type Classes } from './loss.ts'
@@ -38,6 +39,8 @@ export interface Compiled {
   /** Gradients or sums of them, by parameter: what reads them, and what gives them. */
   readonly gradients: ReadonlyMap<string, { readonly input?: string; readonly next?: string }>
   readonly scalars: readonly string[]
+  /** Where they have a budget: a graph that computes some again must not have its equal nodes joined. */
+  readonly activations?: Activations
 }
 export interface Changing {
   readonly next?: string
@@ -82,7 +85,11 @@ const using = (prepared: Prepared, bound: Graph, variant: 'evaluate' | 'predict'
 }
 
 const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' | 'sums'): Compiled => {
-  const { trainable, losses } = prepared
+  const {
+    trainable,
+    losses,
+    options: { activationBytes },
+  } = prepared
   const types = builderOf(bound)
   const moved = movedBy(bound.nodes, (name) => types.value(name), trainable)
   const mode = trainingMode(bound, {
@@ -104,8 +111,11 @@ const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' 
       ? new Map([...found].map(([name, gradient]) => [name, give(gradient, gradientOf(name))]))
       : new Map([...addSums(b, found)].map(([name, sum]) => [name, { input: gradientOf(name), ...give(sum, nextOf(gradientOf(name))) }]))
   b.output(addNorm(b, found), NORM)
-  const graph = finished(unrolled(b.build()), keep)
-  return { graph, feeds: feedsOf(prepared, bound, targets), classes, masks: mode.masks, state: stateOf(prepared, graph, next), gradients, scalars: scalarsOf(graph, prepared) } // prettier-ignore
+  const whole = finished(unrolled(b.build()), keep)
+  const ends = [...told.filter((name) => name !== NORM), ...[...next.values()].map(({ next: name }) => name)]
+  const budgeted = activationBytes === undefined ? undefined : withinBudget(whole, ends, activationBytes)
+  const graph = budgeted?.graph ?? whole
+  return { graph, ...(budgeted !== undefined && { activations: budgeted.activations }), feeds: feedsOf(prepared, bound, targets), classes, masks: mode.masks, state: stateOf(prepared, graph, next), gradients, scalars: scalarsOf(graph, prepared) } // prettier-ignore
 }
 
 /** Each gradient and what earlier batches gave. */

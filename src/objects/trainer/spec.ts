@@ -91,6 +91,7 @@ export const trainerSpec = typed<TrainerSpec>(
       list(object({ match: list(string(), { minItems: 1 }), rate: optional(number({ minimum: 0 })), weightDecay: optional(number()) })),
     ),
     clipNorm: optional(positive),
+    activationBytes: optional(whole),
     learningRate: positive,
     schedule: optional(schedule),
     seed: optional(whole),

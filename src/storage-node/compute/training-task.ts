@@ -23,7 +23,15 @@ export type TrainingAsk =
   | { readonly ask: 'close' }
 
 /** The codes that a thread's errors have; another is a defect of ours. */
-export const trainingCodes = ['bad-model', 'unsupported', 'invalid-argument', 'tensor-mismatch', 'training-diverged', 'internal'] as const
+export const trainingCodes = [
+  'bad-model',
+  'unsupported',
+  'invalid-argument',
+  'tensor-mismatch',
+  'training-diverged',
+  'too-large',
+  'internal',
+] as const
 type TrainingCode = (typeof trainingCodes)[number]
 
 /** Errors travel as data: a class does not survive the copy. */
