@@ -94,7 +94,10 @@ export interface Training {
   gather(feeds: Feeds, share: number | readonly number[], draw: number): Promise<TrainingTold>
   /** What was gathered; and takes its place. */
   gathered(): Promise<ReadonlyMap<string, Tensor>>
-  replaceGathered(gradients: ReadonlyMap<string, Tensor>): Promise<void>
+  /** @param statistics running means and variances that take the place of those here. Default: they stay */
+  replaceGathered(gradients: ReadonlyMap<string, Tensor>, statistics?: ReadonlyMap<string, Tensor>): Promise<void>
+  /** Running means and variances, as the batches so far have moved them. */
+  statistics(): Promise<ReadonlyMap<string, Tensor>>
   /** One step of the optimizer by what was gathered. */
   apply(at: StepAt): Promise<TrainingTold>
   /** The model as it is in use: its loss on a batch, and the outputs that are named. */

@@ -20,6 +20,8 @@ export const numbers = [LEARNING_RATE, CORRECTION_1, CORRECTION_2, SCALE] as con
 export const shareOf = (place: number): string => `training/share/${place}`
 
 export const slotName = (slot: string, parameter: string): string => `optimizer/${slot}/${parameter}`
+/** Whether a tensor of the state is the optimizer's own. */
+export const isSlot = (name: string): boolean => name.startsWith('optimizer/')
 /** The output that holds what comes in the place of a tensor. */
 export const nextOf = (name: string): string => `next/${name}`
 export const gradientOf = (name: string): string => `gradient/${name}`

@@ -4,7 +4,7 @@ import { Tensor } from '../core/tensor.ts'
 import type { Variant } from './compile.ts'
 import { type Feeds, fed } from './feeds.ts'
 import { fillMask } from './modes.ts'
-import { CORRECT, CORRECTION_1, CORRECTION_2, COUNTED, LEARNING_RATE, LOSS, NORM, PART, SCALE, shareOf, told as telling } from './names.ts'
+import { CORRECT, CORRECTION_1, CORRECTION_2, COUNTED, isSlot, LEARNING_RATE, LOSS, NORM, PART, SCALE, shareOf, told as telling } from './names.ts' // prettier-ignore
 import type { Scalars } from './optimizer.ts'
 import { type Prepared, sidesOf } from './prepare.ts'
 import { type Loaded, type Onnx, Sessions } from './sessions.ts'
@@ -185,6 +185,14 @@ export class Runner {
   /** What was gathered so far, and may be changed in place: to average it with that of other nodes. */
   gathered(): ReadonlyMap<string, Float32Array> {
     return new Map(this.#prepared.trainable.map((name) => [name, this.#slot(this.#sums, name).data]))
+  }
+
+  /** Running means and variances, as the batches so far have moved them; they may be changed in place, as what was gathered. */
+  statistics(): ReadonlyMap<string, Float32Array> {
+    const { trainable } = this.#prepared
+    return new Map(
+      [...this.#state].flatMap(([name, { data }]) => (isSlot(name) || trainable.includes(name) ? [] : [[name, data] as const])),
+    )
   }
 
   /** The model as it is in use, on a batch: its loss, and outputs where they are named. */

@@ -28,7 +28,7 @@ import type { Op, PipelineSpec } from '../pipeline/spec.ts'
 
 const share = number({ minimum: 0, maximum: 1 })
 const positive = number({ exclusiveMinimum: 0 })
-const whole = integer({ minimum: 0 })
+export const whole = integer({ minimum: 0 })
 const ofLoss = { output: optional(string()), target: optional(string()), weight: optional(number()) }
 const loss = union([
   object({
@@ -100,10 +100,10 @@ export const trainerSpec = typed<TrainerSpec>(
 )
 
 /** Which part of a data set: by a seeded hash of the samples' ids. */
-const split: Schema<Split> = object({ part: oneOf(['train', 'test']), test: share, seed: optional(whole) })
-const datasetName = union([string(), objectRef()])
-const ops = union([list(object({ op: string() }, { additionalProperties: true })), pipelineSpec])
-const batchSize = integer({ minimum: 1, maximum: 65_536 })
+export const split: Schema<Split> = object({ part: oneOf(['train', 'test']), test: share, seed: optional(whole) })
+export const datasetName = union([string(), objectRef()])
+export const ops = union([list(object({ op: string() }, { additionalProperties: true })), pipelineSpec])
+export const batchSize = integer({ minimum: 1, maximum: 65_536 })
 
 /** Samples, and how they become batches. */
 export type SourcePlan = {
@@ -172,6 +172,9 @@ export const measurePlan = typed<MeasurePlan>(
   object({ dataset: datasetName, pipeline: ops, split: optional(split), batchSize: optional(batchSize) }),
 )
 
+const ledger = list(object({ name: string(), count: whole, next: whole, digest: string() }))
+export const point = object({ step: whole, epoch: whole, next: whole, ledger: optional(ledger) })
+export type Point = TypeOf<typeof point>
 /** One moment of a training, whole: it goes on from there to the bit. */
 export const checkpoint = object({
   /** Steps of the optimizer made. */
@@ -184,6 +187,8 @@ export const checkpoint = object({
   rest: nullable(contentRef()),
   /** When it was made, ms since 1970. */
   at: whole,
+  /** Of a training on several nodes: how many of its samples each member has counted in the epoch. */
+  ledger: optional(ledger),
 })
 export type Checkpoint = TypeOf<typeof checkpoint>
 
@@ -206,8 +211,11 @@ export const trainerState = object({
 })
 export type TrainerState = TypeOf<typeof trainerState>
 
+/** The same of whatever is trained by a plan of epochs. */
+export type Trained = Omit<TrainerState, 'plan'> & { plan: { readonly epochs: number; readonly keep?: number } | null }
+
 /** The model and how it is trained. @throws `not-found` before they are put */
-export const ready = (state: DeepReadonly<TrainerState>): { readonly file: ContentRef; readonly spec: TrainerSpec } => {
+export const ready = (state: DeepReadonly<Pick<Trained, 'file' | 'spec'>>): { readonly file: ContentRef; readonly spec: TrainerSpec } => {
   if (state.file === null || state.spec === null) throw failure('not-found', 'the trainer has no model yet: put one')
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- held against the schema when it was put
   return { file: state.file as ContentRef, spec: state.spec as TrainerSpec }

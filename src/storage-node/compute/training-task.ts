@@ -15,7 +15,8 @@ export type TrainingAsk =
   | { readonly ask: 'step'; readonly feeds: PlainTensors; readonly at: StepAt }
   | { readonly ask: 'gather'; readonly feeds: PlainTensors; readonly share: number | readonly number[]; readonly draw: number }
   | { readonly ask: 'gathered' }
-  | { readonly ask: 'replace'; readonly tensors: PlainTensors }
+  | { readonly ask: 'replace'; readonly tensors: PlainTensors; readonly statistics?: PlainTensors }
+  | { readonly ask: 'statistics' }
   | { readonly ask: 'apply'; readonly at: StepAt }
   | { readonly ask: 'evaluate'; readonly feeds: PlainTensors; readonly outputs: readonly string[] }
   | { readonly ask: 'state' }
