@@ -175,6 +175,19 @@ export const measurePlan = typed<MeasurePlan>(
 const ledger = list(object({ name: string(), count: whole, next: whole, digest: string() }))
 export const point = object({ step: whole, epoch: whole, next: whole, ledger: optional(ledger) })
 export type Point = TypeOf<typeof point>
+/** A step with a batch that the caller brings. */
+export const stepPlan = object({
+  /** As `start` gave it. */
+  run: whole,
+  /** From 1: one more than are made. The same again is done once. */
+  step: integer({ minimum: 1 }),
+  /** Whether it is on disk before it is acknowledged. Default: checkpoints are made as often as costs 3.5 % of the time. */
+  save: optional(boolean()),
+  /** Names of the classes, in the order of their numbers, where labels are names. */
+  classes: optional(list(string())),
+})
+export type StepPlan = TypeOf<typeof stepPlan>
+
 /** One moment of a training, whole: it goes on from there to the bit. */
 export const checkpoint = object({
   /** Steps of the optimizer made. */

@@ -1,11 +1,12 @@
 import { defineObject, type ObjectType } from '../../core/define.ts'
-import { bytes, integer, union } from '../../core/schema.ts'
+import { boolean, bytes, integer, list, number, object, optional, record, string, tensor, union } from '../../core/schema.ts'
 import type { ReadonlySelf, Training } from '../../core/self.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { modelHandle } from '../model/schemas.ts'
 import type { Measured, Progress, Recorder } from './journal.ts'
-import { fitPlan, type FitPlan, measurePlan, type MeasurePlan, ready, trainerSpec, type TrainerSpec, trainerState, type TrainerState } from './spec.ts' // prettier-ignore
-import { beginPlan, jobOf, takeModel, turnArguments, turns, views } from './turns.ts'
+import { fitPlan, type FitPlan, measurePlan, type MeasurePlan, ready, trainerSpec, type TrainerSpec, type StepPlan, stepPlan, trainerState, type TrainerState } from './spec.ts' // prettier-ignore
+import type { StepBatch, Stepped } from './stepping.ts'
+import { beginPlan, beginSteps, jobOf, nameOf, recorderOf, takeModel, turnArguments, turns, views } from './turns.ts'
 
 export type { TrainerStatus } from './turns.ts'
 
@@ -42,6 +43,17 @@ async function* train(self: ReadonlySelf<TrainerState>, recorder: Recorder): Asy
   }
 }
 
+const stepBatch = union([
+  record(tensor()),
+  object({
+    ids: list(string()),
+    data: union([tensor(), record(tensor())]),
+    labels: optional(list(union([string(), number()]))),
+    epoch: optional(integer()),
+    index: optional(integer()),
+  }),
+])
+
 /**
  * Trains a model where the trainer is: beside the data, as a rule. What it does is a job outside of its turns, so that
  * it answers at once while it trains.
@@ -59,6 +71,16 @@ export const trainer = defineObject({
     put: (self, given: Uint8Array | ModelHandle, spec: TrainerSpec): Promise<void> => takeModel(self, given, spec),
     /** Begins a plan from the model's first weights. @returns the number for `run`, which does the work */
     fit: (self, plan: FitPlan): number => beginPlan(self, plan),
+    /**
+     * Begins steps with batches that the caller brings: from the model's first weights, or from the last checkpoint.
+     * @returns the number for `step` and `save`, and the steps that are made
+     */
+    async start(self, options: { resume?: boolean } = {}): Promise<{ run: number; step: number }> {
+      const { release } = await work()
+      const begun = beginSteps(self, options)
+      await release(nameOf(self))
+      return begun
+    },
   },
   readonly: {
     ...views,
@@ -69,6 +91,26 @@ export const trainer = defineObject({
     async *run(self, run: number): AsyncGenerator<Progress> {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as wide as it is passed on
       yield* jobOf(self, trainer as ObjectType, run, (recorder) => train(self, recorder))
+    },
+    /**
+     * One step of the optimizer on a batch that the caller brings. It is in memory until the next checkpoint: what the answer
+     * names as `checkpoint` is on disk.
+     * @throws `session-ended` where the steps since the last checkpoint are lost: it names the step to go on with; `fenced`
+     * for another run, or for a step that is not the next; `tensor-mismatch`, `bad-sample`, `training-diverged`: the step is
+     * then not made
+     */
+    async step(self, batch: StepBatch, at: StepPlan): Promise<Stepped> {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as wide as it is passed on
+      return (await work()).stepOf(self, recorderOf(self, trainer as ObjectType, at.run), batch, at)
+    },
+    /**
+     * Makes a checkpoint of the steps so far.
+     * @param close whether the model is let go of then, which is done by itself after ten minutes without a step
+     * @returns their number, once it is on disk
+     */
+    async save(self, run: number, { close = false }: { close?: boolean } = {}): Promise<number> {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as wide as it is passed on
+      return (await work()).saveOf(self, recorderOf(self, trainer as ObjectType, run), run, close)
     },
     /** The loss, and the share of right classes, of the last checkpoint on samples. */
     async evaluate(self, plan: MeasurePlan): Promise<Measured> {
@@ -87,6 +129,9 @@ export const trainer = defineObject({
     ...turnArguments,
     put: [union([bytes(), modelHandle]), trainerSpec],
     fit: [fitPlan],
+    start: [optional(object({ resume: optional(boolean()) }))],
+    step: [stepBatch, stepPlan],
+    save: [integer(), optional(object({ close: optional(boolean()) }))],
     run: [integer()],
     evaluate: [measurePlan],
   },

@@ -29,8 +29,10 @@ const CURVE = 'curve'
 const keyOf = (step: number): string => String(step).padStart(12, '0')
 /** Jobs of this process, by site and trainer. */
 const active = new Map<string, number>()
+/** Trainers that are open in this process for steps that callers bring. */
+export const attended = new Set<string>()
 type Named = { readonly site: string; readonly type: string; readonly id: string }
-const nameOf = ({ site, type, id }: Named): string => `${site}/${type}/${id}`
+export const nameOf = ({ site, type, id }: Named): string => `${site}/${type}/${id}`
 
 /** Whether a job of this object is under way in this process. */
 export const isTraining = (self: Named & { readonly state: DeepReadonly<Trained> }): boolean =>
@@ -44,7 +46,11 @@ interface Own {
   fail(run: number, text: string): Promise<void>
 }
 /** The turns of this very trainer, for its job. */
-const recorderOf = (self: ReadonlySelf<Trained>, type: ObjectType, run: number): Recorder & { fail(text: string): Promise<void> } => {
+export const recorderOf = (
+  self: ReadonlySelf<Trained>,
+  type: ObjectType,
+  run: number,
+): Recorder & { fail(text: string): Promise<void> } => {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written out, since the type of the object would be made of itself
   const own = self.object(type, self.id) as unknown as Own
   return {
@@ -79,7 +85,7 @@ export async function* jobOf<P>(
   }
 }
 
-const fenced = (state: DeepReadonly<Trained>, run: number): void => {
+export const fenced = (state: DeepReadonly<Trained>, run: number): void => {
   if (state.run !== run) throw failure('fenced', `run ${run} of this trainer is over: run ${state.run} has begun since`)
 }
 const begin = (self: Self<Trained>): number => {
@@ -131,6 +137,17 @@ export const beginPlan = <P extends Trained['plan']>(self: Self<Omit<Trained, 'p
   forget(self, 0)
   Object.assign(self.state, { plan, checkpoint: null, earlier: [] })
   return begin(self)
+}
+
+/** Begins steps with batches that callers bring. @returns the run, and the steps that are made */
+export const beginSteps = (self: Self<Trained>, { resume = false }: { resume?: boolean } = {}): { run: number; step: number } => {
+  ready(self.state)
+  if (isTraining(self)) throw failure('already-exists', 'the trainer is training: pause or cancel that first')
+  if (!resume) Object.assign(self.state, { checkpoint: null, earlier: [] })
+  self.state.plan = null
+  const step = self.state.checkpoint?.step ?? 0
+  forget(self, step)
+  return { run: begin(self), step }
 }
 
 /** The turns that all trainers have. */
@@ -192,7 +209,7 @@ export const views = {
   status(self: ReadonlySelf<Trained>): TrainerStatus {
     const { status, run, checkpoint: kept, plan, error } = self.state
     return {
-      status: status === 'running' && !isTraining(self) ? 'interrupted' : status,
+      status: status === 'running' && !isTraining(self) && !attended.has(nameOf(self)) ? 'interrupted' : status,
       run,
       step: kept?.step ?? 0,
       epoch: kept?.epoch ?? 0,
