@@ -137,6 +137,12 @@ export const codes = {
     means: 'The loss, or a gradient, is no number any more.',
     remedy: 'Lower the learning rate, clip the gradients, or look for bad samples; training goes on from the last checkpoint.',
   },
+  'session-ended': {
+    status: 'FAILED_PRECONDITION',
+    retry: 'never',
+    means: 'What the call would use is not open at the site: it was idle for too long, was opened again, or the site has started since.',
+    remedy: 'Open it again, with the state to go on from.',
+  },
   'call-cycle': {
     status: 'ABORTED',
     retry: 'later',

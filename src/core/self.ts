@@ -78,6 +78,8 @@ export interface TrainingTold {
   readonly counted?: number
   /** The norm of all gradients before clipping, where they are clipped. */
   readonly norm?: number
+  /** Of a batch that is gathered: its loss by its shares, which those of a step sum up to. */
+  readonly part?: number
 }
 export interface StepAt {
   /** From 1. */
@@ -88,11 +90,14 @@ export interface StepAt {
 export interface Training {
   /** One step of the optimizer. @throws `tensor-mismatch`, `invalid-argument`, `training-diverged`: the state is then as before */
   step(feeds: Feeds, at: StepAt): Promise<TrainingTold>
-  /** Adds a batch's gradients, as `share` of the next `apply`. */
-  gather(feeds: Feeds, share: number, draw: number): Promise<TrainingTold>
+  /** Adds a batch's gradients, as `share` of the next `apply`: one for all losses, or one each. */
+  gather(feeds: Feeds, share: number | readonly number[], draw: number): Promise<TrainingTold>
   /** What was gathered; and takes its place. */
   gathered(): Promise<ReadonlyMap<string, Tensor>>
-  replaceGathered(gradients: ReadonlyMap<string, Tensor>): Promise<void>
+  /** @param statistics running means and variances that take the place of those here. Default: they stay */
+  replaceGathered(gradients: ReadonlyMap<string, Tensor>, statistics?: ReadonlyMap<string, Tensor>): Promise<void>
+  /** Running means and variances, as the batches so far have moved them. */
+  statistics(): Promise<ReadonlyMap<string, Tensor>>
   /** One step of the optimizer by what was gathered. */
   apply(at: StepAt): Promise<TrainingTold>
   /** The model as it is in use: its loss on a batch, and the outputs that are named. */

@@ -5,12 +5,13 @@ import type { Graph, ValueType } from '../graph/graph.ts'
 import { prune } from '../graph/prune.ts'
 import { builderOf } from '../graph/rebuild.ts'
 import { share } from '../graph/share.ts'
+import { type Activations, withinBudget } from './budget.ts'
 import { Emit } from './emit.ts'
 import { gradientGraph, movedBy } from './gradient.ts'
 import { addLosses, type Classes } from './loss.ts'
 import { lowered } from './lower.ts'
 import { type DropoutMask, trainingMode } from './modes.ts'
-import { gradientOf, nextOf, NORM, numbers, SHARE, told } from './names.ts'
+import { gradientOf, nextOf, NORM, numbers, shareOf, told } from './names.ts'
 import type { Prepared } from './prepare.ts'
 import { unrolled } from './unroll.ts'
 import { addNorm, addUpdates, isInPlace } from './updates.ts'
@@ -38,6 +39,8 @@ export interface Compiled {
   /** Gradients or sums of them, by parameter: what reads them, and what gives them. */
   readonly gradients: ReadonlyMap<string, { readonly input?: string; readonly next?: string }>
   readonly scalars: readonly string[]
+  /** Where they have a budget: a graph that computes some again must not have its equal nodes joined. */
+  readonly activations?: Activations
 }
 export interface Changing {
   readonly next?: string
@@ -59,7 +62,8 @@ const finished = (graph: Graph, keep: readonly string[]): Graph => {
   return prune(share(fold({ ...graph, outputs })))
 }
 
-const scalarsOf = ({ inputs }: Graph): readonly string[] => numbers.filter((name) => inputs.has(name))
+const scalarsOf = ({ inputs }: Graph, { losses }: Prepared): readonly string[] =>
+  [...numbers, ...losses.map((_, place) => shareOf(place))].filter((name) => inputs.has(name))
 /** State that a graph reads; that it changes where an output is named. */
 const stateOf = ({ initial }: Prepared, { inputs }: Graph, next: ReadonlyMap<string, Changing> = new Map()): Compiled['state'] =>
   new Map([...initial.keys()].filter((name) => inputs.has(name)).map((name) => [name, next.get(name) ?? {}]))
@@ -81,7 +85,11 @@ const using = (prepared: Prepared, bound: Graph, variant: 'evaluate' | 'predict'
 }
 
 const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' | 'sums'): Compiled => {
-  const { trainable, losses } = prepared
+  const {
+    trainable,
+    losses,
+    options: { activationBytes },
+  } = prepared
   const types = builderOf(bound)
   const moved = movedBy(bound.nodes, (name) => types.value(name), trainable)
   const mode = trainingMode(bound, {
@@ -89,7 +97,7 @@ const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' 
       op === 'Dropout' ? moved.has(inputs[0] ?? '') : inputs.slice(1, 3).some((name) => trainable.includes(name)),
   })
   const b = builderOf(lowered(mode.graph, trainable))
-  const { total, targets, classes } = addLosses(b, losses, [...bound.outputs.keys()])
+  const { total, targets, classes } = addLosses(b, losses, [...bound.outputs.keys()], { shared: variant === 'sums' })
   const found = gradientGraph(b, { loss: total.name, of: trainable })
   const keep: string[] = [...told]
   const give = (value: Value, name: string) => {
@@ -103,17 +111,19 @@ const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' 
       ? new Map([...found].map(([name, gradient]) => [name, give(gradient, gradientOf(name))]))
       : new Map([...addSums(b, found)].map(([name, sum]) => [name, { input: gradientOf(name), ...give(sum, nextOf(gradientOf(name))) }]))
   b.output(addNorm(b, found), NORM)
-  const graph = finished(unrolled(b.build()), keep)
-  return { graph, feeds: feedsOf(prepared, bound, targets), classes, masks: mode.masks, state: stateOf(prepared, graph, next), gradients, scalars: scalarsOf(graph) } // prettier-ignore
+  const whole = finished(unrolled(b.build()), keep)
+  const ends = [...told.filter((name) => name !== NORM), ...[...next.values()].map(({ next: name }) => name)]
+  const budgeted = activationBytes === undefined ? undefined : withinBudget(whole, ends, activationBytes)
+  const graph = budgeted?.graph ?? whole
+  return { graph, ...(budgeted !== undefined && { activations: budgeted.activations }), feeds: feedsOf(prepared, bound, targets), classes, masks: mode.masks, state: stateOf(prepared, graph, next), gradients, scalars: scalarsOf(graph, prepared) } // prettier-ignore
 }
 
-/** Each gradient by its batch's share of the samples, so that batches of unequal sizes add up to their mean. */
+/** Each gradient and what earlier batches gave. */
 const addSums = (b: GraphBuilder, gradients: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> => {
-  const share = b.input(SHARE, 'float32', [])
   return new Map(
     [...gradients].map(([name, gradient]) => {
       const e = new Emit({ b, node: { name: gradientOf(name) } })
-      return [name, e.add(b.input(gradientOf(name), 'float32', gradient.shape), e.mul(gradient, share))]
+      return [name, e.add(b.input(gradientOf(name), 'float32', gradient.shape), gradient)]
     }),
   )
 }
@@ -133,7 +143,7 @@ const ofGradients = (prepared: Prepared, variant: 'norm' | 'apply'): Compiled =>
   const next = addUpdates(b, prepared, given)
   const graph = finished(b.build(), [...next.values()])
   const changing = new Map([...next].map(([name, output]) => [name, { next: output, inPlace: isInPlace(graph, name, output) }]))
-  return { ...rest, graph, state: stateOf(prepared, graph, changing), scalars: scalarsOf(graph) }
+  return { ...rest, graph, state: stateOf(prepared, graph, changing), scalars: scalarsOf(graph, prepared) }
 }
 
 export { prepare, type Prepared, type TrainOptions } from './prepare.ts'

@@ -2,7 +2,7 @@ import { failure } from '../core/errors.ts'
 import { Tensor } from '../core/tensor.ts'
 import type { GraphBuilder, Value } from '../graph/builder.ts'
 import { Emit } from './emit.ts'
-import { CORRECT, COUNTED, LOSS } from './names.ts'
+import { CORRECT, COUNTED, LOSS, PART, shareOf } from './names.ts'
 import { range, shapeOf, sizeOf } from './rules/rule.ts'
 
 /** What is minimized: one loss over one output of the model, and the input that takes what it should have been. */
@@ -83,14 +83,18 @@ const sum = (e: Emit, x: Value): Value => e.op('ReduceSum', [x, e.b.ints(...rang
 /**
  * Adds losses to a graph, with inputs for their targets, and gives what a run tells of them.
  * @param outputs the model's, by name
+ * @param shared whether the batch is one of several to a step: its losses are then taken by the shares that a run is fed
+ * @returns as `total` what is minimized
  * @throws ActiveStorageError `invalid-argument` for an output that a loss cannot be of, or settings out of bounds
  */
-export const addLosses = (b: GraphBuilder, losses: readonly Loss[], outputs: readonly string[]) => {
+export const addLosses = (b: GraphBuilder, losses: readonly Loss[], outputs: readonly string[], { shared = false } = {}) => {
   const e = new Emit({ b, node: { name: 'loss' } })
   const added = losses.map((loss) => addLoss(b, b.value(outputOf(outputs, loss)), loss))
   const terms = added.map(({ loss }, i) => e.mul(loss, finite('the weight of a loss', losses[i]?.weight ?? 1, -Number.MAX_VALUE)))
-  const total = e.total(terms)
-  b.output(total, LOSS)
+  const sum = e.total(terms)
+  b.output(sum, LOSS)
+  const total = shared ? e.total(terms.map((term, place) => e.mul(term, b.input(shareOf(place), 'float32', [])))) : sum
+  if (shared) b.output(total, PART)
   const [first] = added
   if (first?.correct !== undefined && first.counted !== undefined) {
     b.output(first.correct, CORRECT)

@@ -4,7 +4,7 @@ import { fold } from '../graph/fold.ts'
 import type { Graph } from '../graph/graph.ts'
 import { upgrade } from '../graph/upgrade.ts'
 import { type Loss, outputOf, targetOf } from './loss.ts'
-import { gradientOf, nextOf, numbers, slotName, told } from './names.ts'
+import { gradientOf, nextOf, numbers, shareOf, slotName, told } from './names.ts'
 import { checkOptimizer, type Optimizer, slotsOf } from './optimizer.ts'
 import { named, trainableOf } from './trainable.ts'
 
@@ -26,6 +26,11 @@ export interface TrainOptions {
   readonly groups?: readonly ParameterGroup[]
   /** Gradients are scaled so that the norm of all together is at most this. Default: they are not. */
   readonly clipNorm?: number
+  /**
+   * The most bytes that a batch's activations may take: results of the forward part that are kept for the gradients. What
+   * does not fit is computed again, to the same bits. Default: all are kept.
+   */
+  readonly activationBytes?: number
 }
 
 /** A model made ready: raised to the training dialect, its weights out of the graph. */
@@ -43,8 +48,9 @@ const isList = (loss: Loss | readonly Loss[]): loss is readonly Loss[] => Array.
 /** @throws ActiveStorageError `invalid-argument`, `unsupported`, `bad-model` */
 export const prepare = (model: Graph, options: TrainOptions): Prepared => {
   checkOptimizer(options.optimizer)
-  const { clipNorm } = options
+  const { clipNorm, activationBytes = 0 } = options
   if (clipNorm !== undefined && !(clipNorm > 0)) throw failure('invalid-argument', `clipNorm is ${clipNorm}; it has to be above 0`)
+  if (!(activationBytes >= 0)) throw failure('invalid-argument', `activationBytes is ${activationBytes}; it is a number of bytes from 0`)
   const losses = isList(options.loss) ? options.loss : [options.loss]
   if (losses.length === 0) throw failure('invalid-argument', 'there is no loss to minimize: give one')
   const raised = fold(upgrade(model))
@@ -85,7 +91,13 @@ const checkNames = ({ inputs, initializers, nodes }: Graph, losses: readonly Los
   for (const target of targets) taken.add(target)
   const states = [...initial.keys()]
   const slots = [...initial].flatMap(([name, { data }]) => (data === undefined ? [name] : []))
-  const own = [...told, ...numbers, ...slots, ...states.flatMap((name) => [gradientOf(name), nextOf(name), nextOf(gradientOf(name))])]
+  const own = [
+    ...told,
+    ...numbers,
+    ...losses.map((_, place) => shareOf(place)),
+    ...slots,
+    ...states.flatMap((name) => [gradientOf(name), nextOf(name), nextOf(gradientOf(name))]),
+  ]
   const met = own.find((name) => taken.has(name))
   if (met !== undefined)
     throw failure('invalid-argument', `"${met}" is a name that training gives a tensor of its own: rename it in the model, or where it is a loss's target`) // prettier-ignore

@@ -4,7 +4,7 @@ import { Tensor } from '../core/tensor.ts'
 import type { Variant } from './compile.ts'
 import { type Feeds, fed } from './feeds.ts'
 import { fillMask } from './modes.ts'
-import { CORRECT, CORRECTION_1, CORRECTION_2, COUNTED, LEARNING_RATE, LOSS, NORM, SCALE, SHARE, told as telling } from './names.ts'
+import { CORRECT, CORRECTION_1, CORRECTION_2, COUNTED, isSlot, LEARNING_RATE, LOSS, NORM, PART, SCALE, shareOf, told as telling } from './names.ts' // prettier-ignore
 import type { Scalars } from './optimizer.ts'
 import { type Prepared, sidesOf } from './prepare.ts'
 import { type Loaded, type Onnx, Sessions } from './sessions.ts'
@@ -21,6 +21,8 @@ export interface Told {
   readonly counted?: number
   /** The norm of all gradients, before they are clipped. */
   readonly norm?: number
+  /** Of a batch that is gathered: its loss by its shares, which those of a step sum up to. */
+  readonly part?: number
 }
 
 export interface RunnerOptions {
@@ -104,12 +106,13 @@ export class Runner {
     for (const name of [...telling, ...outputs]) if (compiled.graph.outputs.has(name)) fetches[name] = null
     const results = await session.run(given, fetches)
     const numberAt = (name: string): number | undefined => (results[name] === undefined ? undefined : Number(results[name].data[0]))
-    const [correct, counted, norm] = [numberAt(CORRECT), numberAt(COUNTED), numberAt(NORM)]
+    const [correct, counted, norm, part] = [numberAt(CORRECT), numberAt(COUNTED), numberAt(NORM), numberAt(PART)]
     const told: Told = {
       loss: numberAt(LOSS) ?? 0,
       ...(correct !== undefined && { correct }),
       ...(counted !== undefined && { counted }),
       ...(norm !== undefined && { norm }),
+      ...(part !== undefined && { part }),
     }
     return { results, told, keep: () => written.forEach((slot) => slot.swap()) }
   }
@@ -151,15 +154,21 @@ export class Runner {
 
   /**
    * Adds a batch's gradients, by its share of what the next `apply` steps by. Running statistics move on.
+   * @param share of each loss, in their order; or one for all (`sharesOf`)
    * @throws as `step` does: what was gathered before is then as it was
    */
-  async gather(feeds: Feeds, share: number, draw: number): Promise<Told> {
+  async gather(feeds: Feeds, share: number | readonly number[], draw: number): Promise<Told> {
     const loaded = await this.#loaded('sums', feeds)
     this.#draw(loaded, draw)
-    const { told, keep } = await this.#run(loaded, { feeds, scalars: { [SHARE]: share }, gradients: this.#sums })
+    const { told, keep } = await this.#run(loaded, { feeds, scalars: this.#shares(share), gradients: this.#sums })
     checkNumbers(told, draw)
     keep()
     return told
+  }
+  #shares(share: number | readonly number[]): Readonly<Record<string, number>> {
+    return Object.fromEntries(
+      this.#prepared.losses.map((_, place) => [shareOf(place), typeof share === 'number' ? share : (share[place] ?? 0)]),
+    )
   }
   /** One step of the optimizer by the gradients that were gathered, which are zero from then on. @throws `training-diverged` */
   async apply(scalars: Scalars): Promise<Told> {
@@ -176,6 +185,14 @@ export class Runner {
   /** What was gathered so far, and may be changed in place: to average it with that of other nodes. */
   gathered(): ReadonlyMap<string, Float32Array> {
     return new Map(this.#prepared.trainable.map((name) => [name, this.#slot(this.#sums, name).data]))
+  }
+
+  /** Running means and variances, as the batches so far have moved them; they may be changed in place, as what was gathered. */
+  statistics(): ReadonlyMap<string, Float32Array> {
+    const { trainable } = this.#prepared
+    return new Map(
+      [...this.#state].flatMap(([name, { data }]) => (isSlot(name) || trainable.includes(name) ? [] : [[name, data] as const])),
+    )
   }
 
   /** The model as it is in use, on a batch: its loss, and outputs where they are named. */

@@ -16,6 +16,9 @@ export interface Loaded {
 /** Sessions that are kept: usually two batch sizes, the last of an epoch being shorter, of a few kinds of run. */
 const KEPT = 8
 
+/** onnxruntime would join what is computed again with what was computed before, and keep it. */
+const COMPUTING_AGAIN = { extra: { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } } }
+
 /** The sessions of a prepared model: one for each kind of run and size of batch, those longest unused closed. */
 export class Sessions {
   readonly #onnx: Onnx
@@ -60,6 +63,7 @@ export class Sessions {
       // The arena never gives back what it took, and its blocks fit badly from run to run: a third of the process's memory.
       enableCpuMemArena: false,
       logSeverityLevel: 4,
+      ...((compiled.activations?.again ?? 0) > 0 && COMPUTING_AGAIN),
     })
     const masks = Object.fromEntries(
       compiled.masks.map(({ input, shape }) => [input, this.#make(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape)]),

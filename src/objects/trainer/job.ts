@@ -1,45 +1,19 @@
 import type { BatchData } from '../../core/batch.ts'
 import { abortedBy, failure } from '../../core/errors.ts'
-import type { MovableSelf, Training } from '../../core/self.ts'
-import type { Tensor } from '../../core/tensor.ts'
+import type { Feeds, MovableSelf, Training } from '../../core/self.ts'
 import { rateAt } from '../../training/schedule.ts'
 import type { Sample } from '../dataset/sample.ts'
 import { batchesIn, planEpoch } from '../loader/plan.ts'
 import { prefetching } from '../loader/prefetching.ts'
 import { preprocess } from '../pipeline/pipeline.ts'
 import type { PipelineSpec } from '../pipeline/spec.ts'
-import { Interval } from './checkpoints.ts'
 import type { Features } from './features.ts'
 import { type FeedRule, feedsOf } from './feeds.ts'
-import type { Checkpoint, FitPlan, Status, TrainerSpec } from './spec.ts'
+import { Journal, type Measured, type Progress, type Recorder } from './journal.ts'
+import type { Checkpoint, FitPlan, TrainerSpec } from './spec.ts'
+import { partsOf, stepBy } from './steps.ts'
 
-/** How far a training has come. */
-export interface Progress {
-  readonly status: Status
-  /** Steps of the optimizer made, and those of the whole plan. */
-  readonly step: number
-  readonly steps: number
-  readonly epoch: number
-  readonly epochs: number
-  /** Mean over what was trained since the last report; of each step, in `losses`. */
-  readonly loss: number
-  readonly losses: readonly number[]
-  /** The share of right classes since the last report. */
-  readonly accuracy?: number
-  readonly learningRate: number
-  readonly samplesPerSecond: number
-  /** Until the plan is done. */
-  readonly etaMs: number
-  /** After an epoch: on what the plan validates with. */
-  readonly validation?: Measured
-  /** The step of the last checkpoint on disk; 0 before the first. */
-  readonly checkpoint: number
-}
-export interface Measured {
-  readonly loss: number
-  readonly accuracy?: number
-  readonly samples: number
-}
+export type { Measured, Progress, Recorder } from './journal.ts'
 
 /** Samples and how they become batches. */
 export interface Source {
@@ -57,16 +31,6 @@ export interface JobInput {
   readonly from: Pick<Checkpoint, 'step' | 'epoch' | 'next'>
   readonly training: Training
 }
-/** The trainer's own turns, as its job makes them. Each throws `fenced` when the job is no longer the one that counts. */
-export interface Recorder {
-  /** The plan is done. */
-  finish(): Promise<void>
-  /** Keeps the losses of steps, the first of which is `first`. @returns what the trainer is to do */
-  record(first: number, losses: readonly number[]): Promise<Status>
-  checkpoint(point: Pick<Checkpoint, 'step' | 'epoch' | 'next'>, state: ReadonlyMap<string, Tensor>, first: number, losses: readonly number[]): Promise<Status> // prettier-ignore
-}
-
-const REPORT_MS = 500
 /** Batches that are made while one is trained on. */
 const AHEAD = 2
 
@@ -122,116 +86,52 @@ export async function* runJob(
   recorder: Recorder,
 ): AsyncGenerator<Progress> {
   const { samples } = source
-  const order = { batchSize: plan.batchSize, shuffle: plan.shuffle ?? true, seed: plan.seed ?? 0, dropLast: plan.dropLast ?? false }
+  const { accumulate = 1, batchSize } = plan
+  const gathering = { losses: source.rule.losses, accumulate }
+  const order = { batchSize: batchSize * accumulate, shuffle: plan.shuffle ?? true, seed: plan.seed ?? 0, dropLast: plan.dropLast ?? false }
   const inEpoch = batchesIn(samples.length, order)
-  if (inEpoch === 0) throw failure('invalid-argument', `the data set gives ${samples.length} samples, which is no batch of ${plan.batchSize}: name another part of it, or a smaller batch`) // prettier-ignore
+  if (inEpoch === 0) throw failure('invalid-argument', `the data set gives ${samples.length} samples, which is no batch of ${order.batchSize}: name another part of it, or a smaller batch`) // prettier-ignore
   const steps = inEpoch * plan.epochs
   const schedule = spec.schedule ?? { kind: 'constant' }
-  const interval = new Interval(performance.now())
-  let { step } = from
-  let status: Status = 'running'
-  let kept = from.step
-  let saving: Promise<void> | undefined
-  const failures: unknown[] = []
-  const sound = () => {
-    if (failures.length > 0) throw failures[0]
-  }
-  let losses: number[] = []
-  let [correct, counted, since, made] = [0, 0, performance.now(), 0]
-  let rate = 0
-
-  const take = () => {
-    const taken = losses
-    losses = []
-    return taken
-  }
-  /** The step waits for the copy; what is done with it goes on beside the next ones. */
-  const save = async (point: Pick<Checkpoint, 'step' | 'epoch' | 'next'>): Promise<void> => {
-    const began = performance.now()
-    const state = await training.state()
-    const taken = take()
-    saving = recorder
-      .checkpoint(point, state, point.step - taken.length + 1, taken)
-      .then((answer) => {
-        if (status === 'running') status = answer
-        kept = point.step
-        interval.took(performance.now() - began, performance.now())
-      })
-      .catch((error: unknown) => void failures.push(error))
-      .finally(() => (saving = undefined))
-  }
-  const report = async (epoch: number, seen: readonly number[], validation?: Measured): Promise<Progress> => {
-    const pending = take()
-    const answer = await recorder.record(step - pending.length + 1, pending)
-    if (status === 'running') status = answer
-    const ms = performance.now() - since
-    const shown: Progress = {
-      status,
-      step,
-      steps,
-      epoch,
-      epochs: plan.epochs,
-      loss: seen.reduce((sum, loss) => sum + loss, 0) / Math.max(1, seen.length),
-      losses: seen,
-      ...(counted > 0 && { accuracy: correct / counted }),
-      learningRate: rate,
-      samplesPerSecond: (made * 1000) / Math.max(1, ms),
-      etaMs: seen.length === 0 ? 0 : Math.round((ms / seen.length) * (steps - step)),
-      ...(validation !== undefined && { validation }),
-      checkpoint: kept,
-    }
-    ;[correct, counted, since, made] = [0, 0, performance.now(), 0]
-    return shown
-  }
+  const journal = new Journal({ plan, recorder, training, step: from.step })
+  let learningRate = 0
 
   for (let { epoch } = from; epoch < plan.epochs; epoch++) {
-    const batches = planEpoch(samples, order, epoch)
+    const chosen = planEpoch(samples, order, epoch)
     const first = epoch === from.epoch ? from.next : 0
-    let seen: number[] = []
-    const feeds = prefetching(batches.length - first, AHEAD, (index) =>
-      batchOf(self, source, batches[first + index] ?? [], { seed: order.seed, epoch }, plan.cache),
+    const batches = chosen.slice(first).flatMap((step) => partsOf(step, batchSize))
+    const feeds = prefetching(batches.length, AHEAD, (at) =>
+      batchOf(self, source, batches[at] ?? [], { seed: order.seed, epoch }, plan.cache),
     )
     let index = first
+    let together: Feeds[] = []
     for await (const batch of feeds) {
+      together.push(batch)
+      const size = chosen[index]?.length ?? 0
+      if (together.length * batchSize < size) continue
       if (self.signal.aborted) throw abortedBy(self.signal)
-      sound()
-      rate = spec.learningRate * rateAt(schedule, step)
-      const told = await training.step(batch, { step: step + 1, learningRate: rate })
-      step++
+      journal.sound()
+      learningRate = spec.learningRate * rateAt(schedule, journal.step)
+      const told = await stepBy(training, together, { step: journal.step + 1, learningRate }, gathering)
+      together = []
       index++
-      losses.push(told.loss)
-      seen.push(told.loss)
-      correct += told.correct ?? 0
-      counted += told.counted ?? 0
-      made += batches[index - 1]?.length ?? 0
-      const point = index < batches.length ? { step, epoch, next: index } : { step, epoch: epoch + 1, next: 0 }
-      const due = plan.checkpointEvery === undefined ? interval.due(performance.now()) : step % plan.checkpointEvery === 0
-      if (due && (saving === undefined || plan.checkpointEvery !== undefined)) {
-        await saving
-        await save(point)
-      }
-      if (performance.now() - since >= REPORT_MS && index < batches.length) {
-        yield await report(epoch, seen)
-        seen = []
-      }
-      if (status !== 'running') {
-        await saving
-        if (kept !== step) await save(point)
-        await saving
-        sound()
-        yield await report(epoch, seen)
+      journal.add(told, size)
+      const { step } = journal
+      const point = index < chosen.length ? { step, epoch, next: index } : { step, epoch: epoch + 1, next: 0 }
+      await journal.saveWhenDue(point)
+      if (journal.reportDue && index < chosen.length) yield await journal.report({ epoch, steps, learningRate })
+      if (journal.status !== 'running') {
+        await journal.saveNow(point)
+        yield await journal.report({ epoch, steps, learningRate })
         return
       }
     }
     const validation = validate === undefined ? undefined : await measure(self, training, validate)
     if (epoch === plan.epochs - 1) {
-      await saving
-      if (kept !== step) await save({ step, epoch: epoch + 1, next: 0 })
-      await saving
-      sound()
+      await journal.saveNow({ step: journal.step, epoch: epoch + 1, next: 0 })
       await recorder.finish()
-      status = 'done'
+      journal.status = 'done'
     }
-    yield await report(epoch, seen, validation)
+    yield await journal.report({ epoch, steps, learningRate }, validation)
   }
 }

@@ -8,17 +8,20 @@ import { splitFrozen } from '../../training/frozen.ts'
 import { checkRepeats, featuresOf, type Keeping } from './features.ts'
 import { inputOf, lossesOf } from './feeds.ts'
 import { batchOf, type Source } from './job.ts'
-import { type FitPlan, ready, type SourcePlan, type TrainerState } from './spec.ts'
+import { type FitPlan, ready, type SourcePlan, type TrainerSpec, type TrainerState } from './spec.ts'
 
 /** The samples of a plan and how they become batches. */
-export const sourceOf = async (self: ReadonlySelf<TrainerState>, state: DeepReadonly<TrainerState>, plan: SourcePlan): Promise<Source> => {
-  const { spec } = ready(state)
+export const sourceOf = async (
+  self: Pick<ReadonlySelf<unknown>, 'object'>,
+  { inputs, spec }: { readonly inputs: readonly string[]; readonly spec: Pick<TrainerSpec, 'input' | 'loss'> },
+  plan: SourcePlan,
+): Promise<Source> => {
   const set = self.object(dataset, plan.dataset)
   const ops: PipelineSpec = 'ops' in plan.pipeline ? plan.pipeline : { ops: plan.pipeline }
   const [{ classes = [] }, samples] = await Promise.all([set.describe(), samplesOf(set, ops, plan.split)])
   const named =
     classes.length > 0 ? classes : [...new Set(samples.flatMap(({ label }) => (typeof label === 'string' ? [label] : [])))].sort()
-  return { samples, spec: ops, rule: { input: inputOf(state.inputs, spec.input), losses: lossesOf(spec), classes: named } }
+  return { samples, spec: ops, rule: { input: inputOf(inputs, spec.input), losses: lossesOf(spec), classes: named } }
 }
 
 /** The part of the model that is trained, and what makes sources of features for it. */

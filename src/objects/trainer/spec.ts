@@ -28,7 +28,7 @@ import type { Op, PipelineSpec } from '../pipeline/spec.ts'
 
 const share = number({ minimum: 0, maximum: 1 })
 const positive = number({ exclusiveMinimum: 0 })
-const whole = integer({ minimum: 0 })
+export const whole = integer({ minimum: 0 })
 const ofLoss = { output: optional(string()), target: optional(string()), weight: optional(number()) }
 const loss = union([
   object({
@@ -91,6 +91,7 @@ export const trainerSpec = typed<TrainerSpec>(
       list(object({ match: list(string(), { minItems: 1 }), rate: optional(number({ minimum: 0 })), weightDecay: optional(number()) })),
     ),
     clipNorm: optional(positive),
+    activationBytes: optional(whole),
     learningRate: positive,
     schedule: optional(schedule),
     seed: optional(whole),
@@ -99,10 +100,10 @@ export const trainerSpec = typed<TrainerSpec>(
 )
 
 /** Which part of a data set: by a seeded hash of the samples' ids. */
-const split: Schema<Split> = object({ part: oneOf(['train', 'test']), test: share, seed: optional(whole) })
-const datasetName = union([string(), objectRef()])
-const ops = union([list(object({ op: string() }, { additionalProperties: true })), pipelineSpec])
-const batchSize = integer({ minimum: 1, maximum: 65_536 })
+export const split: Schema<Split> = object({ part: oneOf(['train', 'test']), test: share, seed: optional(whole) })
+export const datasetName = union([string(), objectRef()])
+export const ops = union([list(object({ op: string() }, { additionalProperties: true })), pipelineSpec])
+export const batchSize = integer({ minimum: 1, maximum: 65_536 })
 
 /** Samples, and how they become batches. */
 export type SourcePlan = {
@@ -115,6 +116,11 @@ export type SourcePlan = {
 /** What a trainer goes through, and how it keeps what it has made of it. */
 export type FitPlan = SourcePlan & {
   readonly batchSize: number
+  /**
+   * Batches to a step of the optimizer: their gradients are added, each by its share, so that the step is that of one
+   * batch of all of them in the memory of one. Statistics of batches are still those of each. Default 1.
+   */
+  readonly accumulate?: number
   readonly epochs: number
   /** Default true. */
   readonly shuffle?: boolean
@@ -142,6 +148,7 @@ export const fitPlan = typed<FitPlan>(
     pipeline: ops,
     split: optional(split),
     batchSize,
+    accumulate: optional(integer({ minimum: 1, maximum: 4096 })),
     epochs: integer({ minimum: 1 }),
     shuffle: optional(boolean()),
     seed: optional(whole),
@@ -165,18 +172,36 @@ export const measurePlan = typed<MeasurePlan>(
   object({ dataset: datasetName, pipeline: ops, split: optional(split), batchSize: optional(batchSize) }),
 )
 
+const ledger = list(object({ name: string(), count: whole, next: whole, digest: string() }))
+export const point = object({ step: whole, epoch: whole, next: whole, ledger: optional(ledger) })
+export type Point = TypeOf<typeof point>
+/** A step with a batch that the caller brings. */
+export const stepPlan = object({
+  /** As `start` gave it. */
+  run: whole,
+  /** From 1: one more than are made. The same again is done once. */
+  step: integer({ minimum: 1 }),
+  /** Whether it is on disk before it is acknowledged. Default: checkpoints are made as often as costs 3.5 % of the time. */
+  save: optional(boolean()),
+  /** Names of the classes, in the order of their numbers, where labels are names. */
+  classes: optional(list(string())),
+})
+export type StepPlan = TypeOf<typeof stepPlan>
+
 /** One moment of a training, whole: it goes on from there to the bit. */
 export const checkpoint = object({
   /** Steps of the optimizer made. */
   step: whole,
   epoch: whole,
-  /** The batch of the epoch that comes next. */
+  /** The step of the epoch that comes next. */
   next: whole,
   /** Large tensors, each a content of its own, so that what has not changed costs nothing; small ones together in `rest`. */
   tensors: list(object({ name: string(), shape: list(whole), content: optional(contentRef()) })),
   rest: nullable(contentRef()),
   /** When it was made, ms since 1970. */
   at: whole,
+  /** Of a training on several nodes: how many of its samples each member has counted in the epoch. */
+  ledger: optional(ledger),
 })
 export type Checkpoint = TypeOf<typeof checkpoint>
 
@@ -199,8 +224,11 @@ export const trainerState = object({
 })
 export type TrainerState = TypeOf<typeof trainerState>
 
+/** The same of whatever is trained by a plan of epochs. */
+export type Trained = Omit<TrainerState, 'plan'> & { plan: { readonly epochs: number; readonly keep?: number } | null }
+
 /** The model and how it is trained. @throws `not-found` before they are put */
-export const ready = (state: DeepReadonly<TrainerState>): { readonly file: ContentRef; readonly spec: TrainerSpec } => {
+export const ready = (state: DeepReadonly<Pick<Trained, 'file' | 'spec'>>): { readonly file: ContentRef; readonly spec: TrainerSpec } => {
   if (state.file === null || state.spec === null) throw failure('not-found', 'the trainer has no model yet: put one')
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- held against the schema when it was put
   return { file: state.file as ContentRef, spec: state.spec as TrainerSpec }

@@ -5,10 +5,16 @@ import { withInitializers } from '../../graph/replace.ts'
 import { writeGraph } from '../../graph/write.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { readState } from './checkpoints.ts'
-import { ready, type TrainerState } from './spec.ts'
+import { ready, type Trained } from './spec.ts'
+
+type Able = Pick<MovableSelf, 'content' | 'compute' | 'signal'>
 
 /** A session with the weights of a checkpoint, or the first ones. @param part the part of the model that is trained, where that is not all */
-export const opened = async (self: ReadonlySelf<TrainerState>, state: DeepReadonly<TrainerState>, part?: Uint8Array): Promise<Training> => {
+export const opened = async (
+  self: Able,
+  state: DeepReadonly<Pick<Trained, 'file' | 'spec' | 'checkpoint'>>,
+  part?: Uint8Array,
+): Promise<Training> => {
   const { file, spec } = ready(state)
   const graph = part ?? (await self.content.read(file, self.signal))
   const kept = state.checkpoint === null ? undefined : await readState(self.content, state.checkpoint, self.signal)
@@ -18,7 +24,7 @@ export const opened = async (self: ReadonlySelf<TrainerState>, state: DeepReadon
 }
 
 /** The model with the weights of the last checkpoint, as an ONNX file. */
-export const exported = async (self: ReadonlySelf<TrainerState>): Promise<Uint8Array> => {
+export const exported = async (self: Pick<ReadonlySelf<Trained>, 'state' | 'content' | 'signal'>): Promise<Uint8Array> => {
   const { state } = self
   const { file } = ready(state)
   const bytesOfFile = await self.content.read(file, self.signal)

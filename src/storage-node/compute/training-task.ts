@@ -13,9 +13,10 @@ export interface TrainingData {
 /** What the thread of a model in training is asked. The answers come in the order of the questions. */
 export type TrainingAsk =
   | { readonly ask: 'step'; readonly feeds: PlainTensors; readonly at: StepAt }
-  | { readonly ask: 'gather'; readonly feeds: PlainTensors; readonly share: number; readonly draw: number }
+  | { readonly ask: 'gather'; readonly feeds: PlainTensors; readonly share: number | readonly number[]; readonly draw: number }
   | { readonly ask: 'gathered' }
-  | { readonly ask: 'replace'; readonly tensors: PlainTensors }
+  | { readonly ask: 'replace'; readonly tensors: PlainTensors; readonly statistics?: PlainTensors }
+  | { readonly ask: 'statistics' }
   | { readonly ask: 'apply'; readonly at: StepAt }
   | { readonly ask: 'evaluate'; readonly feeds: PlainTensors; readonly outputs: readonly string[] }
   | { readonly ask: 'state' }
@@ -23,7 +24,15 @@ export type TrainingAsk =
   | { readonly ask: 'close' }
 
 /** The codes that a thread's errors have; another is a defect of ours. */
-export const trainingCodes = ['bad-model', 'unsupported', 'invalid-argument', 'tensor-mismatch', 'training-diverged', 'internal'] as const
+export const trainingCodes = [
+  'bad-model',
+  'unsupported',
+  'invalid-argument',
+  'tensor-mismatch',
+  'training-diverged',
+  'too-large',
+  'internal',
+] as const
 type TrainingCode = (typeof trainingCodes)[number]
 
 /** Errors travel as data: a class does not survive the copy. */

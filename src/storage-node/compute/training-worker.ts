@@ -23,12 +23,15 @@ const failed = (error: unknown): TrainingAnswer => {
   return { failed: { code: trainingCodes.find((known) => known === code) ?? 'internal', text } }
 }
 
+const flat = (tensors: ReadonlyMap<string, Float32Array>): TrainingAnswer => ({
+  tensors: plainOf([...tensors].map(([name, data]) => [name, new Tensor('float32', Float32Array.from(data), [data.length])])),
+})
 /** @throws `tensor-mismatch` */
 const replace = (gathered: ReadonlyMap<string, Float32Array>, by: PlainTensors) => {
   for (const [name, into] of gathered) {
     const data = by[name]?.data
     if (!(data instanceof Float32Array) || data.length !== into.length)
-      throw failure('tensor-mismatch', `gradients of "${name}" have to be ${into.length} numbers of float32`)
+      throw failure('tensor-mismatch', `"${name}" has to be ${into.length} numbers of float32`)
     into.set(data)
   }
 }
@@ -40,13 +43,12 @@ const perform = async (runner: Runner, asked: TrainingAsk): Promise<TrainingAnsw
     case 'gather':
       return { told: await runner.gather(Object.fromEntries(tensorsOf(asked.feeds)), asked.share, asked.draw) }
     case 'gathered':
-      return {
-        tensors: plainOf(
-          [...runner.gathered()].map(([name, data]) => [name, new Tensor('float32', Float32Array.from(data), [data.length])]),
-        ),
-      }
+      return flat(runner.gathered())
+    case 'statistics':
+      return flat(runner.statistics())
     case 'replace':
       replace(runner.gathered(), asked.tensors)
+      if (asked.statistics !== undefined) replace(runner.statistics(), asked.statistics)
       return {}
     case 'apply':
       return { told: await runner.apply(scalarsOf(options.optimizer, asked.at.step, asked.at.learningRate)) }

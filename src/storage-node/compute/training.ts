@@ -92,7 +92,13 @@ const trainingOf = (thread: Thread): Training => {
     step: (feeds, at) => told({ ask: 'step', feeds: plainOf(Object.entries(feeds)), at }),
     gather: (feeds, share, draw) => told({ ask: 'gather', feeds: plainOf(Object.entries(feeds)), share, draw }),
     gathered: async () => tensorsOf((await thread.ask({ ask: 'gathered' })).tensors),
-    replaceGathered: async (gradients) => void (await thread.ask({ ask: 'replace', tensors: plainOf(gradients) })),
+    replaceGathered: async (gradients, statistics) =>
+      void (await thread.ask({
+        ask: 'replace',
+        tensors: plainOf(gradients),
+        ...(statistics !== undefined && { statistics: plainOf(statistics) }),
+      })),
+    statistics: async () => tensorsOf((await thread.ask({ ask: 'statistics' })).tensors),
     apply: (at) => told({ ask: 'apply', at }),
     async evaluate(feeds, outputs = []) {
       const { told: numbers, tensors } = await thread.ask({ ask: 'evaluate', feeds: plainOf(Object.entries(feeds)), outputs })

@@ -166,6 +166,15 @@ test('what cannot be trained is refused, and says where', async (t) => {
   assert.match(String(await fails(t, { ...spec, loss: { kind: 'cross-entropy', classWeights: [1, 1, 1] } }, plan({ dataset: 'other' }))), /not-found/) // prettier-ignore
 })
 
+test('activations that cannot be kept within their budget are refused with the least that can, and a budget changes no bit', async (t) => {
+  const link = local(t)
+  assert.match(String(await fails(t, { ...spec, activationBytes: 100 }, plan())), /too-large.*take \d+ bytes/)
+  const [whole, few] = [await prepared(link, 'whole'), await prepared(link, 'few', { ...spec, activationBytes: 5000 })]
+  await fitted(whole)
+  await fitted(few)
+  assert.deepEqual(await few.export(), await whole.export())
+})
+
 test('a loss that is no number stops the training, and nothing of the last checkpoint is lost', async (t) => {
   const main = await prepared(local(t), 'main', { ...spec, optimizer: { kind: 'sgd' }, learningRate: 1e38, clipNorm: 1e30, schedule: { kind: 'step', every: [1000] } }) // prettier-ignore
   await assert.rejects(fitted(main, plan({ checkpointEvery: 1 })), { code: 'training-diverged', message: /learning rate/ })

@@ -1,0 +1,155 @@
+import { Tensor } from '../../core/tensor.ts'
+import type { BatchData } from '../../core/batch.ts'
+import { failure, isActiveStorageError } from '../../core/errors.ts'
+import type { Feeds, ReadonlySelf, Training } from '../../core/self.ts'
+import { rateAt } from '../../training/schedule.ts'
+import { Interval } from './checkpoints.ts'
+import { feedsOf, inputOf, lossesOf } from './feeds.ts'
+import { Held } from './held.ts'
+import type { Recorder } from './journal.ts'
+import { ready, type StepPlan, type TrainerSpec, type TrainerState } from './spec.ts'
+import { attended, fenced, nameOf } from './turns.ts'
+import { opened } from './weights.ts'
+
+/** A batch that a caller brings: of a loader, or tensors by the names of the model's inputs and the losses' targets. */
+export type StepBatch =
+  | Feeds
+  | { readonly ids: readonly string[]; readonly data: BatchData; readonly labels?: readonly (string | number)[] }
+
+/** What came of a step. */
+export interface Stepped {
+  /** Steps of the optimizer made. */
+  readonly step: number
+  readonly loss: number
+  /** The share of right classes in the batch, where the first loss is cross entropy. */
+  readonly accuracy?: number
+  readonly learningRate: number
+  /** The step of the last checkpoint on disk: where training goes on from when the node dies. 0 before the first. */
+  readonly checkpoint: number
+}
+
+/** A model that is trained by single calls. */
+class Stepping {
+  readonly #training: Training
+  readonly #spec: TrainerSpec
+  readonly #interval = new Interval(performance.now())
+  readonly #name: string
+  #losses: number[] = []
+  #step: number
+  #kept: number
+  #last: Stepped | undefined
+
+  constructor(name: string, training: Training, spec: TrainerSpec, step: number) {
+    this.#name = name
+    this.#training = training
+    this.#spec = spec
+    this.#step = this.#kept = step
+    attended.add(name)
+  }
+
+  async step(feeds: Feeds, { step, save = false }: StepPlan, recorder: Recorder): Promise<Stepped> {
+    const again = step === this.#step && this.#last !== undefined
+    if (!again && step !== this.#step + 1)
+      throw failure(
+        'fenced',
+        `step ${step} is not the next one: ${this.#step} are made, so ${this.#step + 1} is; or start again, from the last checkpoint`,
+      )
+    if (!again) {
+      const learningRate = this.#spec.learningRate * rateAt(this.#spec.schedule ?? { kind: 'constant' }, this.#step)
+      const { loss, correct = 0, counted = 0 } = await this.#training.step(feeds, { step, learningRate })
+      this.#step = step
+      this.#losses.push(loss)
+      this.#last = { step, loss, learningRate, ...(counted > 0 && { accuracy: correct / counted }), checkpoint: this.#kept }
+    }
+    if (save || (!again && this.#interval.due(performance.now()))) await this.save(recorder)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- there is one: it was made above, or is the last
+    return { ...(this.#last as Stepped), checkpoint: this.#kept }
+  }
+
+  async save(recorder: Recorder): Promise<number> {
+    if (this.#kept === this.#step) return this.#step
+    const began = performance.now()
+    const { length } = this.#losses
+    await recorder.checkpoint({ step: this.#step, epoch: 0, next: 0 }, await this.#training.state(), this.#step - length + 1, this.#losses)
+    this.#losses.splice(0, length)
+    this.#kept = this.#step
+    this.#interval.took(performance.now() - began, performance.now())
+    return this.#step
+  }
+
+  async close(): Promise<void> {
+    attended.delete(this.#name)
+    await this.#training.close()
+  }
+}
+
+/** So long one is kept that nobody steps, in ms: a client may evaluate, or think. */
+const IDLE_MS = 600_000
+const held = new Held<Stepping>({ idleMs: IDLE_MS })
+/** By site and trainer: the run, and its lease. */
+const open = new Map<string, { readonly run: number; readonly session: Promise<string> }>()
+
+type Own = ReadonlySelf<TrainerState>
+
+/** The lease of a run; opened where the step to come is that after the last checkpoint, so that nothing is lost. */
+const leaseOf = async (self: Own, run: number, step: number | undefined): Promise<string> => {
+  const name = nameOf(self)
+  const known = open.get(name)
+  if (known?.run === run) return known.session
+  const kept = self.state.checkpoint?.step ?? 0
+  if (step !== kept + 1)
+    throw failure(
+      'session-ended',
+      `run ${run} is not open here: nobody stepped it for ${IDLE_MS / 60_000} minutes, or the node has started since. Its last checkpoint is of step ${kept}: go on with step ${kept + 1}`,
+    )
+  const session = held.open(name, 'steps', async () => new Stepping(name, await opened(self, self.state), ready(self.state).spec, kept))
+  const own = { run, session }
+  open.set(name, own)
+  session.catch(() => open.get(name) === own && open.delete(name))
+  return session
+}
+
+const using = async <R>(self: Own, run: number, step: number | undefined, work: (stepping: Stepping) => Promise<R>): Promise<R> => {
+  fenced(self.state, run)
+  if (self.state.status !== 'running') throw failure('fenced', `run ${run} of this trainer is ${self.state.status}: start again`)
+  const name = nameOf(self)
+  try {
+    return await held.use(name, await leaseOf(self, run, step), work)
+  } catch (error) {
+    if (isActiveStorageError(error, 'session-ended') && open.get(name)?.run === run) {
+      // The lease ran out. Its step may be the one that the last checkpoint waits for.
+      open.delete(name)
+      return held.use(name, await leaseOf(self, run, step), work)
+    }
+    if (isActiveStorageError(error, 'worker-died') || isActiveStorageError(error, 'internal')) await release(name)
+    throw error
+  }
+}
+
+/** Ends what is open for steps of a trainer. */
+export const release = async (name: string): Promise<void> => {
+  const known = open.get(name)
+  open.delete(name)
+  if (known !== undefined) await held.close(name, await known.session)
+}
+
+const isNamed = (batch: StepBatch): batch is Feeds => Object.values(batch).every((value) => value instanceof Tensor)
+
+export const stepOf = (self: Own, recorder: Recorder, batch: StepBatch, at: StepPlan): Promise<Stepped> =>
+  using(self, at.run, at.step, (stepping) => {
+    const { inputs } = self.state
+    const { spec } = ready(self.state)
+    const named = isNamed(batch)
+    const data = named ? batch : batch.data
+    const count = named ? (Object.values(batch)[0]?.shape[0] ?? 0) : batch.ids.length
+    const labels = named || batch.labels === undefined ? Array.from({ length: count }, () => undefined) : batch.labels
+    const rule = { input: inputOf(inputs, spec.input), losses: lossesOf(spec), classes: at.classes ?? [] }
+    return stepping.step(feedsOf(data, labels, rule), at, recorder)
+  })
+
+/** @returns the step of the checkpoint */
+export const saveOf = async (self: Own, recorder: Recorder, run: number, close = false): Promise<number> => {
+  const step = await using(self, run, undefined, (stepping) => stepping.save(recorder))
+  if (close) await release(nameOf(self))
+  return step
+}

@@ -1,0 +1,250 @@
+import type { ObjectType } from '../../core/define.ts'
+import { failure, isActiveStorageError, toFailure } from '../../core/errors.ts'
+import { integer, list, number, object, optional, record, string, tensor } from '../../core/schema.ts'
+import type { DeepReadonly, Feeds, ReadonlySelf, Self } from '../../core/self.ts'
+import type { Tensor } from '../../core/tensor.ts'
+import type { Value } from '../../core/value.ts'
+import type { ModelHandle } from '../model/forward.ts'
+import { inputOf } from './feeds.ts'
+import type { Recorder } from './journal.ts'
+import { point, type Point, ready, type Status, type Trained, type TrainerSpec } from './spec.ts'
+
+/** What a trainer is doing. */
+export interface TrainerStatus {
+  /** `interrupted`: it was running when its node ended, or its reader left; `resume` goes on. */
+  readonly status: Status | 'interrupted'
+  readonly run: number
+  /** Of the last checkpoint. */
+  readonly step: number
+  readonly epoch: number
+  readonly epochs: number
+  /** Why it failed. */
+  readonly error?: string
+}
+
+// Loaded by the host that trains, not by clients that know of the type.
+const work = () => import('./work.ts')
+
+const CURVE = 'curve'
+const keyOf = (step: number): string => String(step).padStart(12, '0')
+/** Jobs of this process, by site and trainer. */
+const active = new Map<string, number>()
+/** Trainers that are open in this process for steps that callers bring. */
+export const attended = new Set<string>()
+type Named = { readonly site: string; readonly type: string; readonly id: string }
+export const nameOf = ({ site, type, id }: Named): string => `${site}/${type}/${id}`
+
+/** Whether a job of this object is under way in this process. */
+export const isTraining = (self: Named & { readonly state: DeepReadonly<Trained> }): boolean =>
+  self.state.status === 'running' && active.has(nameOf(self))
+
+/** The methods that are for the job alone. */
+interface Own {
+  record(run: number, first: number, losses: readonly number[]): Promise<Status>
+  checkpoint(run: number, at: Point, state: Feeds, first: number, losses: readonly number[]): Promise<Status>
+  finish(run: number): Promise<void>
+  fail(run: number, text: string): Promise<void>
+}
+/** The turns of this very trainer, for its job. */
+export const recorderOf = (
+  self: ReadonlySelf<Trained>,
+  type: ObjectType,
+  run: number,
+): Recorder & { fail(text: string): Promise<void> } => {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written out, since the type of the object would be made of itself
+  const own = self.object(type, self.id) as unknown as Own
+  return {
+    record: (first, losses) => own.record(run, first, losses),
+    checkpoint: (at, state, first, losses) => own.checkpoint(run, at, Object.fromEntries(state), first, losses),
+    finish: () => own.finish(run),
+    fail: (text) => own.fail(run, text),
+  }
+}
+
+/** Does the work of a run, one at a time, and notes why it failed. */
+export async function* jobOf<P>(
+  self: ReadonlySelf<Trained>,
+  type: ObjectType,
+  run: number,
+  job: (recorder: Recorder) => AsyncGenerator<P>,
+): AsyncGenerator<P> {
+  const name = nameOf(self)
+  fenced(self.state, run)
+  if (self.state.status !== 'running' || self.state.plan === null) throw failure('fenced', `run ${run} of this trainer is over`)
+  if (active.has(name)) throw failure('already-exists', `run ${run} of this trainer is under way`)
+  active.set(name, run)
+  const recorder = recorderOf(self, type, run)
+  try {
+    yield* job(recorder)
+  } catch (error) {
+    // A reader that left has interrupted it, which is no failure.
+    if (!self.signal.aborted && !isActiveStorageError(error, 'fenced')) await recorder.fail(toFailure(error).message).catch(() => undefined)
+    throw error
+  } finally {
+    active.delete(name)
+  }
+}
+
+export const fenced = (state: DeepReadonly<Trained>, run: number): void => {
+  if (state.run !== run) throw failure('fenced', `run ${run} of this trainer is over: run ${state.run} has begun since`)
+}
+const begin = (self: Self<Trained>): number => {
+  self.state.status = 'running'
+  self.state.error = null
+  return ++self.state.run
+}
+const note = (self: Self<Trained>, first: number, losses: readonly number[]): void => {
+  if (losses.length === 0) return
+  self.table<number[]>(CURVE).put(keyOf(first), [...losses])
+}
+/** Losses of steps that are made again. */
+const forget = (self: Self<Trained>, after: number): void => {
+  const table = self.table<number[]>(CURVE)
+  for (;;) {
+    const page = table.entries({ after: keyOf(after), limit: 1000 })
+    for (const [key] of page) table.delete(key)
+    if (page.length < 1000) break
+  }
+}
+
+/** Takes a model and how it is trained in the place of what was there. */
+export const takeModel = async (self: Self<Trained>, given: Uint8Array | ModelHandle, spec: TrainerSpec): Promise<void> => {
+  if (isTraining(self)) throw failure('already-exists', 'the trainer is training: cancel that first')
+  const { oneFile, readGraph } = await work()
+  const file = await oneFile(self, given)
+  const { graph } = readGraph(file)
+  inputOf([...graph.inputs.keys()], spec.input)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- plain data
+  const options = spec as unknown as Value
+  await (await self.compute.train({ graph: file, options, seed: spec.seed ?? 0 }, self.signal)).close()
+  forget(self, 0)
+  Object.assign(self.state, {
+    file: await self.content.put(file),
+    inputs: [...graph.inputs.keys()],
+    spec,
+    plan: null,
+    status: 'new',
+    error: null,
+    checkpoint: null,
+    earlier: [],
+  })
+  self.state.run++
+}
+/** Begins a plan from the model's first weights. @returns the number of the run */
+export const beginPlan = <P extends Trained['plan']>(self: Self<Omit<Trained, 'plan'> & { plan: P | null }>, plan: P): number => {
+  ready(self.state)
+  if (isTraining(self)) throw failure('already-exists', 'the trainer is training: pause or cancel that first')
+  forget(self, 0)
+  Object.assign(self.state, { plan, checkpoint: null, earlier: [] })
+  return begin(self)
+}
+
+/** Begins steps with batches that callers bring. @returns the run, and the steps that are made */
+export const beginSteps = (self: Self<Trained>, { resume = false }: { resume?: boolean } = {}): { run: number; step: number } => {
+  ready(self.state)
+  if (isTraining(self)) throw failure('already-exists', 'the trainer is training: pause or cancel that first')
+  if (!resume) Object.assign(self.state, { checkpoint: null, earlier: [] })
+  self.state.plan = null
+  const step = self.state.checkpoint?.step ?? 0
+  forget(self, step)
+  return { run: begin(self), step }
+}
+
+/** The turns that all trainers have. */
+export const turns = {
+  /**
+   * Goes on from the last checkpoint, after a pause, a failure, or the end of the node; or for more epochs where the plan is done.
+   * @returns the number for `run`
+   */
+  resume(self: Self<Trained>, more: { epochs?: number } = {}): number {
+    ready(self.state)
+    const { plan, status, checkpoint: kept } = self.state
+    if (plan === null) throw failure('not-found', 'nothing was begun: fit a plan')
+    if (isTraining(self)) throw failure('already-exists', 'the trainer is training already')
+    if (status === 'done' && (more.epochs ?? plan.epochs) <= plan.epochs)
+      throw failure('invalid-argument', `the plan of ${plan.epochs} epochs is done: resume with more epochs, or fit anew`)
+    if (more.epochs !== undefined) self.state.plan = { ...plan, epochs: more.epochs }
+    forget(self, kept?.step ?? 0)
+    return begin(self)
+  },
+  /** Lets the job make a checkpoint and end. It answers at once; `run` gives its last report a moment later. */
+  pause(self: Self<Trained>): void {
+    if (self.state.status === 'running') self.state.status = 'paused'
+  },
+  cancel(self: Self<Trained>): void {
+    if (self.state.status === 'running' || self.state.status === 'paused') self.state.status = 'cancelled'
+  },
+  /** For the job alone. */
+  record(self: Self<Trained>, run: number, first: number, losses: readonly number[]): Status {
+    fenced(self.state, run)
+    note(self, first, losses)
+    return self.state.status
+  },
+  /** For the job alone: one atomic checkpoint. */
+  async checkpoint(self: Self<Trained>, run: number, at: Point, state: Feeds, first: number, losses: readonly number[]): Promise<Status> {
+    fenced(self.state, run)
+    const kept = await (await work()).keepState(self.content, new Map(Object.entries(state)))
+    const before = self.state.checkpoint
+    const most = self.state.plan?.keep ?? 2
+    if (before !== null) self.state.earlier = [before, ...self.state.earlier].slice(0, most - 1)
+    self.state.checkpoint = { ...at, ...kept, at: Date.now() }
+    note(self, first, losses)
+    return self.state.status
+  },
+  /** For the job alone. */
+  finish(self: Self<Trained>, run: number): void {
+    fenced(self.state, run)
+    self.state.status = 'done'
+  },
+  /** For the job alone. */
+  fail(self: Self<Trained>, run: number, text: string): void {
+    if (self.state.run !== run) return
+    self.state.status = 'failed'
+    self.state.error = text.slice(0, 4000)
+  },
+}
+
+/** What all trainers tell. */
+export const views = {
+  status(self: ReadonlySelf<Trained>): TrainerStatus {
+    const { status, run, checkpoint: kept, plan, error } = self.state
+    return {
+      status: status === 'running' && !isTraining(self) && !attended.has(nameOf(self)) ? 'interrupted' : status,
+      run,
+      step: kept?.step ?? 0,
+      epoch: kept?.epoch ?? 0,
+      epochs: plan?.epochs ?? 0,
+      ...(error !== null && { error }),
+    }
+  },
+  /** Losses of steps, from after step `after`, in order: at most some 10,000. */
+  curve(self: ReadonlySelf<Trained>, { after = 0 }: { after?: number } = {}): readonly number[] {
+    const found: number[] = []
+    for (const [key, losses] of self.table<number[]>(CURVE).entries({ limit: 1000 })) {
+      const first = Number(key)
+      for (const [i, loss] of losses.entries()) if (first + i > after) found.push(loss)
+    }
+    return found
+  },
+  /** The model's outputs for named inputs, with the weights of the last checkpoint. */
+  async predict(self: ReadonlySelf<Trained>, feeds: Feeds): Promise<Readonly<Record<string, Tensor>>> {
+    const file = self.content.keep(await (await work()).exported(self))
+    return self.compute.run({ hash: file.hash, file, external: [] }, feeds, self.signal)
+  },
+  /** The model with the weights of the last checkpoint: an ONNX file, as it was put but for them. */
+  export: async (self: ReadonlySelf<Trained>): Promise<Uint8Array> => (await work()).exported(self),
+}
+
+export const turnArguments = {
+  resume: [optional(object({ epochs: optional(integer({ minimum: 1 })) }))],
+  pause: [],
+  cancel: [],
+  record: [integer(), integer(), list(number())],
+  checkpoint: [integer(), point, record(tensor()), integer(), list(number())],
+  finish: [integer()],
+  fail: [integer(), string()],
+  status: [],
+  curve: [optional(object({ after: optional(integer({ minimum: 0 })) }))],
+  predict: [record(tensor())],
+  export: [],
+} as const

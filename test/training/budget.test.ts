@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import ort from 'onnxruntime-node'
+import { compile } from '../../src/training/compile.ts'
+import { scalarsOf } from '../../src/training/optimizer.ts'
+import { prepare, sidesOf } from '../../src/training/prepare.ts'
+import { Runner } from '../../src/training/runner.ts'
+import { smallModels } from './models.ts'
+
+const optimizer = { kind: 'adamw' } as const
+for (const model of smallModels) {
+  const preparedWith = (activationBytes?: number) =>
+    prepare(model.graph, { loss: model.loss, optimizer, clipNorm: 5, ...(activationBytes !== undefined && { activationBytes }) })
+  const keptWith = (bytes: number) => {
+    const prepared = preparedWith(bytes)
+    const { activations, graph } = compile(prepared, 'gradients', sidesOf(prepared, model.batch(0, 8)))
+    assert.ok(activations)
+    assert.equal(
+      graph.nodes.some(({ name }) => name.endsWith('/again')),
+      activations.again > 0,
+    )
+    return activations
+  }
+  const least = () => {
+    try {
+      return keptWith(0).kept
+    } catch (error) {
+      return Number(/take (\d+) bytes/.exec(String(error))?.[1])
+    }
+  }
+
+  test(`${model.name}: with fewer activations kept, a training keeps its bits`, async (t) => {
+    const all = keptWith(2 ** 40)
+    assert.equal(all.kept, all.whole)
+    assert.equal(all.again, 0)
+    const few = least()
+    assert.ok(few <= all.whole)
+    const budget = Math.floor((few + all.whole) / 2)
+    const some = keptWith(budget)
+    assert.ok(some.kept <= budget, `${some.kept} bytes are kept of ${budget}`)
+    t.diagnostic(`kept ${all.whole} bytes, within ${budget}: ${some.kept}, at the least ${few}`)
+    const run = async (bytes?: number) => {
+      const runner = new Runner(ort, preparedWith(bytes), { threads: 2, seed: 5 })
+      const losses: number[] = []
+      for (let step = 1; step <= 4; step++)
+        losses.push((await runner.step(model.batch(step, 8), scalarsOf(optimizer, step, 0.01), step)).loss)
+      const state = new Map([...runner.state()].map(([name, { data }]) => [name, data.slice()]))
+      await runner.close()
+      return { losses, state }
+    }
+    const wanted = await run()
+    for (const bytes of [budget, few]) assert.deepEqual(await run(bytes), wanted)
+  })
+
+  test(`${model.name}: a budget that cannot be kept is refused, with the least that can`, () => {
+    const few = least()
+    if (few > 0)
+      assert.throws(() => keptWith(few - 1), { code: 'too-large', message: new RegExp(`take ${few} bytes.*activationBytes is ${few - 1}`) })
+    assert.equal(keptWith(few).kept, few)
+  })
+}
