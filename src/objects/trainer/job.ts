@@ -56,6 +56,8 @@ export interface JobInput {
   readonly validate?: Source & { readonly batchSize: number }
   readonly from: Pick<Checkpoint, 'step' | 'epoch' | 'next'>
   readonly training: Training
+  /** Names the work of a step for the policy's estimators. */
+  readonly stepKey: string
 }
 /** The trainer's own turns, as its job makes them. Each throws `fenced` when the job is no longer the one that counts. */
 export interface Recorder {
@@ -68,7 +70,7 @@ export interface Recorder {
 
 const REPORT_MS = 500
 /** Batches that are made while one is trained on. */
-const AHEAD = 2
+export const AHEAD = 2
 
 export const batchOf = async (
   self: MovableSelf,
@@ -118,7 +120,7 @@ export const measure = async (
  */
 export async function* runJob(
   self: MovableSelf,
-  { plan, spec, source, validate, from, training }: JobInput,
+  { plan, spec, source, validate, from, training, stepKey }: JobInput,
   recorder: Recorder,
 ): AsyncGenerator<Progress> {
   const { samples } = source
@@ -196,7 +198,8 @@ export async function* runJob(
       if (self.signal.aborted) throw abortedBy(self.signal)
       sound()
       rate = spec.learningRate * rateAt(schedule, step)
-      const told = await training.step(batch, { step: step + 1, learningRate: rate })
+      const at = { step: step + 1, learningRate: rate }
+      const told = await self.stage(stepKey, 1, () => training.step(batch, at))
       step++
       index++
       losses.push(told.loss)

@@ -101,8 +101,8 @@ export const trainerSpec = typed<TrainerSpec>(
 /** Which part of a data set: by a seeded hash of the samples' ids. */
 const split: Schema<Split> = object({ part: oneOf(['train', 'test']), test: share, seed: optional(whole) })
 const datasetName = union([string(), objectRef()])
-const ops = union([list(object({ op: string() }, { additionalProperties: true })), pipelineSpec])
-const batchSize = integer({ minimum: 1, maximum: 65_536 })
+export const ops = union([list(object({ op: string() }, { additionalProperties: true })), pipelineSpec])
+export const batchSize = integer({ minimum: 1, maximum: 65_536 })
 
 /** Samples, and how they become batches. */
 export type SourcePlan = {

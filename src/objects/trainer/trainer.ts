@@ -6,8 +6,12 @@ import type { Tensor } from '../../core/tensor.ts'
 import type { Value } from '../../core/value.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { modelHandle } from '../model/schemas.ts'
+import type { Sample } from '../dataset/dataset.ts'
+import { sample } from '../dataset/sample.ts'
 import { inputOf } from './feeds.ts'
 import type { Measured, Progress, Recorder } from './job.ts'
+import type { Probed } from './probe.ts'
+import { type ProbePlan, probePlan, stepKey } from './probe-plan.ts'
 import { type Checkpoint, fitPlan, type FitPlan, measurePlan, type MeasurePlan, ready, type Status, trainerSpec, type TrainerSpec, trainerState, type TrainerState } from './spec.ts' // prettier-ignore
 
 /** What a trainer is doing. */
@@ -208,7 +212,7 @@ export const trainer = defineObject({
       let training: Training | undefined
       try {
         const plan = state.plan as FitPlan
-        const { spec } = ready(state)
+        const { file, spec } = ready(state)
         const source = await sourceOf(self, state, plan)
         const validate =
           plan.validate === undefined
@@ -227,7 +231,7 @@ export const trainer = defineObject({
         const from = state.checkpoint ?? { step: 0, epoch: 0, next: 0 }
         yield* runJob(
           self,
-          { plan, spec, source: trained, from, training, ...(measured !== undefined && { validate: measured }) },
+          { plan, spec, source: trained, from, training, stepKey: stepKey(file.hash, spec, plan), ...(measured !== undefined && { validate: measured }) },
           recorder,
         )
       } catch (error) {
@@ -258,6 +262,15 @@ export const trainer = defineObject({
     /** The model with the weights of the last checkpoint: an ONNX file, as it was put but for them. */
     export: async (self): Promise<Uint8Array> => (await work()).exported(self),
   },
+  movable: {
+    /**
+     * Makes a few steps on some samples, and keeps nothing of them: what a step takes here, now. For the policy.
+     * @param file the model, an ONNX file
+     * @param samples some of those that will be trained on
+     */
+    probe: async (self, file: Uint8Array, spec: TrainerSpec, plan: ProbePlan, samples: readonly Sample[]): Promise<Probed> =>
+      (await work()).probeSteps(self, file, spec, plan, samples),
+  },
   arguments: {
     put: [union([bytes(), modelHandle]), trainerSpec],
     fit: [fitPlan],
@@ -280,5 +293,6 @@ export const trainer = defineObject({
     evaluate: [measurePlan],
     predict: [record(tensor())],
     export: [],
+    probe: [bytes(), trainerSpec, probePlan, list(sample, { minItems: 1, maxItems: 65_536 })],
   },
 })

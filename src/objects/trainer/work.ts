@@ -2,5 +2,6 @@
 export { readGraph } from '../../graph/read.ts'
 export { keepState } from './checkpoints.ts'
 export { measure, runJob } from './job.ts'
+export { probeSteps } from './probe.ts'
 export { keptFeatures, sourceOf } from './source.ts'
 export { exported, oneFile, opened } from './weights.ts'
