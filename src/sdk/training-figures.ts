@@ -20,7 +20,7 @@ export interface ToPlace {
 
 /** The most that trying some steps may take at one site, model and samples on their way included. */
 const PROBE_MS = 120_000
-/** A fetch smaller than this says more of the round trip than of the rate. */
+/** A fetch smaller than this says more of the round trip than of the rate: it counts where nothing else is known. */
 const TELLING_BYTES = 64 * 1024
 
 /** A training as one stage, whose unit is the step. */
@@ -74,7 +74,10 @@ export const placeTraining = async (
   for (const site of candidates.toSorted((a, b) => atHome(a) - atHome(b))) {
     if (!hopeful(placing.decision, site.name)) continue
     try {
-      measured.set(site.name, await tried(toPlace, site, at(site), samples, classes, signal))
+      const { stepMs, fetchMsPerByte } = await tried(toPlace, at(site), samples, classes, signal)
+      const farHomes = candidates.filter(({ name }) => name !== site.name && toPlace.data.homes.has(name))
+      const linkKnown = farHomes.every((home) => seenNow(home).downBytesPerMs !== undefined)
+      measured.set(site.name, { msPerUnit: stepMs, msPerByte: fetchMsPerByte(linkKnown ? TELLING_BYTES : 1) })
     } catch (error) {
       // What no site could train is for the caller to hear of now.
       if (!worthAnotherSite(error)) throw error
@@ -95,18 +98,16 @@ const hopeful = ({ options }: Decision, name: SiteName): boolean => {
 }
 
 const tried = async (
-  { model, trainer: spec, fit, data }: ToPlace,
-  site: Site,
+  { model, trainer: spec, fit }: ToPlace,
   transport: Transport,
   samples: Awaited<ReturnType<TrainingData['some']>>['samples'],
   classes: readonly string[],
   signal: AbortSignal | undefined,
-): Promise<MeasuredStage> => {
+) => {
   let fetched = 0
   const onReport = (report: CallReport) => (fetched = report.bytesFetched)
   const remote = remoteOf(trainer, 'main', () => transport, { timeoutMs: PROBE_MS, onReport, ...(signal !== undefined && { signal }) })
   const { pipeline, batchSize, cache } = fit
   const { stepMs, contentMs } = await remote.probe(model, spec, { pipeline, batchSize, classes, ...(cache !== undefined && { cache }) }, samples) // prettier-ignore
-  const atHome = data.homes.size === 1 && data.homes.has(site.name)
-  return { msPerUnit: stepMs, msPerByte: !atHome && fetched >= TELLING_BYTES ? contentMs / fetched : undefined }
+  return { stepMs, fetchMsPerByte: (least: number) => (fetched >= least ? contentMs / fetched : undefined) }
 }
