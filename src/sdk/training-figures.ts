@@ -24,7 +24,10 @@ const PROBE_MS = 120_000
 const TELLING_BYTES = 64 * 1024
 
 /** A training as one stage, whose unit is the step. */
-export const viewOf = ({ model, fileHash, trainer: spec, fit, data }: ToPlace, measured: ReadonlyMap<SiteName, MeasuredStage>): CallView => ({
+export const viewOf = (
+  { model, fileHash, trainer: spec, fit, data }: ToPlace,
+  measured: ReadonlyMap<SiteName, MeasuredStage>,
+): CallView => ({
   type: trainer.name,
   method: 'fit',
   // The model goes there with the plan, and comes back.

@@ -60,13 +60,16 @@ test('each strategy trains where it says, with the same losses and weights to th
 
 test('a rule decides before the cost model, and a place named by the caller before both', async (t) => {
   const node = await nodeAt(t)
-  const rules = 'rules:\n  - { name: small sets come here, match: { type: trainer }, when: { call.inputBytes: { below: 1MiB } }, place: local }\n'
+  const rules =
+    'rules:\n  - { name: small sets come here, match: { type: trainer }, when: { call.inputBytes: { below: 1MiB } }, place: local }\n'
   const client = await clientOf(t, { node: node.address, policy: yamlOf('cost-model', rules) })
   await client.object(dataset, 'points').put(pointsOf(60))
   const here = await client.train(request())
   assert.equal(here.site, 'local')
   assert.match(here.decision?.because ?? '', /small sets come here/)
-  const there = await client.train(request({ place: 'node', fit: plan({ dataset: new ObjectRef('dataset', 'points', 'node'), epochs: 1 }) }))
+  const there = await client.train(
+    request({ place: 'node', fit: plan({ dataset: new ObjectRef('dataset', 'points', 'node'), epochs: 1 }) }),
+  )
   assert.equal(there.site, 'node')
   assert.equal(there.decision, undefined)
   assert.equal((await through(there)).at(-1)?.status, 'done')
@@ -161,7 +164,10 @@ test('what cannot be trained is refused before anything is begun', async (t) => 
   const node = await nodeAt(t)
   const client = await clientOf(t, { node: node.address })
   await client.object(dataset, 'points').put(pointsOf(60))
-  await assert.rejects(client.train(request({ trainer: { ...spec, trainable: ['three.*'] } })), { code: 'invalid-argument', message: /three/ })
+  await assert.rejects(client.train(request({ trainer: { ...spec, trainable: ['three.*'] } })), {
+    code: 'invalid-argument',
+    message: /three/,
+  })
   await assert.rejects(client.train(request({ model: new Uint8Array(8) })), { code: 'bad-model' })
   assert.equal(client.decisions().length, 0)
 })

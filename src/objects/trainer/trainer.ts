@@ -231,7 +231,15 @@ export const trainer = defineObject({
         const from = state.checkpoint ?? { step: 0, epoch: 0, next: 0 }
         yield* runJob(
           self,
-          { plan, spec, source: trained, from, training, stepKey: stepKey(file.hash, spec, plan), ...(measured !== undefined && { validate: measured }) },
+          {
+            plan,
+            spec,
+            source: trained,
+            from,
+            training,
+            stepKey: stepKey(file.hash, spec, plan),
+            ...(measured !== undefined && { validate: measured }),
+          },
           recorder,
         )
       } catch (error) {
