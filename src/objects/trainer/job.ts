@@ -79,10 +79,9 @@ export const batchOf = async (
   key: { seed: number; epoch: number },
   cache: FitPlan['cache'],
 ) => {
-  const labels = chosen.map(({ label }) => label)
   const { features } = source
   if (features !== undefined)
-    return feedsOf(features.of.rows(chosen.map((sample) => features.placeOf.get(sample) ?? 0)), labels, source.rule)
+    return feedsOf(features.of.rows(chosen.map((sample) => features.placeOf.get(sample) ?? 0)), chosen, source.rule)
   const data: BatchData = await preprocess(
     self,
     source.spec,
@@ -90,7 +89,7 @@ export const batchOf = async (
     key,
     cache === undefined ? {} : { cache },
   )
-  return feedsOf(data, labels, source.rule)
+  return feedsOf(data, chosen, source.rule)
 }
 
 /** The model as it is now on all samples of a source: means by samples, or by what counted. */
