@@ -1,64 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { parseDocument } from 'yaml'
 import { failure } from '../core/errors.ts'
-import { type Remote, remoteOf } from '../core/remote.ts'
-import { externalFilesOf } from '../objects/model/onnx-file.ts'
-import { readGraph } from '../graph/read.ts'
-import { writeGraph } from '../graph/write.ts'
-import type { Progress } from '../objects/trainer/job.ts'
-import type { FitPlan, TrainerSpec } from '../objects/trainer/spec.ts'
+import { remoteOf } from '../core/remote.ts'
 import { trainer } from '../objects/trainer/trainer.ts'
 import { asking } from './ask.ts'
-import { type Command, nodeOption, type Parsed } from './command.ts'
-import { humanBytes, print, progress, toJson } from './output.ts'
-
-/** A plan's file: the two halves are checked by the node, which names what is wrong in them. */
-const readPlan = async (path: string): Promise<{ readonly trainer: TrainerSpec; readonly fit: FitPlan }> => {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw failure('not-found', `${path}: ${error instanceof Error ? error.message : String(error)}`, error)
-  })
-  const document = parseDocument(text)
-  const [problem] = document.errors
-  if (problem !== undefined) throw failure('invalid-argument', `${path}: ${problem.message.split('\n')[0] ?? ''}`)
-  const plan: unknown = document.toJS()
-  if (typeof plan !== 'object' || plan === null || !('trainer' in plan) || !('fit' in plan))
-    throw failure(
-      'invalid-argument',
-      `${path}: a plan has two parts, \`trainer\` (loss, optimizer, learningRate) and \`fit\` (dataset, pipeline, batchSize, epochs)`,
-    )
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the node holds it against the schemas
-  return plan as { trainer: TrainerSpec; fit: FitPlan }
-}
-
-const WIDTH = 24
-const duration = (ms: number): string => {
-  const seconds = Math.round(ms / 1000)
-  return seconds < 90 ? `${seconds} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
-}
-const percent = (share: number | undefined): string => (share === undefined ? '' : `, accuracy ${(share * 100).toFixed(1)} %`)
-const bar = ({ step, steps, loss, accuracy, samplesPerSecond, etaMs }: Progress): string => {
-  const full = Math.round((step / Math.max(1, steps)) * WIDTH)
-  return `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] ${step}/${steps}, loss ${loss.toFixed(4)}${percent(accuracy)}, ${samplesPerSecond.toFixed(0)} samples/s, ${duration(etaMs)} left`
-}
-const line = ({ epoch, epochs, loss, accuracy, validation, samplesPerSecond }: Progress): string =>
-  `epoch ${epoch + 1}/${epochs}: loss ${loss.toFixed(4)}${percent(accuracy)}${validation === undefined ? '' : `; validation: loss ${validation.loss.toFixed(4)}${percent(validation.accuracy)}`}; ${samplesPerSecond.toFixed(0)} samples/s`
-
-const follow = async (remote: Remote<typeof trainer>, run: number, args: Parsed): Promise<Progress | undefined> => {
-  const shown = progress('training')
-  let last: Progress | undefined
-  try {
-    for await (const report of remote.run(run)) {
-      if (args.flag('json')) print(JSON.stringify(report))
-      else if (last !== undefined && report.epoch !== last.epoch) print(line(last))
-      shown.update(bar(report))
-      last = report
-    }
-  } finally {
-    shown.done()
-  }
-  if (last !== undefined && !args.flag('json')) print(`${line(last)}; ${last.status}`)
-  return last
-}
+import { type Command, nodeOption } from './command.ts'
+import { print, toJson } from './output.ts'
+import { readModel, readPlan, writeModel } from './training-files.ts'
+import { follow } from './training-view.ts'
+import { trainPlaced } from './train-placed.ts'
 
 export const train: Command = {
   name: 'train',
@@ -69,6 +17,13 @@ export const train: Command = {
     model: { type: 'string', value: 'FILE', help: 'the model to train, an ONNX file' },
     plan: { type: 'string', value: 'FILE', help: 'YAML or JSON with `trainer` and `fit` (docs/training.md)' },
     epochs: { type: 'string', value: 'N', help: 'epochs in all, in place of those of the plan' },
+    place: {
+      type: 'string',
+      value: 'SITE',
+      help: 'where: auto (the policy decides), local (this process), node or cloud (default: on the node)',
+    },
+    cloud: { type: 'string', value: 'HOST:PORT', help: 'with --place: the bigger node far away, which has the node as a peer' },
+    policy: { type: 'string', value: 'FILE', help: 'with --place auto: the policy (default: the cost model)' },
     resume: { type: 'boolean', help: 'go on from the last checkpoint' },
     pause: { type: 'boolean', help: 'let a training make a checkpoint and stop' },
     cancel: { type: 'boolean', help: 'the same, for good' },
@@ -77,6 +32,7 @@ export const train: Command = {
   },
   examples: [
     'active-storage train cifar --model resnet.onnx --plan cifar.yaml --export trained.onnx',
+    'active-storage train cifar --model resnet.onnx --plan cifar.yaml --place auto --cloud pool:7070 --export trained.onnx',
     'active-storage train cifar --pause',
     'active-storage train cifar --resume --epochs 20',
   ],
@@ -91,26 +47,21 @@ export const train: Command = {
       if (epochs !== undefined && !(Number.isSafeInteger(epochs) && epochs > 0))
         throw failure('invalid-argument', `--epochs ${args.text('epochs')}: use a whole number from 1`)
       const [model, plan] = [args.text('model'), args.text('plan')]
+      if (args.text('place') !== undefined) return trainPlaced(name, args, epochs)
       if (args.flag('pause')) await calls.pause()
       else if (args.flag('cancel')) await calls.cancel()
-      else if (args.flag('resume')) await follow(streams, await calls.resume(epochs === undefined ? {} : { epochs }), args)
+      else if (args.flag('resume')) await follow(streams.run(await calls.resume(epochs === undefined ? {} : { epochs })), args)
       else if (model !== undefined && plan !== undefined) {
-        const { trainer: spec, fit } = await readPlan(plan)
-        const { file, external } = await externalFilesOf(model)
-        const whole = Object.keys(external).length === 0 ? file : writeGraph(readGraph(file, { external }))
-        await calls.put(whole, spec)
-        await follow(streams, await calls.fit(epochs === undefined ? fit : { ...fit, epochs }), args)
+        const { trainer: spec, fit } = await readPlan(plan, epochs)
+        await calls.put(await readModel(model), spec)
+        await follow(streams.run(await calls.fit(fit)), args)
       } else if (!args.flag('status') && args.text('export') === undefined)
         throw failure(
           'invalid-argument',
           'say what to do: --model FILE --plan FILE, --resume, --pause, --cancel, --status or --export FILE',
         )
       const target = args.text('export')
-      if (target !== undefined) {
-        const bytes = await calls.export()
-        await writeFile(target, bytes)
-        if (!args.flag('json')) print(`${target}: ${humanBytes(bytes.byteLength)}`)
-      }
+      if (target !== undefined) await writeModel(target, await calls.export(), args)
       if (args.flag('status') || args.flag('pause') || args.flag('cancel')) {
         const status = await calls.status()
         print(

@@ -7,7 +7,7 @@ import { CallMemory, Trials } from './memory.ts'
 import { planInWords, planKeyOf, sitesOf } from './plan.ts'
 import { optionOf, price, type Priced } from './predict.ts'
 import { Queues } from './queues.ts'
-import { keepOrSwitch, type Verdict } from './switching.ts'
+import { cheapest, keepOrSwitch, type Verdict } from './switching.ts'
 import type { CallView, Decision, Option, Outcome, SiteView, StageView } from './types.ts'
 
 /** A placement with its reason, before it becomes a decision. */
@@ -40,7 +40,8 @@ export class CostModel {
   /** Every plan with its price, in no order. */
   options(call: CallView, sites: readonly SiteView[]): readonly Priced[] {
     const memory = this.#memory(call)
-    return price(call, sites, { known: this.#estimators, queues: this.#queues, overhead: (key) => memory.overhead(key) })
+    const overhead = (key: string) => (call.once === true ? undefined : memory.overhead(key))
+    return price(call, sites, { known: this.#estimators, queues: this.#queues, overhead })
   }
 
   choose(call: CallView, sites: readonly SiteView[], document: PolicyDocument, decision: number): Choice {
@@ -55,8 +56,13 @@ export class CostModel {
     const usable = rested.length > 0 ? rested : all
     const budgetMs = least(call.budgetMs, document.constraints.deadlineMs)
     const measured = usable.filter((priced) => priced.measured)
-    const verdict = keepOrSwitch(memory, measured, document, budgetMs)
     const options = all.map(optionOf)
+    if (call.once === true) {
+      const take = cheapest(measured, document, budgetMs)
+      if (take === undefined) return this.#begin(memory, call, usable, options)
+      return { sites: sitesOf(take.plan), because: keptBecause({ take, why: 'first' }, measured, document), options, trial: undefined }
+    }
+    const verdict = keepOrSwitch(memory, measured, document, budgetMs)
     if (verdict === undefined) return this.#begin(memory, call, usable, options)
 
     const exploring = trialFor(memory, usable, verdict.take, budgetMs, document, (site) => this.#trials.busy(site, decision))

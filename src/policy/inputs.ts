@@ -40,6 +40,7 @@ export const missingInputs = (call: CallView, sites: readonly SiteView[], known:
   const homes = new Map<string, Home>()
   return call.stages.map((stage) => {
     const missing = sites.map((): Missing => ({ bytes: 0, ms: 0, unknown: 0, roundTripMs: 0 }))
+    const seen = sites.map(({ name }) => stage.measured?.get(name)?.msPerByte)
     for (const { hash, bytes, home } of stage.inputs) {
       let from = homes.get(home)
       if (from === undefined) {
@@ -51,7 +52,7 @@ export const missingInputs = (call: CallView, sites: readonly SiteView[], known:
         const site = sites[index]
         const there = missing[index]
         if (site === undefined || there === undefined || site.name === home || site.has(hash)) continue
-        const rate = from.rates[index]
+        const rate = seen[index] ?? from.rates[index]
         there.bytes += bytes
         if (rate === undefined) there.unknown += bytes
         else there.ms += bytes * rate

@@ -170,11 +170,13 @@ const addGroup = (
     const lacking = missing[stage]?.[index]
     if (view === undefined || lacking === undefined) continue
     addInputs(sum, lacking)
-    const estimate = known.compute(view.key, site.name)
+    const measured = view.measured?.get(site.name)
+    const estimate = measured === undefined ? known.compute(view.key, site.name) : { value: measured.msPerUnit, count: 1, error: 0 }
     warm &&= estimate !== undefined
     service += addCompute(sum, estimate, unitsOf(view))
   }
-  sum.queue += queues.waitMs(site, warm ? service : undefined)
+  // A long job waits for nobody: it shares the site, which is in what was measured there.
+  if (call.once !== true) sum.queue += queues.waitMs(site, warm ? service : undefined)
   const last = call.stages[to - 1]
   const perUnit = last === undefined ? undefined : known.resultBytes(last.key)
   const result = last?.resultBytes ?? (perUnit === undefined || last === undefined ? undefined : perUnit * unitsOf(last))

@@ -32,6 +32,13 @@ export interface StageInput {
   readonly home: SiteName
 }
 
+/** What a stage was measured to cost at a site for this very call: it goes before what was learned from others. */
+export interface MeasuredStage {
+  readonly msPerUnit: number
+  /** Milliseconds per byte of inputs that the site does not hold; undefined where it had to fetch too little to tell. */
+  readonly msPerByte: number | undefined
+}
+
 /** One stage of a movable call: all of it runs on one site. */
 export interface StageView {
   /** What it is, for the estimators: the same work has the same key on every site. */
@@ -41,6 +48,8 @@ export interface StageView {
   readonly inputs: readonly StageInput[]
   /** Bytes of its result, where the stage knows them beforehand; otherwise they are learned. */
   readonly resultBytes?: number
+  /** By site, where it was tried out before the decision. Such figures hold what a site's load adds. */
+  readonly measured?: ReadonlyMap<SiteName, MeasuredStage>
 }
 
 /** A movable call, as the policy sees it: stages in a line, the result of one being the argument of the next. */
@@ -51,6 +60,11 @@ export interface CallView {
   /** Bytes that travel inside the call's arguments. */
   readonly argumentBytes: number
   readonly budgetMs: number | undefined
+  /**
+   * A long job, of which the next one is another: its figures alone decide, whatever place earlier ones had, and it is
+   * never sent anywhere for a trial.
+   */
+  readonly once?: boolean
 }
 
 /** One way to run the call, with what it is predicted to cost. */

@@ -18,6 +18,7 @@ import { type Aliases, type At, createAliases, createObjectsView, type Objects }
 import { createPlacer, siteAt } from './placer.ts'
 import type { Site } from './site.ts'
 import { supplying } from './supplying.ts'
+import { train, type TrainingJob, type TrainOptions } from './train.ts'
 import { wrapIterable, type WrappedIterable } from './wrap.ts'
 
 /** Decisions that a client remembers. */
@@ -55,6 +56,12 @@ export interface Client extends AsyncDisposable {
   /** Places a loader's work by the policy; order and values stay the same. */
   wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
   wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
+  /**
+   * Trains a model where the policy says: here, at the data, or in the cloud. Under the cost model a few steps are tried at the
+   * sites first. Begins the training, which stays at its site; iterating the job does the work.
+   * @throws ActiveStorageError as a trainer's `put` and `fit` do; `invalid-argument` where no site can have the data
+   */
+  train(options: TrainOptions): Promise<TrainingJob>
   /** The last decisions, each with its reason and what it cost. */
   decisions(): readonly DecisionEntry[]
   links(): readonly LinkStats[]
@@ -66,6 +73,8 @@ export interface Client extends AsyncDisposable {
 export interface ClientParts {
   readonly sites: ReadonlyMap<SiteName, Site>
   readonly policy: Policy
+  /** Bytes of fetched content that this process keeps. */
+  readonly keptBytes: number
   readonly onClose: () => void
 }
 
@@ -73,7 +82,7 @@ const isDataLoader = (loader: object): loader is DataLoader<BatchData> => 'optio
 
 const homeRoles: readonly Role[] = ['node', 'cloud', 'local']
 
-export const createClient = ({ sites, policy, onClose }: ClientParts): Client => {
+export const createClient = ({ sites, policy, keptBytes, onClose }: ClientParts): Client => {
   const log = createDecisionLog(DECISIONS)
   const placer = createPlacer(policy, sites, log)
   const transports = new Map<Site, Transport>([...sites.values()].map((each) => [each, supplying(each, sites)]))
@@ -140,6 +149,7 @@ export const createClient = ({ sites, policy, onClose }: ClientParts): Client =>
     aliases: createAliases(parts),
     flush: ({ at: name } = {}) => remoteOf(siteType, 'main', () => homeOf(name).transport).flush(),
     wrap,
+    train: (options) => train({ sites, policy, log, home: homeOf(undefined), keptBytes, at, object }, options),
     decisions: () => log.entries(),
     links: () =>
       [...sites.values()].map(({ name, role, meter, view }) => ({

@@ -37,6 +37,8 @@ export interface ConnectOptions {
   readonly onWarning?: (message: string) => void
 }
 
+/** What a host in this process keeps where nothing else is said. */
+const KEPT_BYTES = 512 * 1024 ** 2
 /** First contact: a site that does not answer in this time is said to be unreachable. */
 const CONTACT_MS = 5000
 
@@ -147,7 +149,7 @@ export const connect = async (options: ConnectOptions = {}): Promise<Client> => 
           }
         }),
     )
-    return createClient({ sites, policy: createPolicy(policy.current), onClose: policy.close })
+    return createClient({ sites, policy: createPolicy(policy.current), keptBytes: options.cacheBytes ?? KEPT_BYTES, onClose: policy.close })
   } catch (error) {
     await close()
     throw error

@@ -2,6 +2,8 @@ import { failure } from '../core/errors.ts'
 import { Tensor } from '../core/tensor.ts'
 import type { GraphBuilder, Value } from '../graph/builder.ts'
 import type { Graph, Node, ValueType } from '../graph/graph.ts'
+import { neededFor } from '../graph/prune.ts'
+import { builderOf } from '../graph/rebuild.ts'
 import { Emit } from './emit.ts'
 import { called, type Rule, type RuleContext, type Rules, shapeOf, sizeOf } from './rules/rule.ts'
 import { flowsThrough, rules as all } from './rules/table.ts'
@@ -111,6 +113,17 @@ export const movedBy = (nodes: readonly Node[], typeOf: (name: string) => ValueT
     for (const output of node.outputs) if (output !== '' && FLOATS.has(typeOf(output).dtype)) moved.add(output)
   }
   return moved
+}
+
+/**
+ * Refuses a graph that no batch could be trained on, before there is one: an operator between what is trained and the
+ * outputs that losses take has no rule. What rules say of shapes is known with the first batch only.
+ * @throws ActiveStorageError `unsupported` naming the node
+ */
+export const checkRules = (graph: Graph, of: readonly string[], outputs: readonly string[]): void => {
+  const types = builderOf(graph)
+  const moved = movedBy(graph.nodes, (name) => types.value(name), of)
+  for (const node of neededFor(graph.nodes, outputs)) if (node.outputs.some((name) => moved.has(name))) ruleOf(all, node)
 }
 
 const ruleOf = (rules: Rules, node: Node): Rule => {

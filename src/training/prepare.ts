@@ -3,6 +3,7 @@ import type { Tensor } from '../core/tensor.ts'
 import { fold } from '../graph/fold.ts'
 import type { Graph } from '../graph/graph.ts'
 import { upgrade } from '../graph/upgrade.ts'
+import { checkRules } from './gradient.ts'
 import { type Loss, outputOf, targetOf } from './loss.ts'
 import { gradientOf, nextOf, numbers, shareOf, slotName, told } from './names.ts'
 import { checkOptimizer, type Optimizer, slotsOf } from './optimizer.ts'
@@ -54,8 +55,9 @@ export const prepare = (model: Graph, options: TrainOptions): Prepared => {
   const losses = isList(options.loss) ? options.loss : [options.loss]
   if (losses.length === 0) throw failure('invalid-argument', 'there is no loss to minimize: give one')
   const raised = fold(upgrade(model))
-  for (const loss of losses) outputOf([...raised.outputs.keys()], loss)
+  const taken = losses.map((loss) => outputOf([...raised.outputs.keys()], loss))
   const trainable = trainableOf(raised, options.trainable)
+  checkRules(raised, trainable, taken)
   checkGroups(options, trainable)
   const initial = new Map<string, { readonly shape: readonly number[]; readonly data?: Float32Array }>()
   const out = new Set([...trainable, ...statisticsOf(raised, trainable)])

@@ -5,20 +5,27 @@ import type { PipelineSpec } from '../pipeline/spec.ts'
 
 const PAGE = 1000
 
-/** All samples of a data set, or of a part of it, as a pipeline takes them: windows where it cuts time series into them. */
+/** The samples of a split as a pipeline takes them: windows where it cuts time series into them. */
+export const rangeOf = (spec: PipelineSpec, split: SampleRange['split']): Pick<SampleRange, 'split' | 'window'> => {
+  const window = spec.ops.find((op) => op.op === 'window')
+  return { ...(split !== undefined && { split }), ...(window !== undefined && { window: ruleOf(window) }) }
+}
+
+/** All samples of a data set, or of a part of it, or the first `most` of them. */
 export const samplesOf = async (
   remote: Pick<Remote<typeof datasetType>, 'list'>,
   spec: PipelineSpec,
   split: SampleRange['split'],
+  most = Number.POSITIVE_INFINITY,
 ): Promise<readonly Sample[]> => {
-  const window = spec.ops.find((op) => op.op === 'window')
-  const range = { ...(split !== undefined && { split }), ...(window !== undefined && { window: ruleOf(window) }) }
+  const range = rangeOf(spec, split)
   const all: Sample[] = []
   for (;;) {
     const last = all.at(-1)
-    const page = await remote.list({ ...range, ...(last !== undefined && { after: last.id }) })
+    const limit = Math.min(PAGE, most - all.length)
+    const page = await remote.list({ ...range, limit, ...(last !== undefined && { after: last.id }) })
     all.push(...page)
-    if (page.length < PAGE) return all
+    if (page.length < PAGE || all.length >= most) return all
   }
 }
 

@@ -24,39 +24,48 @@ export const inputOf = (names: readonly string[], wanted: string | undefined): s
   throw failure('invalid-argument', `the model has no input "${input}"; it has ${names.join(', ')}`)
 }
 
+/** What is said of the samples of a batch. */
+export interface Labelled {
+  readonly id: string
+  readonly label?: Label
+}
+
 /** A batch as a model in training takes it: tensors by name, and labels as targets of the losses that have none yet. */
-export const feedsOf = (data: BatchData, labels: readonly (Label | undefined)[], rule: FeedRule): Feeds => {
+export const feedsOf = (data: BatchData, samples: readonly Labelled[], rule: FeedRule): Feeds => {
   const feeds: Record<string, Tensor> = data instanceof Tensor ? { [rule.input]: data } : { ...data }
   for (const loss of rule.losses) {
     const name = loss.target ?? 'labels'
     if (Object.hasOwn(feeds, name)) continue
-    const missing = labels.indexOf(undefined)
-    if (missing >= 0)
+    const missing = samples.find(({ label }) => label === undefined)
+    if (missing !== undefined)
       throw failure(
         'bad-sample',
-        `sample ${missing} of a batch has no label, which the loss takes for "${name}": leave such samples out, or let the pipeline give "${name}"`,
+        `sample "${missing.id}" has no label, which the loss takes for "${name}": leave such samples out, or let the pipeline give "${name}"`,
       )
-    feeds[name] = loss.kind === 'cross-entropy' ? classNumbers(labels, rule.classes) : numbers(labels, name)
+    feeds[name] = loss.kind === 'cross-entropy' ? classNumbers(samples, rule.classes) : numbers(samples, name)
   }
   return feeds
 }
 
-const classNumbers = (labels: readonly (Label | undefined)[], classes: readonly string[]): Tensor => {
-  const found = BigInt64Array.from(labels, (label) => {
+const classNumbers = (samples: readonly Labelled[], classes: readonly string[]): Tensor => {
+  const found = BigInt64Array.from(samples, ({ id, label }) => {
     const index = typeof label === 'number' ? label : classes.indexOf(String(label))
     if (Number.isSafeInteger(index) && !(typeof label === 'string' && index < 0)) return BigInt(index)
     throw failure(
       'bad-sample',
-      `label ${JSON.stringify(label)} is no class: classes are whole numbers, or ${classes.slice(0, 20).join(', ')}`,
+      `sample "${id}": label ${JSON.stringify(label)} is no class: correct it, or leave the sample out; classes are whole numbers${classes.length === 0 ? '' : `, or ${classes.slice(0, 20).join(', ')}`}`,
     )
   })
-  return new Tensor('int64', found, [labels.length])
+  return new Tensor('int64', found, [samples.length])
 }
 
-const numbers = (labels: readonly (Label | undefined)[], name: string): Tensor => {
-  const found = Float32Array.from(labels, (label) => {
+const numbers = (samples: readonly Labelled[], name: string): Tensor => {
+  const found = Float32Array.from(samples, ({ id, label }) => {
     if (typeof label === 'number') return label
-    throw failure('bad-sample', `label ${JSON.stringify(label)} is no number, which the loss takes for "${name}"`)
+    throw failure(
+      'bad-sample',
+      `sample "${id}": label ${JSON.stringify(label)} is no number, which the loss takes for "${name}": correct it, or leave the sample out`,
+    )
   })
-  return new Tensor('float32', found, [labels.length, 1])
+  return new Tensor('float32', found, [samples.length, 1])
 }

@@ -30,9 +30,11 @@ export interface JobInput {
   readonly validate?: Source & { readonly batchSize: number }
   readonly from: Pick<Checkpoint, 'step' | 'epoch' | 'next'>
   readonly training: Training
+  /** Names the work of a step for the policy's estimators. */
+  readonly stepKey: string
 }
 /** Batches that are made while one is trained on. */
-const AHEAD = 2
+export const AHEAD = 2
 
 export const batchOf = async (
   self: MovableSelf,
@@ -41,10 +43,9 @@ export const batchOf = async (
   key: { seed: number; epoch: number },
   cache: FitPlan['cache'],
 ) => {
-  const labels = chosen.map(({ label }) => label)
   const { features } = source
   if (features !== undefined)
-    return feedsOf(features.of.rows(chosen.map((sample) => features.placeOf.get(sample) ?? 0)), labels, source.rule)
+    return feedsOf(features.of.rows(chosen.map((sample) => features.placeOf.get(sample) ?? 0)), chosen, source.rule)
   const data: BatchData = await preprocess(
     self,
     source.spec,
@@ -52,7 +53,7 @@ export const batchOf = async (
     key,
     cache === undefined ? {} : { cache },
   )
-  return feedsOf(data, labels, source.rule)
+  return feedsOf(data, chosen, source.rule)
 }
 
 /** The model as it is now on all samples of a source: means by samples, or by what counted. */
@@ -82,7 +83,7 @@ export const measure = async (
  */
 export async function* runJob(
   self: MovableSelf,
-  { plan, spec, source, validate, from, training }: JobInput,
+  { plan, spec, source, validate, from, training, stepKey }: JobInput,
   recorder: Recorder,
 ): AsyncGenerator<Progress> {
   const { samples } = source
@@ -112,7 +113,9 @@ export async function* runJob(
       if (self.signal.aborted) throw abortedBy(self.signal)
       journal.sound()
       learningRate = spec.learningRate * rateAt(schedule, journal.step)
-      const told = await stepBy(training, together, { step: journal.step + 1, learningRate }, gathering)
+      const at = { step: journal.step + 1, learningRate }
+      const parts = together
+      const told = await self.stage(stepKey, 1, () => stepBy(training, parts, at, gathering))
       together = []
       index++
       journal.add(told, size)

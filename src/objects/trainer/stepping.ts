@@ -141,10 +141,11 @@ export const stepOf = (self: Own, recorder: Recorder, batch: StepBatch, at: Step
     const { spec } = ready(self.state)
     const named = isNamed(batch)
     const data = named ? batch : batch.data
-    const count = named ? (Object.values(batch)[0]?.shape[0] ?? 0) : batch.ids.length
-    const labels = named || batch.labels === undefined ? Array.from({ length: count }, () => undefined) : batch.labels
+    const samples = named
+      ? Array.from({ length: Object.values(batch)[0]?.shape[0] ?? 0 }, (_, place) => ({ id: String(place) }))
+      : batch.ids.map((id, place) => ({ id, ...(batch.labels?.[place] !== undefined && { label: batch.labels[place] }) }))
     const rule = { input: inputOf(inputs, spec.input), losses: lossesOf(spec), classes: at.classes ?? [] }
-    return stepping.step(feedsOf(data, labels, rule), at, recorder)
+    return stepping.step(feedsOf(data, samples, rule), at, recorder)
   })
 
 /** @returns the step of the checkpoint */

@@ -3,8 +3,12 @@ import { boolean, bytes, integer, list, number, object, optional, record, string
 import type { ReadonlySelf, Training } from '../../core/self.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { modelHandle } from '../model/schemas.ts'
+import type { Sample } from '../dataset/dataset.ts'
+import { sample } from '../dataset/sample.ts'
 import type { Measured, Progress, Recorder } from './journal.ts'
 import { fitPlan, type FitPlan, measurePlan, type MeasurePlan, ready, trainerSpec, type TrainerSpec, type StepPlan, stepPlan, trainerState, type TrainerState } from './spec.ts' // prettier-ignore
+import type { Probed } from './probe.ts'
+import { type ProbePlan, probePlan, stepKey } from './probe-plan.ts'
 import type { StepBatch, Stepped } from './stepping.ts'
 import { beginPlan, beginSteps, jobOf, nameOf, recorderOf, takeModel, turnArguments, turns, views } from './turns.ts'
 
@@ -18,7 +22,7 @@ async function* train(self: ReadonlySelf<TrainerState>, recorder: Recorder): Asy
   const { state } = self
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- held against the schema when it was put; `jobOf` has seen that there is one
   const plan = state.plan as FitPlan
-  const { spec } = ready(state)
+  const { file, spec } = ready(state)
   const how = { inputs: state.inputs, spec }
   const source = await sourceOf(self, how, plan)
   const validate =
@@ -37,7 +41,8 @@ async function* train(self: ReadonlySelf<TrainerState>, recorder: Recorder): Asy
   const training: Training = await opened(self, state, kept?.head)
   try {
     const from = state.checkpoint ?? { step: 0, epoch: 0, next: 0 }
-    yield* runJob(self, { plan, spec, source: trained, from, training, ...(measured !== undefined && { validate: measured }) }, recorder)
+    const key = stepKey(file.hash, spec, plan)
+    yield* runJob(self, { plan, spec, source: trained, from, training, stepKey: key, ...(measured !== undefined && { validate: measured }) }, recorder) // prettier-ignore
   } finally {
     await training.close()
   }
@@ -125,6 +130,15 @@ export const trainer = defineObject({
       }
     },
   },
+  movable: {
+    /**
+     * Makes a few steps on some samples, and keeps nothing of them: what a step takes here, now. For the policy.
+     * @param file the model, an ONNX file
+     * @param samples some of those that will be trained on
+     */
+    probe: async (self, file: Uint8Array, spec: TrainerSpec, plan: ProbePlan, samples: readonly Sample[]): Promise<Probed> =>
+      (await work()).probeSteps(self, file, spec, plan, samples),
+  },
   arguments: {
     ...turnArguments,
     put: [union([bytes(), modelHandle]), trainerSpec],
@@ -134,5 +148,6 @@ export const trainer = defineObject({
     save: [integer(), optional(object({ close: optional(boolean()) }))],
     run: [integer()],
     evaluate: [measurePlan],
+    probe: [bytes(), trainerSpec, probePlan, list(sample, { minItems: 1, maxItems: 65_536 })],
   },
 })

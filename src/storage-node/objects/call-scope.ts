@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { abortedBy, failure } from '../../core/errors.ts'
 import type { CallContext } from '../../core/transport.ts'
 
@@ -40,6 +41,8 @@ export class CallScope {
   get signal(): AbortSignal {
     if (this.#controller !== undefined) return this.#controller.signal
     const controller = (this.#controller = new AbortController())
+    // One for each sample that is fetched now: no leak to be warned of.
+    setMaxListeners(0, controller.signal)
     const caller = this.#context.signal
     const late = () => controller.abort(failure('deadline-exceeded', 'the time given to the call ran out'))
     if (caller?.aborted === true) controller.abort(abortedBy(caller))

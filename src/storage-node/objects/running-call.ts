@@ -24,7 +24,8 @@ export class RunningCall {
   readonly scope: CallScope
   readonly fetched: Fetched = { bytes: 0, ms: 0 }
   readonly #host: CallHost
-  readonly #stages: StageReport[] = []
+  /** By key: a long call runs the same stage for each of its batches, and its report is a trailer. */
+  readonly #stages = new Map<string, StageReport>()
   readonly #began = performance.now()
   readonly #held: (() => void)[] = []
   #queueMs = 0
@@ -72,7 +73,7 @@ export class RunningCall {
       fetchMs: this.fetched.ms,
       totalMs,
       load: { inFlight, queueMs, serviceMs: totalMs - queueMs },
-      stages: this.#stages,
+      stages: [...this.#stages.values()],
     }
   }
 
@@ -85,7 +86,9 @@ export class RunningCall {
   async stage<T>(key: string, units: number, work: () => Promise<T>): Promise<T> {
     const began = performance.now()
     const result = await work()
-    this.#stages.push({ key, units, ms: performance.now() - began })
+    const before = this.#stages.get(key)
+    const ms = performance.now() - began
+    this.#stages.set(key, { key, units: (before?.units ?? 0) + units, ms: (before?.ms ?? 0) + ms })
     return result
   }
 

@@ -1,0 +1,34 @@
+import type { Progress } from '../objects/trainer/job.ts'
+import type { Parsed } from './command.ts'
+import { print, progress } from './output.ts'
+
+const WIDTH = 24
+const duration = (ms: number): string => {
+  const seconds = Math.round(ms / 1000)
+  return seconds < 90 ? `${seconds} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
+}
+const percent = (share: number | undefined): string => (share === undefined ? '' : `, accuracy ${(share * 100).toFixed(1)} %`)
+const bar = ({ step, steps, loss, accuracy, samplesPerSecond, etaMs }: Progress): string => {
+  const full = Math.round((step / Math.max(1, steps)) * WIDTH)
+  return `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] ${step}/${steps}, loss ${loss.toFixed(4)}${percent(accuracy)}, ${samplesPerSecond.toFixed(0)} samples/s, ${duration(etaMs)} left`
+}
+const line = ({ epoch, epochs, loss, accuracy, validation, samplesPerSecond }: Progress): string =>
+  `epoch ${epoch + 1}/${epochs}: loss ${loss.toFixed(4)}${percent(accuracy)}${validation === undefined ? '' : `; validation: loss ${validation.loss.toFixed(4)}${percent(validation.accuracy)}`}; ${samplesPerSecond.toFixed(0)} samples/s`
+
+/** Shows how far a training has come, until it ends. */
+export const follow = async (reports: AsyncIterable<Progress>, args: Parsed): Promise<Progress | undefined> => {
+  const shown = progress('training')
+  let last: Progress | undefined
+  try {
+    for await (const report of reports) {
+      if (args.flag('json')) print(JSON.stringify(report))
+      else if (last !== undefined && report.epoch !== last.epoch) print(line(last))
+      shown.update(bar(report))
+      last = report
+    }
+  } finally {
+    shown.done()
+  }
+  if (last !== undefined && !args.flag('json')) print(`${line(last)}; ${last.status}`)
+  return last
+}
