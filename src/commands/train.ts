@@ -1,34 +1,16 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { parseDocument } from 'yaml'
+import { writeFile } from 'node:fs/promises'
 import { failure } from '../core/errors.ts'
 import { type Remote, remoteOf } from '../core/remote.ts'
+import { dataset } from '../objects/dataset/dataset.ts'
 import { externalFilesOf } from '../objects/model/onnx-file.ts'
 import { readGraph } from '../graph/read.ts'
 import { writeGraph } from '../graph/write.ts'
 import type { Progress } from '../objects/trainer/job.ts'
-import type { FitPlan, TrainerSpec } from '../objects/trainer/spec.ts'
 import { trainer } from '../objects/trainer/trainer.ts'
 import { asking } from './ask.ts'
 import { type Command, nodeOption, type Parsed } from './command.ts'
 import { humanBytes, print, progress, toJson } from './output.ts'
-
-/** A plan's file: the two halves are checked by the node, which names what is wrong in them. */
-const readPlan = async (path: string): Promise<{ readonly trainer: TrainerSpec; readonly fit: FitPlan }> => {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw failure('not-found', `${path}: ${error instanceof Error ? error.message : String(error)}`, error)
-  })
-  const document = parseDocument(text)
-  const [problem] = document.errors
-  if (problem !== undefined) throw failure('invalid-argument', `${path}: ${problem.message.split('\n')[0] ?? ''}`)
-  const plan: unknown = document.toJS()
-  if (typeof plan !== 'object' || plan === null || !('trainer' in plan) || !('fit' in plan))
-    throw failure(
-      'invalid-argument',
-      `${path}: a plan has two parts, \`trainer\` (loss, optimizer, learningRate) and \`fit\` (dataset, pipeline, batchSize, epochs)`,
-    )
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the node holds it against the schemas
-  return plan as { trainer: TrainerSpec; fit: FitPlan }
-}
+import { readPlan, withVocabulary } from './plan.ts'
 
 const WIDTH = 24
 const duration = (ms: number): string => {
@@ -95,7 +77,8 @@ export const train: Command = {
       else if (args.flag('cancel')) await calls.cancel()
       else if (args.flag('resume')) await follow(streams, await calls.resume(epochs === undefined ? {} : { epochs }), args)
       else if (model !== undefined && plan !== undefined) {
-        const { trainer: spec, fit } = await readPlan(plan)
+        const { trainer: spec, fit: asked } = await readPlan(plan)
+        const fit = await withVocabulary(asked, (set) => remoteOf(dataset, set, () => transport, { timeoutMs }))
         const { file, external } = await externalFilesOf(model)
         const whole = Object.keys(external).length === 0 ? file : writeGraph(readGraph(file, { external }))
         await calls.put(whole, spec)

@@ -82,9 +82,11 @@ const using = (prepared: Prepared, bound: Graph, variant: 'evaluate' | 'predict'
 
 const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' | 'sums'): Compiled => {
   const { trainable, losses } = prepared
-  const types = builderOf(bound)
-  const moved = movedBy(bound.nodes, (name) => types.value(name), trainable)
-  const mode = trainingMode(bound, {
+  // What the graph computes of shapes is known from here on: the ends of a Slice, of which rules ask that they are.
+  const model = fold(bound)
+  const types = builderOf(model)
+  const moved = movedBy(model.nodes, (name) => types.value(name), trainable)
+  const mode = trainingMode(model, {
     trains: ({ op, inputs }) =>
       op === 'Dropout' ? moved.has(inputs[0] ?? '') : inputs.slice(1, 3).some((name) => trainable.includes(name)),
   })

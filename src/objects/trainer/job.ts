@@ -160,11 +160,12 @@ export async function* runJob(
       .catch((error: unknown) => void failures.push(error))
       .finally(() => (saving = undefined))
   }
-  const report = async (epoch: number, seen: readonly number[], validation?: Measured): Promise<Progress> => {
+  /** @param until when the last step was made: measuring is no training, and counts for no rate of it */
+  const report = async (epoch: number, seen: readonly number[], until: number, validation?: Measured): Promise<Progress> => {
     const pending = take()
     const answer = await recorder.record(step - pending.length + 1, pending)
     if (status === 'running') status = answer
-    const ms = performance.now() - since
+    const ms = until - since
     const shown: Progress = {
       status,
       step,
@@ -211,7 +212,7 @@ export async function* runJob(
         await save(point)
       }
       if (performance.now() - since >= REPORT_MS && index < batches.length) {
-        yield await report(epoch, seen)
+        yield await report(epoch, seen, performance.now())
         seen = []
       }
       if (status !== 'running') {
@@ -219,10 +220,11 @@ export async function* runJob(
         if (kept !== step) await save(point)
         await saving
         sound()
-        yield await report(epoch, seen)
+        yield await report(epoch, seen, performance.now())
         return
       }
     }
+    const until = performance.now()
     const validation = validate === undefined ? undefined : await measure(self, training, validate)
     if (epoch === plan.epochs - 1) {
       await saving
@@ -232,6 +234,6 @@ export async function* runJob(
       await recorder.finish()
       status = 'done'
     }
-    yield await report(epoch, seen, validation)
+    yield await report(epoch, seen, until, validation)
   }
 }
