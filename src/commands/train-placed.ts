@@ -1,8 +1,10 @@
 import { failure } from '../core/errors.ts'
+import { dataset } from '../objects/dataset/dataset.ts'
 import { addressOf } from './ask.ts'
 import type { Parsed } from './command.ts'
 import { print } from './output.ts'
-import { readModel, readPlan, writeModel } from './training-files.ts'
+import { readPlan, withVocabulary } from './plan.ts'
+import { readModel, writeModel } from './training-files.ts'
 import { follow } from './training-view.ts'
 
 const places = ['auto', 'local', 'node', 'cloud'] as const
@@ -16,11 +18,12 @@ export const trainPlaced = async (name: string, args: Parsed, epochs: number | u
   // What is trained in this process ends with it.
   if (target === undefined && (place === 'auto' || place === 'local'))
     throw failure('invalid-argument', `--place ${place} may train in this process: give --export FILE, which takes the weights home`)
-  const [{ trainer: spec, fit }, file] = await Promise.all([readPlan(plan, epochs), readModel(model)])
+  const [{ trainer: spec, fit: asked }, file] = await Promise.all([readPlan(plan, epochs), readModel(model)])
   const [cloud, policy] = [args.text('cloud'), args.text('policy')]
   const { connect } = await import('../sdk/connect.ts')
   const client = await connect({ node: addressOf(args), ...(cloud !== undefined && { cloud }), ...(policy !== undefined && { policy }) })
   try {
+    const fit = await withVocabulary(asked, (set) => client.object(dataset, set))
     const job = await client.train({ name, model: file, trainer: spec, fit, ...(place !== 'auto' && { place }) })
     if (!args.flag('json')) print(`at ${job.site}${job.decision === undefined ? '' : `: ${job.decision.because}`}`)
     await follow(job, args)

@@ -1,10 +1,12 @@
 import { failure } from '../core/errors.ts'
 import { remoteOf } from '../core/remote.ts'
+import { dataset } from '../objects/dataset/dataset.ts'
 import { trainer } from '../objects/trainer/trainer.ts'
 import { asking } from './ask.ts'
 import { type Command, nodeOption } from './command.ts'
 import { print, toJson } from './output.ts'
-import { readModel, readPlan, writeModel } from './training-files.ts'
+import { readPlan, withVocabulary } from './plan.ts'
+import { readModel, writeModel } from './training-files.ts'
 import { follow } from './training-view.ts'
 import { trainPlaced } from './train-placed.ts'
 
@@ -52,7 +54,8 @@ export const train: Command = {
       else if (args.flag('cancel')) await calls.cancel()
       else if (args.flag('resume')) await follow(streams.run(await calls.resume(epochs === undefined ? {} : { epochs })), args)
       else if (model !== undefined && plan !== undefined) {
-        const { trainer: spec, fit } = await readPlan(plan, epochs)
+        const { trainer: spec, fit: asked } = await readPlan(plan, epochs)
+        const fit = await withVocabulary(asked, (set) => remoteOf(dataset, set, () => transport, { timeoutMs }))
         await calls.put(await readModel(model), spec)
         await follow(streams.run(await calls.fit(fit)), args)
       } else if (!args.flag('status') && args.text('export') === undefined)

@@ -90,9 +90,11 @@ const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' 
     losses,
     options: { activationBytes },
   } = prepared
-  const types = builderOf(bound)
-  const moved = movedBy(bound.nodes, (name) => types.value(name), trainable)
-  const mode = trainingMode(bound, {
+  // What the graph computes of shapes is known from here on: the ends of a Slice, of which rules ask that they are.
+  const model = fold(bound)
+  const types = builderOf(model)
+  const moved = movedBy(model.nodes, (name) => types.value(name), trainable)
+  const mode = trainingMode(model, {
     trains: ({ op, inputs }) =>
       op === 'Dropout' ? moved.has(inputs[0] ?? '') : inputs.slice(1, 3).some((name) => trainable.includes(name)),
   })

@@ -1,6 +1,6 @@
 import { failure } from '../../../src/core/errors.ts'
 import { GraphBuilder, type Value } from '../../../src/graph/builder.ts'
-import type { Graph } from '../../../src/graph/graph.ts'
+import type { Dim, Graph } from '../../../src/graph/graph.ts'
 import { filled, uniform, xavierBound } from '../../../src/graph/initial.ts'
 import { dropout, fixedSide, type LayerContext, linear } from '../../../src/graph/layers.ts'
 
@@ -13,9 +13,11 @@ interface CommonOptions {
 }
 /** Nodes with sampled neighbours, as the op `neighbours` of a pipeline gives them: one layer for each hop. */
 export interface SampledOptions extends CommonOptions {
-  /** Nodes that are classified. */
-  readonly batch: number
+  /** Nodes that are classified. Default open: the last batch of a set may be smaller. */
+  readonly batch?: number
   readonly fanouts: readonly number[]
+  /** Width of a layer before the first hop: wide features, such as words, are made narrow before they are gathered. Default none. */
+  readonly projection?: number
 }
 export interface DenseOptions extends CommonOptions {
   readonly nodes: number
@@ -34,20 +36,22 @@ type Layer = (h: Value, own: Value, neighbours: Value, mask: Value, layer: numbe
 /** Layers from the outermost hop in: what a hop's nodes need of the next is there when their turn comes. */
 const sampled = (
   b: GraphBuilder,
-  { features, hidden = 64, classes, batch, fanouts, dropout: ratio = 0, seed = 0 }: SampledOptions,
+  { features, hidden = 64, classes, batch, fanouts, projection, dropout: ratio = 0, seed = 0 }: SampledOptions,
   layerOf: Layer,
 ): Graph => {
   if (fanouts.length === 0) throw failure('invalid-argument', 'a graph network of no hops: give one fanout for each layer')
-  const rooms = fanouts.reduce<readonly number[]>((all, fanout) => [...all, (all.at(-1) ?? 1) * (1 + fanout)], [batch])
-  let h = b.input('features', 'float32', [rooms.at(-1) ?? batch, features])
+  const growths = fanouts.reduce<readonly number[]>((all, fanout) => [...all, (all.at(-1) ?? 1) * (1 + fanout)], [1])
+  const rooms = growths.map((growth): Dim => (batch === undefined ? `N${growth}` : batch * growth))
+  const given = b.input('features', 'float32', [rooms.at(-1) ?? 'N', features])
   const hops = fanouts.map((fanout, hop) => ({
-    neighbours: b.input(`neighbours${hop}`, 'int64', [rooms[hop] ?? batch, fanout]),
-    mask: b.input(`mask${hop}`, 'float32', [rooms[hop] ?? batch, fanout]),
+    neighbours: b.input(`neighbours${hop}`, 'int64', [rooms[hop] ?? 'N', fanout]),
+    mask: b.input(`mask${hop}`, 'float32', [rooms[hop] ?? 'N', fanout]),
   }))
+  let h = projection === undefined ? given : b.op('Relu', [linear({ b, seed }, 'projection', given, projection)])
   for (const [layer, { neighbours, mask }] of hops.toReversed().entries()) {
     const last = layer === hops.length - 1
     // The nodes of a hop stand before those that they led to.
-    const own = b.op('Slice', [h, b.ints(0), b.ints(fixedSide(neighbours, 0, 'neighbours')), b.ints(0)])
+    const own = b.op('Slice', [h, b.ints(0), b.op('Shape', [neighbours], { start: 0, end: 1 }), b.ints(0)])
     const made = layerOf(h, own, neighbours, mask, layer, last ? classes : hidden)
     h = last ? made : dropout({ b, seed }, b.op('Relu', [made]), ratio)
   }

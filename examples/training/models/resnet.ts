@@ -18,6 +18,8 @@ export interface ResNetOptions {
   readonly size?: number
   /** Channels of the first stage. Default 16 for 8, 14 and 20, else 64. */
   readonly width?: number
+  /** Channels of each stage. Default twice those of the stage before. */
+  readonly widths?: readonly number[]
   readonly seed?: number
 }
 
@@ -39,15 +41,16 @@ const block = (context: LayerContext, name: string, x: Value, channels: number, 
 }
 
 /** A residual network with the stem for small images: `image` [batch, 3, size, size] to `logits` [batch, classes]. */
-export const resNet = ({ depth, classes = 10, batch = 'N', size = 32, width, seed = 0 }: ResNetOptions): Graph => {
+export const resNet = ({ depth, classes = 10, batch = 'N', size = 32, width, widths, seed = 0 }: ResNetOptions): Graph => {
   const { blocks, width: usual } = depths[depth]
   const b = new GraphBuilder({ name: `resnet${depth}` })
   const context = { b, seed }
-  const stem = width ?? usual
+  const stem = widths?.[0] ?? width ?? usual
   const image = b.input('image', 'float32', [batch, 3, size, size])
   let x = b.op('Relu', [batchNorm(context, 'bn1', conv2d(context, 'conv1', image, stem, { kernel: 3, padding: 1, bias: false }))])
   for (const [stage, count] of blocks.entries())
-    for (let i = 0; i < count; i++) x = block(context, `layer${stage + 1}.${i}`, x, stem * 2 ** stage, stage > 0 && i === 0 ? 2 : 1)
+    for (let i = 0; i < count; i++)
+      x = block(context, `layer${stage + 1}.${i}`, x, widths?.[stage] ?? stem * 2 ** stage, stage > 0 && i === 0 ? 2 : 1)
   const pooled = b.op('Flatten', [b.op('GlobalAveragePool', [x])], { axis: 1 })
   b.output(linear(context, 'fc', pooled, classes), 'logits')
   return b.build()

@@ -63,6 +63,8 @@ export class Journal {
   #counted = 0
   #samples = 0
   #since = performance.now()
+  /** When the last step was made: what comes after it, as measuring the model does, counts for no rate. */
+  #until = performance.now()
   #step: number
   #kept: number
   #saved: number
@@ -80,6 +82,7 @@ export class Journal {
   /** Notes one step. */
   add({ loss, correct = 0, counted = 0 }: TrainingTold, samples: number): void {
     this.#step++
+    this.#until = performance.now()
     this.#losses.push(loss)
     this.#seen.push(loss)
     this.#correct += correct
@@ -140,7 +143,7 @@ export class Journal {
   ): Promise<Progress> {
     const pending = this.#take()
     this.#answered(await this.#options.recorder.record(this.#step - pending.length + 1, pending))
-    const ms = performance.now() - this.#since
+    const ms = this.#until - this.#since
     const seen = this.#seen
     const shown: Progress = {
       ...at,
@@ -157,7 +160,7 @@ export class Journal {
     }
     this.#seen = []
     this.#correct = this.#counted = this.#samples = 0
-    this.#since = performance.now()
+    this.#since = this.#until = performance.now()
     return shown
   }
 }

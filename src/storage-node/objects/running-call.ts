@@ -6,6 +6,9 @@ import type { Value } from '../../core/value.ts'
 import { CallScope } from './call-scope.ts'
 import type { Fetched, Resolver } from '../content/resolver.ts'
 
+/** Different stages that one call reports. Trailers of some 128 KiB end a client's connection, whatever else goes over it. */
+const MOST_STAGES = 64
+
 /** What every call of a host shares. */
 export interface CallHost {
   readonly site: SiteName
@@ -24,7 +27,6 @@ export class RunningCall {
   readonly scope: CallScope
   readonly fetched: Fetched = { bytes: 0, ms: 0 }
   readonly #host: CallHost
-  /** By key: a long call runs the same stage for each of its batches, and its report is a trailer. */
   readonly #stages = new Map<string, StageReport>()
   readonly #began = performance.now()
   readonly #held: (() => void)[] = []
@@ -83,12 +85,13 @@ export class RunningCall {
     return (this.entry.run as (self: object, ...args: readonly Value[]) => unknown)(self, ...this.call.args)
   }
 
+  /** Times of one stage add up: a call may go through it thousands of times, and its report travels in trailers, which are small. */
   async stage<T>(key: string, units: number, work: () => Promise<T>): Promise<T> {
     const began = performance.now()
     const result = await work()
     const before = this.#stages.get(key)
-    const ms = performance.now() - began
-    this.#stages.set(key, { key, units: (before?.units ?? 0) + units, ms: (before?.ms ?? 0) + ms })
+    if (before !== undefined || this.#stages.size < MOST_STAGES)
+      this.#stages.set(key, { key, units: (before?.units ?? 0) + units, ms: (before?.ms ?? 0) + performance.now() - began })
     return result
   }
 
