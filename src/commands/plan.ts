@@ -53,9 +53,10 @@ export const withVocabulary = async (fit: FitPlan, setOf: (name: string) => Set)
   if (typeof name !== 'string' || !Array.isArray(pipeline)) return fit
   const asked = pipeline.find(asksForWords)
   if (asked === undefined) return fit
-  const { vocabulary, lowercase } = asked
+  const { lowercase } = asked
+  const words: VocabularyOptions = asked.vocabulary
   const { content } = await setOf(name).buildVocabulary({
-    ...vocabulary,
+    ...words,
     ...(lowercase !== undefined && { lowercase }),
     ...(fit.split !== undefined && { split: fit.split }),
   })
