@@ -100,7 +100,6 @@ export const trainer = defineObject({
      * then not made
      */
     async step(self, batch: StepBatch, at: StepPlan): Promise<Stepped> {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as wide as it is passed on
       return (await work()).stepOf(self, recorderOf(self, trainer as ObjectType, at.run), batch, at)
     },
     /**
@@ -109,7 +108,6 @@ export const trainer = defineObject({
      * @returns their number, once it is on disk
      */
     async save(self, run: number, { close = false }: { close?: boolean } = {}): Promise<number> {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as wide as it is passed on
       return (await work()).saveOf(self, recorderOf(self, trainer as ObjectType, run), run, close)
     },
     /** The loss, and the share of right classes, of the last checkpoint on samples. */
