@@ -32,7 +32,7 @@ export interface JobInput {
   readonly training: Training
 }
 /** Batches that are made while one is trained on. */
-const AHEAD = 2
+export const AHEAD = 2
 
 export const batchOf = async (
   self: MovableSelf,
