@@ -91,15 +91,19 @@ export interface Training {
   /** One step of the optimizer. @throws `tensor-mismatch`, `invalid-argument`, `training-diverged`: the state is then as before */
   step(feeds: Feeds, at: StepAt): Promise<TrainingTold>
   /** Adds a batch's gradients, as `share` of the next `apply`: one for all losses, or one each. */
-  gather(feeds: Feeds, share: number | readonly number[], draw: number): Promise<TrainingTold>
+  gather(feeds: Feeds, share: number | readonly number[], draw: number): Promise<TrainingTold & { readonly inputs: Feeds }>
+  /** The model's outputs on a batch in training, where its loss is elsewhere. */
+  forward(feeds: Feeds, draw: number): Promise<Feeds>
+  /** Adds the gradients of the last `forward`, by those of its outputs: `gradient/NAME`. */
+  backward(gradients: Feeds): Promise<TrainingTold>
   /** What was gathered; and takes its place. */
   gathered(): Promise<ReadonlyMap<string, Tensor>>
   /** @param statistics running means and variances that take the place of those here. Default: they stay */
   replaceGathered(gradients: ReadonlyMap<string, Tensor>, statistics?: ReadonlyMap<string, Tensor>): Promise<void>
   /** Running means and variances, as the batches so far have moved them. */
   statistics(): Promise<ReadonlyMap<string, Tensor>>
-  /** One step of the optimizer by what was gathered. */
-  apply(at: StepAt): Promise<TrainingTold>
+  /** One step of the optimizer by what was gathered. @param beyond the norm of gradients elsewhere, that are clipped with these */
+  apply(at: StepAt, beyond?: number): Promise<TrainingTold>
   /** The model as it is in use: its loss on a batch, and the outputs that are named. */
   evaluate(feeds: Feeds, outputs?: readonly string[]): Promise<TrainingTold & { readonly outputs: Feeds }>
   /** A copy of all that training has changed. */

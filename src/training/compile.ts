@@ -12,6 +12,7 @@ import { addLosses, type Classes } from './loss.ts'
 import { lowered } from './lower.ts'
 import { type DropoutMask, trainingMode } from './modes.ts'
 import { gradientOf, nextOf, NORM, numbers, shareOf, told } from './names.ts'
+import { partition } from './partition.ts'
 import type { Prepared } from './prepare.ts'
 import { unrolled } from './unroll.ts'
 import { addNorm, addUpdates, isInPlace } from './updates.ts'
@@ -19,12 +20,14 @@ import { addNorm, addUpdates, isInPlace } from './updates.ts'
 /**
  * `gradients`: those of a batch, their norm and the loss. `sums`: they are added to what earlier batches gave, for several
  * batches to a step or several nodes. `norm`: that of such sums. `apply`: the update, by gradients or sums of them.
- * `evaluate`: the model as it is in use, with its loss. `predict`: without.
+ * `evaluate`: the model as it is in use, with its loss. `predict`: without. `forward` and `backward`: `sums` in two runs,
+ * for a model whose loss is elsewhere.
  *
  * Gradients and update are two runs so that a step that came to no number changes nothing, and so that the update can
  * write parameters where they are: nothing else reads them then.
  */
-export type Variant = 'gradients' | 'sums' | 'norm' | 'apply' | 'evaluate' | 'predict'
+export type Variant = 'gradients' | 'sums' | 'norm' | 'apply' | 'evaluate' | 'predict' | 'forward' | 'backward'
+type Differentiating = 'gradients' | 'sums' | 'forward' | 'backward'
 
 /** A graph that onnxruntime runs, and what its inputs and outputs stand for. */
 export interface Compiled {
@@ -41,6 +44,8 @@ export interface Compiled {
   readonly scalars: readonly string[]
   /** Where they have a budget: a graph that computes some again must not have its equal nodes joined. */
   readonly activations?: Activations
+  /** What `forward` gives, and `backward` takes. */
+  readonly kept?: readonly string[]
 }
 export interface Changing {
   readonly next?: string
@@ -84,24 +89,25 @@ const using = (prepared: Prepared, bound: Graph, variant: 'evaluate' | 'predict'
   return { graph, feeds, classes, masks: [], state: stateOf(prepared, graph), gradients: new Map(), scalars: [] }
 }
 
-const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' | 'sums'): Compiled => {
-  const {
-    trainable,
-    losses,
-    options: { activationBytes },
-  } = prepared
+const differentiating = (prepared: Prepared, bound: Graph, variant: Differentiating): Compiled => {
+  const { trainable, losses, options } = prepared
+  const { activationBytes, inputGradients = [] } = options
+  // What comes before an input moves with it.
+  const of = [...trainable, ...inputGradients]
   // What the graph computes of shapes is known from here on: the ends of a Slice, of which rules ask that they are.
   const model = fold(bound)
   const types = builderOf(model)
-  const moved = movedBy(model.nodes, (name) => types.value(name), trainable)
+  const moved = movedBy(model.nodes, (name) => types.value(name), of)
   const mode = trainingMode(model, {
     trains: ({ op, inputs }) =>
       op === 'Dropout' ? moved.has(inputs[0] ?? '') : inputs.slice(1, 3).some((name) => trainable.includes(name)),
   })
-  const b = builderOf(lowered(mode.graph, trainable))
-  const { total, targets, classes } = addLosses(b, losses, [...bound.outputs.keys()], { shared: variant === 'sums' })
-  const found = gradientGraph(b, { loss: total.name, of: trainable })
-  const keep: string[] = [...told]
+  const b = builderOf(lowered(mode.graph, of))
+  const { total, targets, classes } = addLosses(b, losses, [...bound.outputs.keys()], { shared: variant !== 'gradients' })
+  const all = gradientGraph(b, { loss: total.name, of })
+  const found = new Map([...all].filter(([name]) => trainable.includes(name)))
+  const parted = variant === 'forward' || variant === 'backward'
+  const keep: string[] = parted ? [...bound.outputs.keys(), NORM] : [...told]
   const give = (value: Value, name: string) => {
     b.output(value, name)
     keep.push(name)
@@ -112,12 +118,29 @@ const differentiating = (prepared: Prepared, bound: Graph, variant: 'gradients' 
     variant === 'gradients'
       ? new Map([...found].map(([name, gradient]) => [name, give(gradient, gradientOf(name))]))
       : new Map([...addSums(b, found)].map(([name, sum]) => [name, { input: gradientOf(name), ...give(sum, nextOf(gradientOf(name))) }]))
+  if (variant === 'sums') for (const [name, value] of all) if (inputGradients.includes(name)) give(value, gradientOf(name))
   b.output(addNorm(b, found), NORM)
   const whole = finished(unrolled(b.build()), keep)
-  const ends = [...told.filter((name) => name !== NORM), ...[...next.values()].map(({ next: name }) => name)]
+  const forward = parted ? [...bound.outputs.keys()] : told.filter((name) => name !== NORM)
+  const ends = [...forward, ...[...next.values()].map(({ next: name }) => name)]
   const budgeted = activationBytes === undefined ? undefined : withinBudget(whole, ends, activationBytes)
   const graph = budgeted?.graph ?? whole
-  return { graph, ...(budgeted !== undefined && { activations: budgeted.activations }), feeds: feedsOf(prepared, bound, targets), classes, masks: mode.masks, state: stateOf(prepared, graph, next), gradients, scalars: scalarsOf(graph, prepared) } // prettier-ignore
+  const feeds = feedsOf(prepared, bound, targets)
+  const rest = { classes, masks: mode.masks, ...(budgeted !== undefined && { activations: budgeted.activations }) }
+  if (!parted) return { ...rest, graph, feeds, state: stateOf(prepared, graph, next), gradients, scalars: scalarsOf(graph, prepared) }
+  const parts = partition(graph, ends)
+  const own = parts[variant]
+  const taken = <T>(entries: ReadonlyMap<string, T>) => new Map([...entries].filter(([name]) => own.inputs.has(name)))
+  return {
+    ...rest,
+    graph: own,
+    feeds: taken(feeds),
+    masks: mode.masks.filter(({ input }) => own.inputs.has(input)),
+    state: stateOf(prepared, own, variant === 'forward' ? next : new Map()),
+    gradients: variant === 'forward' ? new Map() : gradients,
+    scalars: scalarsOf(own, prepared),
+    kept: parts.kept,
+  }
 }
 
 /** Each gradient and what earlier batches gave. */

@@ -37,6 +37,8 @@ export type Loss = {
       /** Where the square becomes a line. Default 1. */
       readonly delta?: number
     }
+  /** Sum of output times target: its gradient is the target itself. For a front whose back, with the loss, is elsewhere. */
+  | { readonly kind: 'given' }
 )
 
 /** The class number of elements that do not count, where a loss names none: PyTorch's. */
@@ -134,6 +136,8 @@ const addLoss = (b: GraphBuilder, output: Value, loss: Loss): AddedLoss => {
       const scaled = weight === 1 ? tail : e.mul(tail, e.plus(e.mul(target, weight - 1), 1))
       return { target, loss: mean(e, e.add(e.mul(e.oneMinus(target), output), scaled)) }
     }
+    case 'given':
+      return { target, loss: sum(e, e.mul(output, target)) }
     case 'mse': {
       const difference = e.sub(output, target)
       return { target, loss: mean(e, e.mul(difference, difference)) }

@@ -86,7 +86,9 @@ const batchNormalization = (b: GraphBuilder, node: Node, statistics: Map<string,
     throw failure('invalid-argument', `${called(node)} would take the variance of one element a channel: use a batch of two or more`)
   const attributes = { ...node.attributes, ...attributesOf({ momentum: 0, training_mode: 1 }) }
   const outputs = [node.outputs[0] ?? '', b.fresh(`${node.name}/mean`), b.fresh(`${node.name}/variance`)]
-  const [, ofBatch, varianceOfBatch] = b.node({ ...node, attributes, outputs })
+  // onnxruntime's kernel writes the statistics of the batch over its inputs, whoever else reads those: it gets tensors of its own.
+  const inputs = [...node.inputs.slice(0, 3), e.mul(mean, 0).name, e.mul(variance, 0).name]
+  const [, ofBatch, varianceOfBatch] = b.node({ ...node, inputs, attributes, outputs })
   if (ofBatch === undefined || varianceOfBatch === undefined) throw failure('internal', `${called(node)} gives no statistics`)
   const next = (old: Value, seen: Value, share: number): void => {
     const moved = e.add(e.mul(old, momentum), e.mul(seen, share))

@@ -32,6 +32,8 @@ export interface TrainOptions {
    * does not fit is computed again, to the same bits. Default: all are kept.
    */
   readonly activationBytes?: number
+  /** Inputs by which batches that are gathered give gradients too: for whatever comes before the model. Default: none. */
+  readonly inputGradients?: readonly string[]
 }
 
 /** A model made ready: raised to the training dialect, its weights out of the graph. */
@@ -71,7 +73,7 @@ export const prepare = (model: Graph, options: TrainOptions): Prepared => {
     for (const name of trainable) initial.set(slotName(slot, name), { shape: raised.initializers.get(name)?.shape ?? [] })
   const initializers = new Map([...raised.initializers].filter(([name]) => !out.has(name)))
   const graph = { ...raised, inputs, initializers }
-  checkNames(graph, losses, initial)
+  checkNames(graph, losses, initial, options)
   return { graph, options, losses, trainable, initial }
 }
 
@@ -84,7 +86,12 @@ const checkGroups = ({ groups = [], optimizer }: TrainOptions, trainable: readon
 }
 
 /** The graph of a step is the model's and more; what is added must not meet a tensor of the same name there. */
-const checkNames = ({ inputs, initializers, nodes }: Graph, losses: readonly Loss[], initial: Prepared['initial']): void => {
+const checkNames = (
+  { inputs, initializers, nodes }: Graph,
+  losses: readonly Loss[],
+  initial: Prepared['initial'],
+  { inputGradients = [] }: TrainOptions,
+): void => {
   const taken = new Set([...inputs.keys(), ...initializers.keys(), ...nodes.flatMap(({ outputs }) => outputs)])
   const targets = losses.map(targetOf)
   const twice = targets.find((target) => taken.has(target))
@@ -98,7 +105,7 @@ const checkNames = ({ inputs, initializers, nodes }: Graph, losses: readonly Los
     ...numbers,
     ...losses.map((_, place) => shareOf(place)),
     ...slots,
-    ...states.flatMap((name) => [gradientOf(name), nextOf(name), nextOf(gradientOf(name))]),
+    ...[...states, ...inputGradients].flatMap((name) => [gradientOf(name), nextOf(name), nextOf(gradientOf(name))]),
   ]
   const met = own.find((name) => taken.has(name))
   if (met !== undefined)

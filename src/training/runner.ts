@@ -1,29 +1,19 @@
 import type { Tensor as OnnxTensor } from 'onnxruntime-node'
 import { failure } from '../core/errors.ts'
-import { Tensor } from '../core/tensor.ts'
+import type { Tensor } from '../core/tensor.ts'
 import type { Variant } from './compile.ts'
 import { type Feeds, fed } from './feeds.ts'
 import { fillMask } from './modes.ts'
-import { CORRECT, CORRECTION_1, CORRECTION_2, COUNTED, isSlot, LEARNING_RATE, LOSS, NORM, PART, SCALE, shareOf, told as telling } from './names.ts' // prettier-ignore
+import { CORRECT, CORRECTION_1, CORRECTION_2, COUNTED, isSlot, LEARNING_RATE, LOSS, NORM, PART, SCALE, gradientOf, shareOf, told as telling } from './names.ts' // prettier-ignore
 import type { Scalars } from './optimizer.ts'
 import { type Prepared, sidesOf } from './prepare.ts'
+import { checkNumbers, copied, type Outputs, type Told } from './results.ts'
 import { type Loaded, type Onnx, Sessions } from './sessions.ts'
 import { type MakeTensor, Slot } from './slots.ts'
 import { clipScale } from './updates.ts'
 
 export type { Feeds } from './feeds.ts'
-
-/** Numbers that a run tells. */
-export interface Told {
-  readonly loss: number
-  /** Elements whose class was the most likely one, and elements that counted: where the first loss is cross entropy. */
-  readonly correct?: number
-  readonly counted?: number
-  /** The norm of all gradients, before they are clipped. */
-  readonly norm?: number
-  /** Of a batch that is gathered: its loss by its shares, which those of a step sum up to. */
-  readonly part?: number
-}
+export type { Told } from './results.ts'
 
 export interface RunnerOptions {
   /** Threads of onnxruntime. Default 1. */
@@ -39,6 +29,15 @@ interface Run {
   /** Where gradients are written, or sums of them kept. */
   readonly gradients?: Map<string, Slot>
   readonly outputs?: readonly string[]
+  /** What an earlier run has kept for this one. */
+  readonly kept?: Readonly<Record<string, OnnxTensor>>
+}
+/** A forward run that waits for its way back. */
+interface Pending {
+  readonly feeds: Feeds
+  readonly draw: number
+  readonly kept: Readonly<Record<string, OnnxTensor>>
+  readonly keep: () => void
 }
 
 /**
@@ -53,6 +52,7 @@ export class Runner {
   readonly #state: ReadonlyMap<string, Slot>
   readonly #gradients = new Map<string, Slot>()
   readonly #sums = new Map<string, Slot>()
+  #pending: Pending | undefined
 
   constructor(onnx: Onnx, prepared: Prepared, { threads = 1, seed = 0 }: RunnerOptions = {}) {
     this.#onnx = onnx
@@ -78,8 +78,8 @@ export class Runner {
     return this.#sessions.get(variant, sidesOf(this.#prepared, feeds))
   }
 
-  async #run({ compiled, session, masks }: Loaded, { feeds = {}, scalars = {}, gradients = new Map(), outputs = [] }: Run) {
-    const given: Record<string, OnnxTensor> = { ...masks }
+  async #run({ compiled, session, masks }: Loaded, { feeds = {}, scalars = {}, gradients = new Map(), outputs = [], kept = {} }: Run) {
+    const given: Record<string, OnnxTensor> = { ...masks, ...kept }
     const fetches: Record<string, OnnxTensor | null> = {}
     const written: Slot[] = []
     for (const [name, type] of compiled.feeds) {
@@ -103,7 +103,7 @@ export class Runner {
       fetches[next] = input === undefined ? slot.current : slot.spare
       if (input !== undefined) written.push(slot)
     }
-    for (const name of [...telling, ...outputs]) if (compiled.graph.outputs.has(name)) fetches[name] = null
+    for (const name of [...telling, ...outputs]) if (compiled.graph.outputs.has(name)) fetches[name] ??= null
     const results = await session.run(given, fetches)
     const numberAt = (name: string): number | undefined => (results[name] === undefined ? undefined : Number(results[name].data[0]))
     const [correct, counted, norm, part] = [numberAt(CORRECT), numberAt(COUNTED), numberAt(NORM), numberAt(PART)]
@@ -155,14 +155,52 @@ export class Runner {
   /**
    * Adds a batch's gradients, by its share of what the next `apply` steps by. Running statistics move on.
    * @param share of each loss, in their order; or one for all (`sharesOf`)
+   * @returns with gradients by the inputs that `inputGradients` names, as `gradient/NAME`
    * @throws as `step` does: what was gathered before is then as it was
    */
-  async gather(feeds: Feeds, share: number | readonly number[], draw: number): Promise<Told> {
+  async gather(feeds: Feeds, share: number | readonly number[], draw: number): Promise<Told & { readonly inputs: Outputs }> {
     const loaded = await this.#loaded('sums', feeds)
     this.#draw(loaded, draw)
-    const { told, keep } = await this.#run(loaded, { feeds, scalars: this.#shares(share), gradients: this.#sums })
+    const inputs = (this.#prepared.options.inputGradients ?? []).map(gradientOf)
+    const { told, keep, results } = await this.#run(loaded, { feeds, scalars: this.#shares(share), gradients: this.#sums, outputs: inputs })
     checkNumbers(told, draw)
     keep()
+    return { ...told, inputs: copied(results, inputs) }
+  }
+  /** The model's outputs on a batch in training. What its gradients take is kept until `backward`, or until the next. */
+  async forward(feeds: Feeds, draw: number): Promise<Outputs> {
+    const loaded = await this.#loaded('forward', feeds)
+    this.#draw(loaded, draw)
+    const { kept = [], graph } = loaded.compiled
+    const { results, keep } = await this.#run(loaded, { feeds, outputs: [...graph.outputs.keys()] })
+    this.#pending = {
+      feeds,
+      draw,
+      keep,
+      kept: Object.fromEntries(kept.flatMap((name) => (results[name] === undefined ? [] : [[name, results[name]]]))),
+    }
+    return copied(results, [...this.#prepared.graph.outputs.keys()])
+  }
+  /**
+   * Adds the gradients of the last `forward`, as `gather` does, by those of its outputs: the targets of `given` losses.
+   * @throws `invalid-argument` where there was none
+   */
+  async backward(gradients: Feeds): Promise<Told> {
+    const pending = this.#pending
+    if (pending === undefined) throw failure('invalid-argument', 'there was no forward run that waits for gradients')
+    const { feeds, draw, kept, keep: moveOn } = pending
+    const loaded = await this.#loaded('backward', feeds)
+    this.#draw(loaded, draw)
+    const { told, keep } = await this.#run(loaded, {
+      feeds: { ...feeds, ...gradients },
+      kept,
+      scalars: this.#shares(1),
+      gradients: this.#sums,
+    })
+    checkNumbers(told, draw)
+    this.#pending = undefined
+    keep()
+    moveOn()
     return told
   }
   #shares(share: number | readonly number[]): Readonly<Record<string, number>> {
@@ -170,11 +208,15 @@ export class Runner {
       this.#prepared.losses.map((_, place) => [shareOf(place), typeof share === 'number' ? share : (share[place] ?? 0)]),
     )
   }
-  /** One step of the optimizer by the gradients that were gathered, which are zero from then on. @throws `training-diverged` */
-  async apply(scalars: Scalars): Promise<Told> {
+  /**
+   * One step of the optimizer by the gradients that were gathered, which are zero from then on.
+   * @param beyond the norm of gradients that are elsewhere, with which these are clipped together. Default 0
+   * @throws `training-diverged`
+   */
+  async apply(scalars: Scalars, beyond = 0): Promise<Told> {
     const { told } = await this.#run(await this.#sessions.get('norm', {}), { gradients: this.#sums })
     checkNumbers(told)
-    await this.#apply(scalars, this.#sums, told.norm ?? 0)
+    await this.#apply(scalars, this.#sums, beyond === 0 ? (told.norm ?? 0) : Math.hypot(told.norm ?? 0, beyond))
     this.clear()
     return told
   }
@@ -196,15 +238,12 @@ export class Runner {
   }
 
   /** The model as it is in use, on a batch: its loss, and outputs where they are named. */
-  async evaluate(feeds: Feeds, outputs: readonly string[] = []): Promise<Told & { readonly outputs: Readonly<Record<string, Tensor>> }> {
+  async evaluate(feeds: Feeds, outputs: readonly string[] = []): Promise<Told & { readonly outputs: Outputs }> {
     const { told, results } = await this.#run(await this.#loaded('evaluate', feeds), { feeds, outputs: this.#known(outputs) })
     return { ...told, outputs: copied(results, outputs) }
   }
   /** Outputs of the model as it is in use, on a batch without targets. Default: all. */
-  async predict(
-    feeds: Feeds,
-    outputs: readonly string[] = [...this.#prepared.graph.outputs.keys()],
-  ): Promise<Readonly<Record<string, Tensor>>> {
+  async predict(feeds: Feeds, outputs: readonly string[] = [...this.#prepared.graph.outputs.keys()]): Promise<Outputs> {
     const { results } = await this.#run(await this.#loaded('predict', feeds), { feeds, outputs: this.#known(outputs) })
     return copied(results, outputs)
   }
@@ -234,24 +273,4 @@ export class Runner {
   close(): Promise<void> {
     return this.#sessions.close()
   }
-}
-
-/** Of the results, those that are named, in memory of their own. */
-const copied = (results: Readonly<Record<string, OnnxTensor>>, names: readonly string[]): Readonly<Record<string, Tensor>> =>
-  Object.fromEntries(
-    names.flatMap((name) => {
-      const found = results[name]
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the constructor checks dtype, array and shape against each other
-      return found === undefined ? [] : [[name, new Tensor(found.type as 'float32', found.data.slice() as Float32Array<ArrayBuffer>, found.dims)] as const] // prettier-ignore
-    }),
-  )
-
-const checkNumbers = ({ loss, norm = 0 }: Told, step?: number): void => {
-  if (Number.isFinite(loss) && Number.isFinite(norm)) return
-  const what = Number.isFinite(loss) ? `the norm of the gradients is ${norm}` : `the loss is ${loss}`
-  const where = step === undefined ? '' : ` in step ${step}`
-  throw failure(
-    'training-diverged',
-    `${what}${where}: lower the learning rate, clip the gradients (clipNorm), or look for bad samples; the state is as it was before`,
-  )
 }

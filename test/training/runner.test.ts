@@ -115,6 +115,22 @@ test('statistics of BatchNormalization move with each batch, and evaluation uses
   await runner.close()
 })
 
+test('running statistics keep nine tenths of what they were', async () => {
+  const model = smallModels.find(({ name }) => name === 'resnet-8')
+  assert.ok(model)
+  const meansAfter = async (...batches: readonly number[]) => {
+    const runner = runnerOf({}, 1, model)
+    for (const batch of batches) await runner.gather(model.batch(batch, 4), 1, 1)
+    const means = [...(runner.state().get('bn1.running_mean')?.data ?? [])]
+    await runner.close()
+    return means
+  }
+  const [first, second, both] = [await meansAfter(0), await meansAfter(1), await meansAfter(0, 1)]
+  // They begin at 0.
+  const wanted = first.map((mean, i) => 0.9 * mean + (second[i] ?? 0))
+  assert.ok(apart(both, wanted) < 1e-6, `${both.join(' ')} for ${wanted.join(' ')}`)
+})
+
 test('evaluate gives the outputs that are named, predict needs no targets, and neither changes the state', async () => {
   const runner = runnerOf()
   const before = copyOf(runner)

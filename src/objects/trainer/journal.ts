@@ -102,11 +102,18 @@ export class Journal {
     if (this.status === 'running') this.status = status
   }
 
+  /** The step of the last checkpoint, be it on its way to the disk. */
+  get saved(): number {
+    return this.#saved
+  }
+  /** Whether a checkpoint is due. @param steps made since it was last asked */
+  isDue(point: Point, steps = 1): boolean {
+    const every = this.#options.plan.checkpointEvery
+    return every === undefined ? this.#interval.due(performance.now()) : Math.floor(point.step / every) > Math.floor((point.step - steps) / every) // prettier-ignore
+  }
   /** Makes a checkpoint where one is due. @param steps made since it was last asked */
   async saveWhenDue(point: Point, steps = 1): Promise<void> {
-    const every = this.#options.plan.checkpointEvery
-    const due = every === undefined ? this.#interval.due(performance.now()) : Math.floor(point.step / every) > Math.floor((point.step - steps) / every) // prettier-ignore
-    if (!due || (this.#saving !== undefined && every === undefined)) return
+    if (!this.isDue(point, steps) || (this.#saving !== undefined && this.#options.plan.checkpointEvery === undefined)) return
     await this.#saving
     await this.#save(point)
   }

@@ -175,6 +175,15 @@ export const measurePlan = typed<MeasurePlan>(
 const ledger = list(object({ name: string(), count: whole, next: whole, digest: string() }))
 export const point = object({ step: whole, epoch: whole, next: whole, ledger: optional(ledger) })
 export type Point = TypeOf<typeof point>
+/** How a training is split: the front of the model is here, the back where this is read. */
+export const splitPlan = object({
+  /** Tensors of the model where the front ends. */
+  cut: list(string(), { minItems: 1, maxItems: 64 }),
+  /** Whether targets come with the activations. Default true. */
+  labels: optional(boolean()),
+})
+export type SplitPlan = TypeOf<typeof splitPlan>
+
 /** A step with a batch that the caller brings. */
 export const stepPlan = object({
   /** As `start` gave it. */

@@ -1,12 +1,13 @@
 import { defineObject, type ObjectType } from '../../core/define.ts'
 import { boolean, bytes, integer, list, number, object, optional, record, string, tensor, union } from '../../core/schema.ts'
-import type { ReadonlySelf, Training } from '../../core/self.ts'
+import type { Feeds, ReadonlySelf, Training, TrainingTold } from '../../core/self.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { modelHandle } from '../model/schemas.ts'
 import type { Sample } from '../dataset/dataset.ts'
 import { sample } from '../dataset/sample.ts'
+import type { FrontItem } from './front.ts'
 import type { Measured, Progress, Recorder } from './journal.ts'
-import { fitPlan, type FitPlan, measurePlan, type MeasurePlan, ready, trainerSpec, type TrainerSpec, type StepPlan, stepPlan, trainerState, type TrainerState } from './spec.ts' // prettier-ignore
+import { fitPlan, type FitPlan, measurePlan, type MeasurePlan, ready, trainerSpec, type TrainerSpec, type SplitPlan, splitPlan, type StepPlan, stepPlan, trainerState, type TrainerState } from './spec.ts' // prettier-ignore
 import type { Probed } from './probe.ts'
 import { type ProbePlan, probePlan, stepKey } from './probe-plan.ts'
 import type { StepBatch, Stepped } from './stepping.ts'
@@ -48,6 +49,13 @@ async function* train(self: ReadonlySelf<TrainerState>, recorder: Recorder): Asy
   }
 }
 
+const told = object({
+  loss: number(),
+  correct: optional(number()),
+  counted: optional(number()),
+  norm: optional(number({ minimum: 0 })),
+  part: optional(number()),
+})
 const stepBatch = union([
   record(tensor()),
   object({
@@ -114,6 +122,17 @@ export const trainer = defineObject({
     async save(self, run: number, { close = false }: { close?: boolean } = {}): Promise<number> {
       return (await work()).saveOf(self, recorderOf(self, trainer as ObjectType, run), run, close)
     },
+    /** For `splitTraining` alone: does the work of a run as `run` does, with the back of the model where this is read. */
+    async *front(self, run: number, how: SplitPlan): AsyncGenerator<FrontItem> {
+      const { runFront } = await work()
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as wide as it is passed on
+      yield* jobOf(self, trainer as ObjectType, run, (recorder) => runFront(self, run, how, recorder))
+    },
+    /** For `splitTraining` alone: gradients of a step's activations. @returns the norm of the front's own */
+    backward: async (self, run: number, step: number, gradients: Feeds, told: TrainingTold): Promise<{ norm: number }> =>
+      (await work()).deliverGradients(self, run, step, { gradients, told }),
+    /** For `splitTraining` alone: the back's part of a checkpoint. It answers when that is on disk. */
+    keepBack: async (self, run: number, step: number, state: Feeds): Promise<null> => (await work()).deliverState(self, run, step, state),
     /** The loss, and the share of right classes, of the last checkpoint on samples. */
     async evaluate(self, plan: MeasurePlan): Promise<Measured> {
       const { measure, opened, sourceOf } = await work()
@@ -144,6 +163,9 @@ export const trainer = defineObject({
     step: [stepBatch, stepPlan],
     save: [integer(), optional(object({ close: optional(boolean()) }))],
     run: [integer()],
+    front: [integer(), splitPlan],
+    backward: [integer(), integer(), record(tensor()), told],
+    keepBack: [integer(), integer(), record(tensor())],
     evaluate: [measurePlan],
     probe: [bytes(), trainerSpec, probePlan, list(sample, { minItems: 1, maxItems: 65_536 })],
   },

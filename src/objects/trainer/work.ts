@@ -2,6 +2,7 @@
 export { readGraph } from '../../graph/read.ts'
 export { keepState } from './checkpoints.ts'
 export { measure, runJob } from './job.ts'
+export { deliverGradients, deliverState, runFront } from './front.ts'
 export { probeSteps } from './probe.ts'
 export { release, saveOf, stepOf } from './stepping.ts'
 export { keptFeatures, sourceOf } from './source.ts'

@@ -14,10 +14,12 @@ export interface TrainingData {
 export type TrainingAsk =
   | { readonly ask: 'step'; readonly feeds: PlainTensors; readonly at: StepAt }
   | { readonly ask: 'gather'; readonly feeds: PlainTensors; readonly share: number | readonly number[]; readonly draw: number }
+  | { readonly ask: 'forward'; readonly feeds: PlainTensors; readonly draw: number }
+  | { readonly ask: 'backward'; readonly feeds: PlainTensors }
   | { readonly ask: 'gathered' }
   | { readonly ask: 'replace'; readonly tensors: PlainTensors; readonly statistics?: PlainTensors }
   | { readonly ask: 'statistics' }
-  | { readonly ask: 'apply'; readonly at: StepAt }
+  | { readonly ask: 'apply'; readonly at: StepAt; readonly beyond: number }
   | { readonly ask: 'evaluate'; readonly feeds: PlainTensors; readonly outputs: readonly string[] }
   | { readonly ask: 'state' }
   | { readonly ask: 'restore'; readonly tensors: PlainTensors }

@@ -40,8 +40,14 @@ const perform = async (runner: Runner, asked: TrainingAsk): Promise<TrainingAnsw
   switch (asked.ask) {
     case 'step':
       return { told: await runner.step(Object.fromEntries(tensorsOf(asked.feeds)), scalarsOf(options.optimizer, asked.at.step, asked.at.learningRate), asked.at.step) } // prettier-ignore
-    case 'gather':
-      return { told: await runner.gather(Object.fromEntries(tensorsOf(asked.feeds)), asked.share, asked.draw) }
+    case 'gather': {
+      const { inputs, ...told } = await runner.gather(Object.fromEntries(tensorsOf(asked.feeds)), asked.share, asked.draw)
+      return { told, tensors: plainOf(Object.entries(inputs)) }
+    }
+    case 'forward':
+      return { tensors: plainOf(Object.entries(await runner.forward(Object.fromEntries(tensorsOf(asked.feeds)), asked.draw))) }
+    case 'backward':
+      return { told: await runner.backward(Object.fromEntries(tensorsOf(asked.feeds))) }
     case 'gathered':
       return flat(runner.gathered())
     case 'statistics':
@@ -51,7 +57,7 @@ const perform = async (runner: Runner, asked: TrainingAsk): Promise<TrainingAnsw
       if (asked.statistics !== undefined) replace(runner.statistics(), asked.statistics)
       return {}
     case 'apply':
-      return { told: await runner.apply(scalarsOf(options.optimizer, asked.at.step, asked.at.learningRate)) }
+      return { told: await runner.apply(scalarsOf(options.optimizer, asked.at.step, asked.at.learningRate), asked.beyond) }
     case 'evaluate': {
       const { outputs, ...told } = await runner.evaluate(Object.fromEntries(tensorsOf(asked.feeds)), asked.outputs)
       return { told, tensors: plainOf(Object.entries(outputs)) }

@@ -90,7 +90,13 @@ const trainingOf = (thread: Thread): Training => {
   const told = async (asked: TrainingAsk): Promise<TrainingTold> => (await thread.ask(asked)).told ?? { loss: Number.NaN }
   return {
     step: (feeds, at) => told({ ask: 'step', feeds: plainOf(Object.entries(feeds)), at }),
-    gather: (feeds, share, draw) => told({ ask: 'gather', feeds: plainOf(Object.entries(feeds)), share, draw }),
+    async gather(feeds, share, draw) {
+      const { told: numbers, tensors } = await thread.ask({ ask: 'gather', feeds: plainOf(Object.entries(feeds)), share, draw })
+      return { loss: Number.NaN, ...numbers, inputs: Object.fromEntries(tensorsOf(tensors)) }
+    },
+    forward: async (feeds, draw) =>
+      Object.fromEntries(tensorsOf((await thread.ask({ ask: 'forward', feeds: plainOf(Object.entries(feeds)), draw })).tensors)),
+    backward: (gradients) => told({ ask: 'backward', feeds: plainOf(Object.entries(gradients)) }),
     gathered: async () => tensorsOf((await thread.ask({ ask: 'gathered' })).tensors),
     replaceGathered: async (gradients, statistics) =>
       void (await thread.ask({
@@ -99,7 +105,7 @@ const trainingOf = (thread: Thread): Training => {
         ...(statistics !== undefined && { statistics: plainOf(statistics) }),
       })),
     statistics: async () => tensorsOf((await thread.ask({ ask: 'statistics' })).tensors),
-    apply: (at) => told({ ask: 'apply', at }),
+    apply: (at, beyond = 0) => told({ ask: 'apply', at, beyond }),
     async evaluate(feeds, outputs = []) {
       const { told: numbers, tensors } = await thread.ask({ ask: 'evaluate', feeds: plainOf(Object.entries(feeds)), outputs })
       return { loss: Number.NaN, ...numbers, outputs: Object.fromEntries(tensorsOf(tensors)) }
