@@ -67,7 +67,6 @@ export const trainer = defineObject({
      * @throws `fenced` where another run has begun since
      */
     async *run(self, run: number): AsyncGenerator<Progress> {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as wide as it is passed on
       yield* jobOf(self, trainer as ObjectType, run, (recorder) => train(self, recorder))
     },
     /** The loss, and the share of right classes, of the last checkpoint on samples. */
