@@ -10,7 +10,7 @@ import { digestOf } from './member-work.ts'
 import type { ParallelPlan } from './plan.ts'
 import { ofMember, type Roster } from './roster.ts'
 import type { Seat } from './seat.ts'
-import { roundSteps, SteadyTakes, type Stock, takesByCount } from './takes.ts'
+import { roundSteps, samplesIn, SteadyTakes, type Stock, takesByCount, withoutSingles } from './takes.ts'
 
 export interface MemberProgress {
   readonly name: string
@@ -40,6 +40,8 @@ export interface CoordinatorInput {
   readonly from: { readonly step: number; readonly epoch: number; readonly ledger?: Kept } | null
   /** The coordinator's own copy of the model, which makes every step that counts. */
   readonly training: Training
+  /** Whether the model takes statistics of its batches. */
+  readonly statistics: boolean
   readonly roster: Roster
   readonly recorder: Recorder
   readonly measure: (() => Promise<Measured>) | undefined
@@ -101,7 +103,11 @@ export class Coordinator {
       await this.#bringAll()
       const validation = await measure?.()
       if (this.#epoch === plan.epochs - 1) {
-        await this.#journal.saveNow({ ...this.#point(), epoch: plan.epochs, ledger: this.#ledger.plain.map((entry) => ({ ...entry, next: 0 })) })
+        await this.#journal.saveNow({
+          ...this.#point(),
+          epoch: plan.epochs,
+          ledger: this.#ledger.plain.map((entry) => ({ ...entry, next: 0 })),
+        })
         await recorder.finish()
         this.#journal.status = 'done'
       }
@@ -139,7 +145,10 @@ export class Coordinator {
     }
     if (roster.here.length > 0 || roster.seats.every(({ name }) => this.#ledger.has(name) && this.#ledger.left(name) === 0)) return true
     const why = roster.seats.map(({ name, error = 'it is away' }) => `${name}: ${error}`).join('; ')
-    throw failure('unavailable', `no member of the training is there (waited ${waitMs} ms): ${why.slice(0, 2000)}; start their nodes, and resume`)
+    throw failure(
+      'unavailable',
+      `no member of the training is there (waited ${waitMs} ms): ${why.slice(0, 2000)}; start their nodes, and resume`,
+    )
   }
 
   #numbers(step: number): StepNumbers {
@@ -154,7 +163,7 @@ export class Coordinator {
   async #step(open: readonly Seat[]): Promise<void> {
     const { plan, roster, training } = this.#input
     const stocks = this.#stocks(open)
-    const takes =
+    const given =
       plan.balance === 'remaining'
         ? takesByCount(stocks, plan.batchSize)
         : this.#takes.of(
@@ -162,7 +171,10 @@ export class Coordinator {
             stocks,
             plan.batchSize,
           )
-    const places = new Map(open.map((seat, i) => [seat, { epoch: this.#epoch, from: this.#ledger.of(seat.name).next, count: takes[i] ?? 0 }]))
+    const takes = this.#input.statistics ? withoutSingles(given, stocks) : given
+    const places = new Map(
+      open.map((seat, i) => [seat, { epoch: this.#epoch, from: this.#ledger.of(seat.name).next, count: takes[i] ?? 0 }]),
+    )
     const { step, learningRate } = this.#numbers(this.#journal.step + 1)
     const answers = await roster.ask(
       roster.here.filter((seat) => this.#behind(seat) !== undefined || (places.get(seat)?.count ?? 0) > 0),
@@ -210,7 +222,7 @@ export class Coordinator {
     const state = await this.#current()
     const parts = await roster.ask(open, async (seat) => {
       const i = open.indexOf(seat)
-      const count = Math.min(this.#ledger.left(seat.name), (steps[i] ?? 1) * batchSize)
+      const count = samplesIn(steps[i] ?? 1, batchSize, this.#ledger.left(seat.name))
       const done = await seat.round({
         ...(seat.at < first - 1 && { state }),
         places: { epoch: this.#epoch, from: this.#ledger.of(seat.name).next, count },
@@ -229,7 +241,7 @@ export class Coordinator {
     for (let j = 0; j < most; j++) {
       const made = parts.flatMap(({ done }) => {
         const told = done.told[j]
-        return told === undefined ? [] : [{ told, samples: Math.min(batchSize, done.count - j * batchSize) }]
+        return told === undefined ? [] : [{ told, samples: j === done.told.length - 1 ? done.count - j * batchSize : batchSize }]
       })
       const samples = made.reduce((sum, each) => sum + each.samples, 0)
       const sumOf = (of: (told: (typeof made)[number]) => number) => made.reduce((sum, each) => sum + of(each), 0)

@@ -121,7 +121,8 @@ export const round = (self: Self, id: string, turn: number, { state, places, bat
       const told: TrainingTold[] = []
       const batches = prefetching(steps.length, 2, (index) => {
         const from = places.from + index * batchSize
-        return feedsAt(self, session, { epoch: places.epoch, from, count: Math.min(batchSize, places.from + places.count - from) })
+        const count = index === steps.length - 1 ? places.from + places.count - from : batchSize
+        return feedsAt(self, session, { epoch: places.epoch, from, count })
       })
       for await (const feeds of batches) {
         if (self.signal.aborted) throw abortedBy(self.signal)

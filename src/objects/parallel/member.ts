@@ -120,14 +120,21 @@ export const trainingMember = defineObject({
      * @param key of the coordinator, and of the member among its own
      * @throws `overloaded` where as many models are trained as the host takes; `not-found`; as `trainer.put` does
      */
-    open: async (self, key: string, model: Uint8Array, spec: TrainerSpec, given: Shard): Promise<ShardDescription & { readonly session: string }> =>
-      (await work()).open(self, key, model, spec, given),
+    open: async (
+      self,
+      key: string,
+      model: Uint8Array,
+      spec: TrainerSpec,
+      given: Shard,
+    ): Promise<ShardDescription & { readonly session: string }> => (await work()).open(self, key, model, spec, given),
     /** Steps by averaged gradients, then gives those of samples. @throws `session-ended`, `training-diverged`, `bad-sample` */
-    step: async (self, session: string, turn: number, ask: StepAsk): Promise<Gathered | null> => (await work()).step(self, session, turn, ask),
+    step: async (self, session: string, turn: number, ask: StepAsk): Promise<Gathered | null> =>
+      (await work()).step(self, session, turn, ask),
     /** Makes steps by itself, and gives the state that they lead to. @throws as `step` does */
     round: async (self, session: string, turn: number, ask: RoundAsk): Promise<RoundDone> => (await work()).round(self, session, turn, ask),
     /** Takes a state in place of its own. @returns its sha256, as `digest` gives it */
-    restore: async (self, session: string, turn: number, state: Feeds): Promise<string> => (await work()).restore(self, session, turn, state),
+    restore: async (self, session: string, turn: number, state: Feeds): Promise<string> =>
+      (await work()).restore(self, session, turn, state),
     /** sha256 of the state: that of all members is the same after a step. */
     digest: async (self, session: string): Promise<string> => (await work()).digest(self, session),
     close: async (self, session: string): Promise<void> => (await work()).close(self, session),

@@ -40,7 +40,7 @@ const leftOf = ({ count, next }: Stock) => count - next
 
 /**
  * What each takes of a batch, by how many samples it has: so that all come to their end together. A function of the ledger
- * alone: what the batches before have given is set off, so that sizes differ by one at the most.
+ * alone: what the batches before have given is set off, so that sizes differ by two at the most.
  */
 export const takesByCount = (stocks: readonly Stock[], batch: number): number[] => {
   const done = stocks.reduce((sum, { next }) => sum + next, 0)
@@ -52,7 +52,8 @@ export const takesByCount = (stocks: readonly Stock[], batch: number): number[] 
 
 /** What each takes of a batch, by how fast it is; nobody who has samples goes without. */
 export const takesBySpeed = (stocks: readonly Stock[], batch: number): number[] => {
-  if (stocks.some(({ speed, count, next }) => speed === undefined && count > next)) return apportion(batch, stocks.map(leftOf), stocks.map(leftOf))
+  if (stocks.some(({ speed, count, next }) => speed === undefined && count > next))
+    return apportion(batch, stocks.map(leftOf), stocks.map(leftOf))
   const least = stocks.map((stock) => (batch >= stocks.length ? Math.min(1, leftOf(stock)) : 0))
   const rest = batch - least.reduce((sum, one) => sum + one, 0)
   const more = apportion(
@@ -63,6 +64,14 @@ export const takesBySpeed = (stocks: readonly Stock[], batch: number): number[] 
   return least.map((one, i) => one + (more[i] ?? 0))
 }
 
+/** The same without parts of one sample, of which batch statistics cannot be taken: two in place of one, and no last one alone. */
+export const withoutSingles = (takes: readonly number[], stocks: readonly Stock[]): number[] =>
+  takes.map((take, i) => {
+    const left = leftOf(stocks[i] ?? { count: 0, next: 0 })
+    const pair = take === 1 ? Math.min(2, left) : take
+    return pair > 0 && left - pair === 1 ? left : pair
+  })
+
 /** Steps that each makes in a round of which the most is `most`: in proportion, one at the least where it has samples. */
 export const roundSteps = (stocks: readonly Stock[], by: 'speed' | 'remaining', most: number, batch: number): number[] => {
   const weights = stocks.map((stock) => (by === 'remaining' ? stock.count : leftOf(stock) > 0 ? stock.speed : 0))
@@ -70,9 +79,14 @@ export const roundSteps = (stocks: readonly Stock[], by: 'speed' | 'remaining', 
   const top = Math.max(...weights.map((weight) => weight ?? 0), Number.MIN_VALUE)
   return stocks.map((stock, i) => {
     const wanted = known ? Math.max(1, Math.round((most * (weights[i] ?? 0)) / top)) : most
-    return Math.min(wanted, Math.ceil(leftOf(stock) / batch))
+    return Math.min(wanted, stepsIn(leftOf(stock), batch))
   })
 }
+
+/** Batches of so many samples: a last one alone goes with the batch before. */
+const stepsIn = (samples: number, batch: number): number => (samples % batch === 1 && samples > 1 && batch > 1 ? Math.floor(samples / batch) : Math.ceil(samples / batch)) // prettier-ignore
+/** Samples that so many steps take. */
+export const samplesIn = (steps: number, batch: number, left: number): number => (left - steps * batch <= 1 ? left : steps * batch)
 
 /**
  * Keeps to what each takes for as long as it can: sessions are made for a size of batch, so sizes may not change from step to

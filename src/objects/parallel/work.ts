@@ -14,7 +14,11 @@ import { Roster } from './roster.ts'
 const maskSeedOf = (seed: number, place: number): number => (seed + (place + 1) * 1_000_003) % Number.MAX_SAFE_INTEGER
 
 /** Does the work of a run, as the coordinator of its members. */
-export async function* runParallel(self: ReadonlySelf<ParallelState>, type: ObjectType, recorder: Recorder): AsyncGenerator<ParallelProgress> {
+export async function* runParallel(
+  self: ReadonlySelf<ParallelState>,
+  type: ObjectType,
+  recorder: Recorder,
+): AsyncGenerator<ParallelProgress> {
   const { state, id } = self
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- held against the schema when it was put; there is one while it runs
   const plan = state.plan as ParallelPlan
@@ -59,6 +63,7 @@ export async function* runParallel(self: ReadonlySelf<ParallelState>, type: Obje
       spec,
       from: state.checkpoint,
       training,
+      statistics: (await training.statistics()).size > 0,
       roster,
       recorder,
       joined: async () => (await own.members()).slice(roster.seats.length).forEach(seat),

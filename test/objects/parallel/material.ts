@@ -79,5 +79,7 @@ export const weightsIn = (file: Uint8Array): ReadonlyMap<string, Float32Array> =
 /** The most that a weight differs. */
 export const apart = (a: Uint8Array, b: Uint8Array): number => {
   const other = weightsIn(b)
-  return Math.max(...[...weightsIn(a)].flatMap(([name, data]) => [...data].map((value, i) => Math.abs(value - (other.get(name)?.[i] ?? NaN)))))
+  return Math.max(
+    ...[...weightsIn(a)].flatMap(([name, data]) => [...data].map((value, i) => Math.abs(value - (other.get(name)?.[i] ?? NaN)))),
+  )
 }
