@@ -11,4 +11,15 @@ import { parallelTrainer } from '../objects/parallel/parallel-trainer.ts'
 import { trainer } from '../objects/trainer/trainer.ts'
 
 /** The object types that every host has. */
-export const builtIn: readonly ObjectType[] = [dataset, pipeline, model, trainer, parallelTrainer, trainingMember, batchStages, content, site, directory]
+export const builtIn: readonly ObjectType[] = [
+  dataset,
+  pipeline,
+  model,
+  trainer,
+  parallelTrainer,
+  trainingMember,
+  batchStages,
+  content,
+  site,
+  directory,
+]

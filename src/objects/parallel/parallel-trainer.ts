@@ -5,7 +5,7 @@ import type { ModelHandle } from '../model/forward.ts'
 import { modelHandle } from '../model/schemas.ts'
 import { trainerSpec, type TrainerSpec } from '../trainer/spec.ts'
 import { beginPlan, takeModel, turnArguments, turns, views, jobOf } from '../trainer/turns.ts'
-import type { ParallelProgress } from './coordinator.ts'
+import type { ParallelProgress } from './progress.ts'
 import { checkMembers, member, type Member, parallelPlan, type ParallelPlan, parallelState, type ParallelState } from './plan.ts'
 
 // Loaded by the host that trains, not by clients that know of the type.

@@ -5,9 +5,10 @@ import type { Recorder } from '../trainer/journal.ts'
 import { sourceOf } from '../trainer/source.ts'
 import { ready } from '../trainer/spec.ts'
 import { opened } from '../trainer/weights.ts'
-import { Coordinator, type ParallelProgress } from './coordinator.ts'
+import { Coordinator } from './coordinator.ts'
 import { trainingMember } from './member.ts'
 import { type Member, nameOf, type ParallelPlan, type ParallelState } from './plan.ts'
+import type { ParallelProgress } from './progress.ts'
 import { Roster } from './roster.ts'
 
 /** Members draw masks of their own: from the training's seed and their place in the plan. */

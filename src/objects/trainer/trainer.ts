@@ -7,8 +7,6 @@ import type { Measured, Progress, Recorder } from './journal.ts'
 import { fitPlan, type FitPlan, measurePlan, type MeasurePlan, ready, trainerSpec, type TrainerSpec, trainerState, type TrainerState } from './spec.ts' // prettier-ignore
 import { beginPlan, jobOf, takeModel, turnArguments, turns, views } from './turns.ts'
 
-export type { TrainerStatus } from './turns.ts'
-
 // Loaded by the host that trains, not by clients that know of the type.
 const work = () => import('./work.ts')
 
