@@ -70,7 +70,7 @@ const follow = async (remote: Pick<Either, 'run'>, run: number, args: Parsed): P
   if (last !== undefined && !args.flag('json')) print(`${line(last)}; ${last.status}`)
 }
 
-const isThere = (remote: Remote<typeof trainer>): Promise<boolean> =>
+const isThere = (remote: Either): Promise<boolean> =>
   remote.status().then(
     () => true,
     (error: unknown) => {
@@ -111,7 +111,7 @@ export const train: Command = {
         throw failure('invalid-argument', `--epochs ${args.text('epochs')}: use a whole number from 1`)
       const [model, plan] = [args.text('model'), args.text('plan')]
       // What is there already is of one of the two types.
-      const found = async () => ((await isThere(single)) ? single : parallel)
+      const found = async () => (!(await isThere(single)) && (await isThere(parallel)) ? parallel : single)
       const begun = model !== undefined && plan !== undefined && !['pause', 'cancel', 'resume'].some((flag) => args.flag(flag)) ? await readPlan(plan) : undefined // prettier-ignore
       const calls = begun === undefined ? await found() : 'members' in begun.fit ? parallel : single
       const more = epochs === undefined ? {} : { epochs }

@@ -27,7 +27,7 @@ export const countingSamples = (from: number, to: number, count: number) =>
 export const countingPlan = (members: number, count: number, more: Partial<ParallelPlan> = {}): ParallelPlan => ({
   members: Array.from({ length: members }, (_, i) => ({ site: `n${i}`, dataset: 'counted' })),
   pipeline: [{ op: 'tensor', dtype: 'float32', shape: [count] }],
-  batchSize: 7,
+  batchSize: 3,
   epochs: 1,
   ...more,
 })
@@ -36,7 +36,7 @@ export const countingPlan = (members: number, count: number, more: Partial<Paral
  * Checks that the model itself has counted each sample of these places once, and no other: that its weights are those of
  * whole batches, each sample in one.
  */
-export const checkCounted = (file: Uint8Array, counted: (place: number) => boolean, steps: number, batchSize = 7): void => {
+export const checkCounted = (file: Uint8Array, counted: (place: number) => boolean, steps: number, batchSize = 3): void => {
   const sizes = new Map<number, number>()
   for (const [place, value] of (weightsIn(file).get('w') ?? []).entries()) {
     if (!counted(place)) {
