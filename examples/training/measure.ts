@@ -14,6 +14,7 @@ const namedOf = (data: BatchData): Named => (data instanceof Tensor ? { data } :
 /** What a plan validates with, and the vocabulary that was made for it. */
 const testOf = async (client: Client, planFile: string): Promise<Source> => {
   const { fit } = await readPlan(planFile)
+  if ('members' in fit) throw new Error(`${planFile} is of several nodes`)
   const { validate = {} } = fit
   const { vocabulary } = typeof fit.dataset === 'string' ? await client.object(dataset, fit.dataset).describe() : {}
   const pipeline = validate.pipeline ?? fit.pipeline

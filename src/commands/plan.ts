@@ -5,11 +5,13 @@ import type { Remote } from '../core/remote.ts'
 import type { dataset } from '../objects/dataset/dataset.ts'
 import type { VocabularyOptions } from '../objects/dataset/vocabulary.ts'
 import type { Op } from '../objects/pipeline/spec.ts'
+import type { ParallelPlan } from '../objects/parallel/plan.ts'
 import type { FitPlan, TrainerSpec } from '../objects/trainer/spec.ts'
 
 export interface Plan {
   readonly trainer: TrainerSpec
-  readonly fit: FitPlan
+  /** On one node, or on several members. */
+  readonly fit: FitPlan | ParallelPlan
 }
 
 /**

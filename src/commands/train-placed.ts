@@ -19,6 +19,7 @@ export const trainPlaced = async (name: string, args: Parsed, epochs: number | u
   if (target === undefined && (place === 'auto' || place === 'local'))
     throw failure('invalid-argument', `--place ${place} may train in this process: give --export FILE, which takes the weights home`)
   const [{ trainer: spec, fit: asked }, file] = await Promise.all([readPlan(plan, epochs), readModel(model)])
+  if ('members' in asked) throw failure('invalid-argument', `${plan}: members have their places: leave --place out`)
   const [cloud, policy] = [args.text('cloud'), args.text('policy')]
   const { connect } = await import('../sdk/connect.ts')
   const client = await connect({ node: addressOf(args), ...(cloud !== undefined && { cloud }), ...(policy !== undefined && { policy }) })

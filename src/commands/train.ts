@@ -1,6 +1,7 @@
-import { failure } from '../core/errors.ts'
-import { remoteOf } from '../core/remote.ts'
+import { failure, isActiveStorageError } from '../core/errors.ts'
+import { type Remote, remoteOf } from '../core/remote.ts'
 import { dataset } from '../objects/dataset/dataset.ts'
+import { parallelTrainer } from '../objects/parallel/parallel-trainer.ts'
 import { trainer } from '../objects/trainer/trainer.ts'
 import { asking } from './ask.ts'
 import { type Command, nodeOption } from './command.ts'
@@ -10,9 +11,21 @@ import { readModel, writeModel } from './training-files.ts'
 import { follow } from './training-view.ts'
 import { trainPlaced } from './train-placed.ts'
 
+type Either = Remote<typeof trainer> | Remote<typeof parallelTrainer>
+
+const isThere = (remote: Either): Promise<boolean> =>
+  remote.status().then(
+    () => true,
+    (error: unknown) => {
+      if (isActiveStorageError(error, 'not-found')) return false
+      throw error
+    },
+  )
+
 export const train: Command = {
   name: 'train',
-  summary: 'Trains a model beside the data of a node, and shows how far it has come. Ctrl-C interrupts it; --resume goes on.',
+  summary:
+    'Trains a model beside the data of a node, or of several, and shows how far it has come. Ctrl-C interrupts it; --resume goes on.',
   usage: 'NAME (--model FILE --plan FILE | --resume | --pause | --cancel | --status) [--export FILE]',
   options: {
     ...nodeOption,
@@ -42,22 +55,27 @@ export const train: Command = {
     asking(args, async (transport, timeoutMs) => {
       const [name] = args.positionals
       if (name === undefined) throw failure('invalid-argument', 'usage: active-storage train NAME --model FILE --plan FILE')
-      const calls = remoteOf(trainer, name, () => transport, { timeoutMs })
-      // As long as it takes.
-      const streams = remoteOf(trainer, name, () => transport)
+      const single = remoteOf(trainer, name, () => transport, { timeoutMs })
+      const parallel = remoteOf(parallelTrainer, name, () => transport, { timeoutMs })
       const epochs = args.text('epochs') === undefined ? undefined : Number(args.text('epochs'))
       if (epochs !== undefined && !(Number.isSafeInteger(epochs) && epochs > 0))
         throw failure('invalid-argument', `--epochs ${args.text('epochs')}: use a whole number from 1`)
       const [model, plan] = [args.text('model'), args.text('plan')]
       if (args.text('place') !== undefined) return trainPlaced(name, args, epochs)
+      // What is there already is of one of the two types.
+      const found = async () => (!(await isThere(single)) && (await isThere(parallel)) ? parallel : single)
+      const begun = model !== undefined && plan !== undefined && !['pause', 'cancel', 'resume'].some((flag) => args.flag(flag)) ? await readPlan(plan, epochs) : undefined // prettier-ignore
+      const calls = begun === undefined ? await found() : 'members' in begun.fit ? parallel : single
+      // As long as it takes.
+      const streams = calls === single ? remoteOf(trainer, name, () => transport) : remoteOf(parallelTrainer, name, () => transport)
       if (args.flag('pause')) await calls.pause()
       else if (args.flag('cancel')) await calls.cancel()
       else if (args.flag('resume')) await follow(streams.run(await calls.resume(epochs === undefined ? {} : { epochs })), args)
-      else if (model !== undefined && plan !== undefined) {
-        const { trainer: spec, fit: asked } = await readPlan(plan, epochs)
-        const fit = await withVocabulary(asked, (set) => remoteOf(dataset, set, () => transport, { timeoutMs }))
+      else if (begun !== undefined && model !== undefined) {
+        const { trainer: spec, fit } = begun
         await calls.put(await readModel(model), spec)
-        await follow(streams.run(await calls.fit(fit)), args)
+        const setOf = (set: string) => remoteOf(dataset, set, () => transport, { timeoutMs })
+        await follow(streams.run('members' in fit ? await parallel.fit(fit) : await single.fit(await withVocabulary(fit, setOf))), args)
       } else if (!args.flag('status') && args.text('export') === undefined)
         throw failure(
           'invalid-argument',

@@ -1,3 +1,4 @@
+import type { ParallelProgress } from '../objects/parallel/progress.ts'
 import type { Progress } from '../objects/trainer/job.ts'
 import type { Parsed } from './command.ts'
 import { print, progress } from './output.ts'
@@ -12,13 +13,19 @@ const bar = ({ step, steps, loss, accuracy, samplesPerSecond, etaMs }: Progress)
   const full = Math.round((step / Math.max(1, steps)) * WIDTH)
   return `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] ${step}/${steps}, loss ${loss.toFixed(4)}${percent(accuracy)}, ${samplesPerSecond.toFixed(0)} samples/s, ${duration(etaMs)} left`
 }
-const line = ({ epoch, epochs, loss, accuracy, validation, samplesPerSecond }: Progress): string =>
+const missing = (report: Progress | ParallelProgress): string => {
+  if (!('members' in report)) return ''
+  const away = report.members.filter(({ state }) => state !== 'here').map(({ name, state, error }) => `${name} is ${state}${error === undefined ? '' : ` (${error})`}`) // prettier-ignore
+  return `${report.missed > 0 ? `; ${report.missed} samples missed` : ''}${away.length > 0 ? `; ${away.join(', ')}` : ''}`
+}
+const line = (report: Progress | ParallelProgress): string => `${epochOf(report)}${missing(report)}`
+const epochOf = ({ epoch, epochs, loss, accuracy, validation, samplesPerSecond }: Progress): string =>
   `epoch ${epoch + 1}/${epochs}: loss ${loss.toFixed(4)}${percent(accuracy)}${validation === undefined ? '' : `; validation: loss ${validation.loss.toFixed(4)}${percent(validation.accuracy)}`}; ${samplesPerSecond.toFixed(0)} samples/s`
 
 /** Shows how far a training has come, until it ends. */
-export const follow = async (reports: AsyncIterable<Progress>, args: Parsed): Promise<Progress | undefined> => {
+export const follow = async (reports: AsyncIterable<Progress | ParallelProgress>, args: Parsed): Promise<void> => {
   const shown = progress('training')
-  let last: Progress | undefined
+  let last: Progress | ParallelProgress | undefined
   try {
     for await (const report of reports) {
       if (args.flag('json')) print(JSON.stringify(report))
@@ -30,5 +37,4 @@ export const follow = async (reports: AsyncIterable<Progress>, args: Parsed): Pr
     shown.done()
   }
   if (last !== undefined && !args.flag('json')) print(`${line(last)}; ${last.status}`)
-  return last
 }

@@ -6,7 +6,20 @@ import { batchStages } from '../objects/loader/batch-stages.ts'
 import { model } from '../objects/model/model.ts'
 import { pipeline } from '../objects/pipeline/pipeline.ts'
 import { site } from '../objects/site.ts'
+import { trainingMember } from '../objects/parallel/member.ts'
+import { parallelTrainer } from '../objects/parallel/parallel-trainer.ts'
 import { trainer } from '../objects/trainer/trainer.ts'
 
 /** The object types that every host has. */
-export const builtIn: readonly ObjectType[] = [dataset, pipeline, model, trainer, batchStages, content, site, directory]
+export const builtIn: readonly ObjectType[] = [
+  dataset,
+  pipeline,
+  model,
+  trainer,
+  parallelTrainer,
+  trainingMember,
+  batchStages,
+  content,
+  site,
+  directory,
+]

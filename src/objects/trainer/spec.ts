@@ -217,20 +217,21 @@ export type Checkpoint = TypeOf<typeof checkpoint>
 export const statuses = ['new', 'running', 'paused', 'cancelled', 'failed', 'done'] as const
 export type Status = (typeof statuses)[number]
 
-/** What a trainer is, durably. */
-export const trainerState = object({
+/** What is kept of a training, whatever its plan is. */
+export const trained = {
   /** The model as it was put, with its first weights: one ONNX file. */
   file: nullable(contentRef()),
   inputs: list(string()),
   spec: nullable(trainerSpec),
-  plan: nullable(fitPlan),
   status: oneOf(statuses),
   /** Rises with each beginning: what an earlier job still says is refused. */
   run: whole,
   error: nullable(string()),
   checkpoint: nullable(checkpoint),
   earlier: list(checkpoint),
-})
+}
+/** What a trainer is, durably. */
+export const trainerState = object({ ...trained, plan: nullable(fitPlan) })
 export type TrainerState = TypeOf<typeof trainerState>
 
 /** The same of whatever is trained by a plan of epochs. */
