@@ -140,7 +140,7 @@ export const trainingMember = defineObject({
     close: async (self, session: string): Promise<void> => (await work()).close(self, session),
   },
   arguments: {
-    open: [string({ maxLength: 200 }), bytes(), trainerSpec, shard],
+    open: [string({ maxLength: 1000 }), bytes(), trainerSpec, shard],
     step: [string(), whole, stepAsk],
     round: [string(), whole, roundAsk],
     restore: [string(), whole, feeds],
