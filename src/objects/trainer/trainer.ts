@@ -9,8 +9,6 @@ import { fitPlan, type FitPlan, measurePlan, type MeasurePlan, ready, trainerSpe
 import type { StepBatch, Stepped } from './stepping.ts'
 import { beginPlan, beginSteps, jobOf, nameOf, recorderOf, takeModel, turnArguments, turns, views } from './turns.ts'
 
-export type { TrainerStatus } from './turns.ts'
-
 // Loaded by the host that trains, not by clients that know of the type.
 const work = () => import('./work.ts')
 
@@ -97,7 +95,6 @@ export const trainer = defineObject({
      * @throws `fenced` where another run has begun since
      */
     async *run(self, run: number): AsyncGenerator<Progress> {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as wide as it is passed on
       yield* jobOf(self, trainer as ObjectType, run, (recorder) => train(self, recorder))
     },
     /**
@@ -121,7 +118,6 @@ export const trainer = defineObject({
     /** For `splitTraining` alone: does the work of a run as `run` does, with the back of the model where this is read. */
     async *front(self, run: number, how: SplitPlan): AsyncGenerator<FrontItem> {
       const { runFront } = await work()
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as wide as it is passed on
       yield* jobOf(self, trainer as ObjectType, run, (recorder) => runFront(self, run, how, recorder))
     },
     /** For `splitTraining` alone: gradients of a step's activations. @returns the norm of the front's own */
