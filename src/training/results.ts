@@ -1,6 +1,7 @@
 import type { Tensor as OnnxTensor } from 'onnxruntime-node'
 import { failure } from '../core/errors.ts'
 import { Tensor } from '../core/tensor.ts'
+import { CORRECT, COUNTED, LOSS, NORM, PART } from './names.ts'
 
 /** Numbers that a run tells. */
 export interface Told {
@@ -15,6 +16,18 @@ export interface Told {
 }
 
 export type Outputs = Readonly<Record<string, Tensor>>
+
+export const toldOf = (results: Readonly<Record<string, OnnxTensor>>): Told => {
+  const numberAt = (name: string): number | undefined => (results[name] === undefined ? undefined : Number(results[name].data[0]))
+  const [correct, counted, norm, part] = [numberAt(CORRECT), numberAt(COUNTED), numberAt(NORM), numberAt(PART)]
+  return {
+    loss: numberAt(LOSS) ?? 0,
+    ...(correct !== undefined && { correct }),
+    ...(counted !== undefined && { counted }),
+    ...(norm !== undefined && { norm }),
+    ...(part !== undefined && { part }),
+  }
+}
 
 /** Of the results, those that are named, in memory of their own. */
 export const copied = (results: Readonly<Record<string, OnnxTensor>>, names: readonly string[]): Outputs =>

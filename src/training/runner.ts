@@ -4,10 +4,10 @@ import type { Tensor } from '../core/tensor.ts'
 import type { Variant } from './compile.ts'
 import { type Feeds, fed } from './feeds.ts'
 import { fillMask } from './modes.ts'
-import { CORRECT, CORRECTION_1, CORRECTION_2, COUNTED, isSlot, LEARNING_RATE, LOSS, NORM, PART, SCALE, gradientOf, shareOf, told as telling } from './names.ts' // prettier-ignore
+import { CORRECTION_1, CORRECTION_2, gradientOf, isSlot, LEARNING_RATE, SCALE, shareOf, told as telling } from './names.ts' // prettier-ignore
 import type { Scalars } from './optimizer.ts'
 import { type Prepared, sidesOf } from './prepare.ts'
-import { checkNumbers, copied, type Outputs, type Told } from './results.ts'
+import { checkNumbers, copied, type Outputs, type Told, toldOf } from './results.ts'
 import { type Loaded, type Onnx, Sessions } from './sessions.ts'
 import { type MakeTensor, Slot } from './slots.ts'
 import { clipScale } from './updates.ts'
@@ -105,16 +105,7 @@ export class Runner {
     }
     for (const name of [...telling, ...outputs]) if (compiled.graph.outputs.has(name)) fetches[name] ??= null
     const results = await session.run(given, fetches)
-    const numberAt = (name: string): number | undefined => (results[name] === undefined ? undefined : Number(results[name].data[0]))
-    const [correct, counted, norm, part] = [numberAt(CORRECT), numberAt(COUNTED), numberAt(NORM), numberAt(PART)]
-    const told: Told = {
-      loss: numberAt(LOSS) ?? 0,
-      ...(correct !== undefined && { correct }),
-      ...(counted !== undefined && { counted }),
-      ...(norm !== undefined && { norm }),
-      ...(part !== undefined && { part }),
-    }
-    return { results, told, keep: () => written.forEach((slot) => slot.swap()) }
+    return { results, told: toldOf(results), keep: () => written.forEach((slot) => slot.swap()) }
   }
 
   /**

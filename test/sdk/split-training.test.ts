@@ -6,6 +6,7 @@ import type { Progress } from '../../src/objects/trainer/journal.ts'
 import type { FitPlan, TrainerSpec } from '../../src/objects/trainer/spec.ts'
 import { trainer } from '../../src/objects/trainer/trainer.ts'
 import { type SplitOptions, splitTraining } from '../../src/sdk/split-training.ts'
+import { createLocalHost } from '../../src/storage-node/local-host.ts'
 import { network, plan, pointsOf, putPoints, spec } from '../objects/trainer/material.ts'
 import { startNodeProcess } from '../storage-node/node-process.ts'
 import { linkTo, remote, temporaryFolder } from '../storage-node/support.ts'
@@ -82,39 +83,32 @@ test('labels may stay with the back', { timeout: 120_000 }, async (t) => {
   assert.deepEqual({ curve, file }, wanted)
 })
 
-test(
-  'a node that dies ends it with a typed error, and both parts go on from the last checkpoint, split or not',
-  { timeout: 120_000 },
-  async (t) => {
-    const data = temporaryFolder(t)
-    const how = plan({ epochs: 8, checkpointEvery: 5 })
-    const first = await started(t, data)
-    await putPoints(first.link)
-    const wanted = await whole(first.at('whole'), how)
-    const main = await put(first.at('split'))
-    const run = await main.fit(how)
-    const killed = (async () => {
-      for await (const report of splitTraining(main, run, { cut: CUT })) if (report.checkpoint > 0) first.child.kill('SIGKILL')
-    })()
-    await assert.rejects(killed, { code: 'unavailable' })
-    await first.ended
-    await first.link.close()
+test('a node that dies ends it with a typed error, and both parts go on from the last checkpoint', { timeout: 120_000 }, async (t) => {
+  const data = temporaryFolder(t)
+  const how = plan({ epochs: 8, checkpointEvery: 5 })
+  const first = await started(t, data)
+  await putPoints(first.link)
+  const wanted = await whole(first.at('whole'), how)
+  const main = await put(first.at('split'))
+  const run = await main.fit(how)
+  const killed = (async () => {
+    for await (const report of splitTraining(main, run, { cut: CUT })) if (report.checkpoint > 0) first.child.kill('SIGKILL')
+  })()
+  await assert.rejects(killed, { code: 'unavailable' })
+  await first.ended
+  await first.link.close()
 
-    const second = await started(t, data)
-    const again = second.at('split')
-    const { status, step } = await again.status()
-    assert.equal(status, 'interrupted')
-    assert.ok(step >= 5 && step < wanted.curve.length, `the checkpoint is of step ${step}`)
-    // Split again, elsewhere; a reader that leaves is no failure, and the rest is done in one piece.
-    const resumed = await again.resume()
-    for await (const report of splitTraining(again, resumed, { cut: LATER })) if (report.status === 'running') break
-    assert.equal((await again.status()).status, 'interrupted')
-    for await (const report of again.run(await again.resume())) assert.ok(report.step > step)
-    assert.deepEqual({ curve: await again.curve(), file: await again.export() }, wanted)
-  },
-)
+  const second = await started(t, data)
+  const again = second.at('split')
+  const { status, step } = await again.status()
+  assert.equal(status, 'interrupted')
+  assert.ok(step >= 5 && step < wanted.curve.length, `the checkpoint is of step ${step}`)
+  // Split elsewhere, the same bits come of it.
+  const { curve, file } = await split(again, await again.resume(), { cut: LATER })
+  assert.deepEqual({ curve, file }, wanted)
+})
 
-test('a pause makes a checkpoint of both parts', { timeout: 120_000 }, async (t) => {
+test('a pause makes a checkpoint of both parts, from which it goes on in one piece', { timeout: 120_000 }, async (t) => {
   const { link, at } = await started(t)
   await putPoints(link)
   const how = plan({ epochs: 30 })
@@ -127,8 +121,8 @@ test('a pause makes a checkpoint of both parts', { timeout: 120_000 }, async (t)
   }
   assert.equal(last?.status, 'paused')
   assert.equal((await main.status()).step, last?.step)
-  const { curve, file } = await split(main, await main.resume())
-  assert.deepEqual({ curve, file }, wanted)
+  for await (const report of main.run(await main.resume())) assert.ok(report.step > (last?.step ?? 0))
+  assert.deepEqual({ curve: await main.curve(), file: await main.export() }, wanted)
 })
 
 test('what cannot be split is refused, and what fails in the back is known at the trainer', { timeout: 120_000 }, async (t) => {
@@ -158,4 +152,15 @@ test('what cannot be split is refused, and what fails in the back is known at th
   await assert.rejects(main.keepBack(run, 1, {}), { code: 'fenced' })
   await assert.rejects(main.backward(run, 1, {}, { loss: 1 }), { code: 'tensor-mismatch', message: /gradient\/Relu.out/ })
   await assert.rejects(async () => items.next(), { code: 'tensor-mismatch' })
+})
+
+test('a reader that leaves in the middle of a step interrupts it', async (t) => {
+  const host = createLocalHost({ name: 'node', threads: 1 })
+  t.after(() => host.close())
+  await putPoints(host)
+  const main = await put(remote(host, trainer, 'main'))
+  for await (const item of main.front(await main.fit(plan()), { cut: [CUT] })) if (item.kind === 'batch') break
+  assert.equal((await main.status()).status, 'interrupted')
+  for await (const { loss } of splitTraining(main, await main.resume(), { cut: CUT })) assert.ok(loss > 0)
+  assert.equal((await main.status()).status, 'done')
 })
