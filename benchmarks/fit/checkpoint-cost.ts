@@ -12,14 +12,16 @@ const EPOCHS = 120
 const stepMs = (heard: readonly Heard[]): number => {
   const running = heard.filter(({ report }) => report.status === 'running')
   const [first, last] = [running[0], running.at(-1)]
-  if (first === undefined || last === undefined || first === last) throw new Error('a training of fewer than two reports: give it more epochs')
+  if (first === undefined || last === undefined || first === last)
+    throw new Error('a training of fewer than two reports: give it more epochs')
   return (last.at - first.at) / (last.report.step - first.report.step)
 }
 const checkpointsOf = (heard: readonly Heard[]): number => new Set(heard.map(({ report }) => report.checkpoint)).size - 1
 
 export const checkpointCost: Measurement = {
   claims: ['checkpoint-cost'],
-  about: 'Time of a step with checkpoints at the default interval (a perceptron of 790,000 weights over CIFAR-10, Adam), by that with one checkpoint at the end.',
+  about:
+    'Time of a step with checkpoints at the default interval (a perceptron of 790,000 weights over CIFAR-10, Adam), by that with one checkpoint at the end.',
   async run() {
     await using there = await cifarNode()
     const model = perceptron(256)

@@ -13,7 +13,8 @@ const RUNS = 5
 
 export const fitClient: Measurement = {
   claims: ['fit-client-rss'],
-  about: 'Peak RSS of a client process while a node trains a perceptron on a tenth of CIFAR-10 (JPEG), less that of a bare grpc-js client after as many calls as it made and reports as it got.',
+  about:
+    'Peak RSS of a client process while a node trains a perceptron on a tenth of CIFAR-10 (JPEG), less that of a bare grpc-js client after as many calls as it made and reports as it got.',
   async run() {
     await using there = await cifarNode()
     await using bare = await startScript(bareServer)
