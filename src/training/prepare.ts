@@ -4,6 +4,7 @@ import { fold } from '../graph/fold.ts'
 import type { Graph } from '../graph/graph.ts'
 import { upgrade } from '../graph/upgrade.ts'
 import { checkRules } from './gradient.ts'
+import { called } from './rules/rule.ts'
 import { type Loss, outputOf, targetOf } from './loss.ts'
 import { gradientOf, nextOf, numbers, shareOf, slotName, told } from './names.ts'
 import { checkOptimizer, type Optimizer, slotsOf } from './optimizer.ts'
@@ -118,10 +119,23 @@ const floats = (name: string, { data }: Tensor): Float32Array => {
 }
 
 /** Running means and variances of the normalizations that are trained. */
-const statisticsOf = ({ nodes }: Graph, trainable: readonly string[]): readonly string[] =>
-  nodes.flatMap(({ op, inputs: [, scale = '', shift = '', mean = '', variance = ''] }) =>
-    op === 'BatchNormalization' && (trainable.includes(scale) || trainable.includes(shift)) ? [mean, variance] : [],
-  )
+const statisticsOf = ({ nodes, initializers }: Graph, trainable: readonly string[]): readonly string[] => {
+  const found = new Set<string>()
+  for (const node of nodes) {
+    const [, scale = '', shift = '', ...statistics] = node.inputs
+    if (node.op !== 'BatchNormalization' || !(trainable.includes(scale) || trainable.includes(shift))) continue
+    for (const name of statistics) {
+      // Exporters merge tensors that are equal, as a new normalization's scale and variance are: both would move as one.
+      if (!initializers.has(name) || trainable.includes(name) || found.has(name))
+        throw failure(
+          'unsupported',
+          `${called(node)}: its running statistic "${name}" is no tensor of its own: export the model so that equal tensors are not merged (docs/training.md)`,
+        )
+      found.add(name)
+    }
+  }
+  return [...found]
+}
 
 /** The model's open sides by what a batch brings. @throws `tensor-mismatch` */
 export const sidesOf = (

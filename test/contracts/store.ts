@@ -88,6 +88,19 @@ export const storeContract = (name: string, open: (t: TestContext) => Promise<St
       assert.equal(store.get(longest)?.toString(), 'x')
     })
 
+    test('snapshots taken in one moment end one by one, and each stays what it was', async (t) => {
+      const store = await open(t)
+      await store.commit([{ key: 'a', value: Buffer.from('old') }])
+      const [first, second, third] = await Promise.all([store.snapshot(), store.snapshot(), store.snapshot()])
+      first.done()
+      await store.commit([{ key: 'a', value: Buffer.from('new') }])
+      assert.equal(String(second.get('a')), 'old')
+      second.done()
+      assert.equal(String(third.get('a')), 'old')
+      third.done()
+      assert.equal(String(store.get('a')), 'new')
+    })
+
     test('fifty thousand entries are read page by page, each once and in order', async (t) => {
       const store = await open(t)
       const count = 50_000

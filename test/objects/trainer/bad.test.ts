@@ -41,6 +41,7 @@ const models: Readonly<
   'an unknown operator': { graph: with_(node('odd', 'Frobnicate', ['logits'], ['late'])), code: 'unsupported', names: /odd.*Frobnicate/ },
   'an operator without a gradient': { graph: with_(node('odd', 'Shrink', ['logits'], ['late'])), code: 'unsupported', names: /odd \(Shrink\).*(freeze|replace)/ }, // prettier-ignore
   'a graph that goes round': { graph: with_(node('up', 'Add', ['logits', 'down'], ['late']), node('back', 'Relu', ['late'], ['down'])), code: 'bad-model', names: /up \(Add\).*back \(Relu\)|back \(Relu\).*up \(Add\)/ }, // prettier-ignore
+  'a statistic that is a weight too': { graph: { ...good, nodes: good.nodes.map((each) => (each.op === 'BatchNormalization' ? { ...each, inputs: each.inputs.with(4, each.inputs[1] ?? '') } : each)) }, code: 'unsupported', names: /BatchNormalization.*"bn\.weight".*not merged/ }, // prettier-ignore
   'an initializer that is missing': { graph: { ...good, initializers: new Map([...good.initializers].filter(([name]) => name !== 'two.weight')) }, code: 'bad-model', names: /"two\.weight".*initializer/ }, // prettier-ignore
 }
 
