@@ -110,7 +110,8 @@ export const lmdbEnvironment = async (folder: string): Promise<Environment> => {
     throw writeFailure(`the store cannot be opened in ${folder}`, error)
   })
   let closed = false
-  const readers = new Set<Transaction>()
+  /** One for each that reads: lmdb-js gives those that begin in one turn of the loop the same transaction, and counts them. */
+  const readers = new Set<{ readonly transaction: Transaction }>()
   /** The write that is under way: when it has ended, so has the opening again that it may have called for. */
   let writing: Promise<unknown> = Promise.resolve()
   const again = (cause?: unknown) =>
@@ -152,15 +153,16 @@ export const lmdbEnvironment = async (folder: string): Promise<Environment> => {
   const begin = (): Reading => {
     const over = live()
     const transaction = reading(() => over.useReadTransaction())
-    readers.add(transaction)
+    const reader = { transaction }
+    readers.add(reader)
     return {
       read(from) {
         // Its pages are mapped no more.
-        if (!readers.has(transaction)) throw again()
+        if (!readers.has(reader)) throw again()
         return reading(() => from(over, transaction))
       },
       done() {
-        if (readers.delete(transaction)) transaction.done()
+        if (readers.delete(reader)) transaction.done()
         if (readers.size === 0) lastReaderIsDone()
       },
     }

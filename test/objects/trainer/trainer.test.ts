@@ -70,7 +70,7 @@ test('the same plan gives the same losses to the bit, here and on a node, whenev
 test('a training of thousands of batches ends well over a link: what it reports of its stages does not grow', async (t) => {
   const node = await startNode(t)
   const main = await prepared(linkTo(t, node.address))
-  const reports = await fitted(main, plan({ batchSize: 1, epochs: 8 }))
+  const reports = await fitted(main, plan({ batchSize: 2, epochs: 16 }))
   assert.equal(reports.at(-1)?.status, 'done')
   assert.equal(reports.at(-1)?.step, 2400)
 })
