@@ -9,6 +9,7 @@ import type { Progress } from '../objects/trainer/job.ts'
 import { trainer } from '../objects/trainer/trainer.ts'
 import { asking } from './ask.ts'
 import { type Command, nodeOption, type Parsed } from './command.ts'
+import { wholeEpoch } from './epoch.ts'
 import { humanBytes, print, progress, toJson } from './output.ts'
 import { readPlan, withVocabulary } from './plan.ts'
 
@@ -25,21 +26,25 @@ const bar = ({ step, steps, loss, accuracy, samplesPerSecond, etaMs }: Progress)
 const line = ({ epoch, epochs, loss, accuracy, validation, samplesPerSecond }: Progress): string =>
   `epoch ${epoch + 1}/${epochs}: loss ${loss.toFixed(4)}${percent(accuracy)}${validation === undefined ? '' : `; validation: loss ${validation.loss.toFixed(4)}${percent(validation.accuracy)}`}; ${samplesPerSecond.toFixed(0)} samples/s`
 
-const follow = async (remote: Remote<typeof trainer>, run: number, args: Parsed): Promise<Progress | undefined> => {
+const follow = async (remote: Remote<typeof trainer>, run: number, args: Parsed): Promise<void> => {
   const shown = progress('training')
-  let last: Progress | undefined
+  let reports: Progress[] = []
   try {
     for await (const report of remote.run(run)) {
+      const whole = wholeEpoch(reports)
+      if (whole !== undefined && report.epoch !== whole.epoch) {
+        if (!args.flag('json')) print(line(whole))
+        reports = []
+      }
       if (args.flag('json')) print(JSON.stringify(report))
-      else if (last !== undefined && report.epoch !== last.epoch) print(line(last))
       shown.update(bar(report))
-      last = report
+      reports.push(report)
     }
   } finally {
     shown.done()
   }
-  if (last !== undefined && !args.flag('json')) print(`${line(last)}; ${last.status}`)
-  return last
+  const whole = wholeEpoch(reports)
+  if (whole !== undefined && !args.flag('json')) print(`${line(whole)}; ${whole.status}`)
 }
 
 export const train: Command = {
