@@ -31,7 +31,10 @@ const readings = async (file: string): Promise<ReadonlyMap<string, readonly Read
 }
 
 /** F1 on the motes `test` of calling every reading an anomaly, and of the humidity from which on that does best on the others. */
-export const floors = async (files: readonly string[], test: ReadonlySet<string>): Promise<{ all: number; threshold: number; from: number }> => {
+export const floors = async (
+  files: readonly string[],
+  test: ReadonlySet<string>,
+): Promise<{ all: number; threshold: number; from: number }> => {
   const motes = (await Promise.all(files.map(readings))).flatMap((each) => [...each])
   const [known, unseen] = [false, true].map((part) => motes.flatMap(([id, each]) => (test.has(id) === part ? each : [])))
   const by = (set: readonly Reading[] | undefined, from: number) =>
@@ -39,6 +42,9 @@ export const floors = async (files: readonly string[], test: ReadonlySet<string>
       (set ?? []).map(({ humidity }) => humidity > from),
       (set ?? []).map(({ anomaly }) => anomaly),
     )
-  const from = Array.from({ length: 101 }, (_, percent) => percent).reduce((best, each) => (by(known, each) > by(known, best) ? each : best), 0)
+  const from = Array.from({ length: 101 }, (_, percent) => percent).reduce(
+    (best, each) => (by(known, each) > by(known, best) ? each : best),
+    0,
+  )
   return { all: by(unseen, -1), threshold: by(unseen, from), from }
 }

@@ -59,7 +59,16 @@ const main = async (): Promise<boolean> => {
       for (const put of puts) await ask('put', 'dataset', ...put, '--timeout', '600')
       say(`$ node --import tsx examples/training/make-model.ts ${name} $FOLDER/model.onnx`)
       await command('./make-model.ts', [name, '$FOLDER/model.onnx'], folders)
-      await ask('train', name, '--model', '$FOLDER/model.onnx', '--plan', relative(process.cwd(), here(`./${name}.yaml`)), '--timeout', '600')
+      await ask(
+        'train',
+        name,
+        '--model',
+        '$FOLDER/model.onnx',
+        '--plan',
+        relative(process.cwd(), here(`./${name}.yaml`)),
+        '--timeout',
+        '600',
+      )
     } else if (status !== 'done') await ask('train', name, '--resume')
     await ask('train', name, '--export', '$FOLDER/trained.onnx', '--status')
     const trained = withCall(client.object(trainer, name), { timeoutMs: 600_000 })

@@ -36,7 +36,9 @@ export const runs = {
   },
   packages: {
     title: 'GraphSAGE on the sections of Debian packages',
-    puts: [['packages', '--adopt', '$AS_DATA/package-graph', '--format', 'graph', '--id', 'package', '--label', 'section', '--words', 'words']],
+    puts: [
+      ['packages', '--adopt', '$AS_DATA/package-graph', '--format', 'graph', '--id', 'package', '--label', 'section', '--words', 'words'],
+    ],
     measure: 'accuracy',
     goal: 0.65,
     floor: ['the class that most neighbours have, all other labels known', 0.572],

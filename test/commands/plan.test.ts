@@ -46,7 +46,13 @@ test('a plan that asks for a vocabulary gets one of the samples that it trains o
   ]
   assert.deepEqual(filled.pipeline, texts)
   assert.deepEqual(filled.validate?.pipeline, texts)
-  const words: FitPlan = { ...fit, pipeline: [{ op: 'tokenize', level: 'word', vocabulary: ['a'] }, { op: 'pad', length: 4 }] }
+  const words: FitPlan = {
+    ...fit,
+    pipeline: [
+      { op: 'tokenize', level: 'word', vocabulary: ['a'] },
+      { op: 'pad', length: 4 },
+    ],
+  }
   assert.equal(await withVocabulary(words, setOf), words)
   assert.equal(asked.length, 1)
 })

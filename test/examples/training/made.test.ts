@@ -73,8 +73,13 @@ test('GraphSAGE learns a class that the neighbours of a node tell, and it does n
   // Of ten neighbours eight are of one community; a node's own word tells its community four times in ten.
   const lines = drawn(nodes, (draws, i) => {
     const word = draws.uniform() < 0.4 ? i % classes : draws.below(classes)
-    const friends = Array.from({ length: 5 }, () => (draws.uniform() < 0.8 ? draws.below(nodes / classes) * classes + (i % classes) : draws.below(nodes)))
-    return { node: `${idOf(i)}\tc${i % classes}\t${word}`, edges: friends.filter((friend) => friend !== i).map((friend) => `${i}\t${friend}`) }
+    const friends = Array.from({ length: 5 }, () =>
+      draws.uniform() < 0.8 ? draws.below(nodes / classes) * classes + (i % classes) : draws.below(nodes),
+    )
+    return {
+      node: `${idOf(i)}\tc${i % classes}\t${word}`,
+      edges: friends.filter((friend) => friend !== i).map((friend) => `${i}\t${friend}`),
+    }
   })
   mkdirSync(join(folder, 'graph'))
   writeFileSync(join(folder, 'graph', 'nodes.tsv'), ['name\tclass\twords', ...lines.map(({ node }) => node), ''].join('\n'))
@@ -104,7 +109,10 @@ test('a transformer learns which of two words comes first', async (t) => {
     spec: spec(0.01, 190),
     fit: {
       dataset: 'texts',
-      pipeline: [{ op: 'tokenize', level: 'word', vocabulary: words }, { op: 'pad', length: 12 }],
+      pipeline: [
+        { op: 'tokenize', level: 'word', vocabulary: words },
+        { op: 'pad', length: 12 },
+      ],
       batchSize: 32,
       epochs: 10,
       ...apart,

@@ -21,7 +21,10 @@ const [cifar, motes, packages, mails] = [
 ]
 
 test('a small ResNet learns of 1,500 pictures of CIFAR-10 (JPEG)', { skip: cifar.skip }, async (t) => {
-  const pixels: readonly Op[] = [{ op: 'normalize', mean: 0.47, std: 0.25 }, { op: 'layout', order: 'NCHW' }]
+  const pixels: readonly Op[] = [
+    { op: 'normalize', mean: 0.47, std: 0.25 },
+    { op: 'layout', order: 'NCHW' },
+  ]
   await learns(t, {
     adopt: [cifar.path],
     put: async (link) => {
@@ -29,7 +32,12 @@ test('a small ResNet learns of 1,500 pictures of CIFAR-10 (JPEG)', { skip: cifar
       await remote(link, dataset, 'test', { timeoutMs: 120_000 }).adopt(join(cifar.path, 'test.tar'), { labels: 'class' })
     },
     model: resNet({ depth: 8, widths: [8, 16, 32] }),
-    spec: { loss: crossEntropy, optimizer: { kind: 'sgd', momentum: 0.9 }, learningRate: 0.05, schedule: { kind: 'one-cycle', steps: 141 } },
+    spec: {
+      loss: crossEntropy,
+      optimizer: { kind: 'sgd', momentum: 0.9 },
+      learningRate: 0.05,
+      schedule: { kind: 'one-cycle', steps: 141 },
+    },
     fit: {
       dataset: 'train',
       split: { part: 'test', test: 0.03 },
@@ -56,7 +64,13 @@ test('an LSTM learns to find anomalies of motes that it has not seen', { skip: m
         await remote(link, dataset, 'motes').adopt(join(motes.path, file), { group: ['mote_id', 'indoor'], label: 'label', features: ['humidity', 'temperature'] }) // prettier-ignore
     },
     model: sequenceClassifier({ cell: 'LSTM', features: 2, hidden: 16, classes: 2 }),
-    spec: { loss: { kind: 'cross-entropy', classWeights: [1, 5] }, optimizer: { kind: 'adam' }, learningRate: 0.01, schedule: { kind: 'one-cycle', steps: 740 }, clipNorm: 1 },
+    spec: {
+      loss: { kind: 'cross-entropy', classWeights: [1, 5] },
+      optimizer: { kind: 'adam' },
+      learningRate: 0.01,
+      schedule: { kind: 'one-cycle', steps: 740 },
+      clipNorm: 1,
+    },
     fit: { dataset: 'motes', split: { ...test, part: 'train' }, pipeline, batchSize: 32, epochs: 4, validate: { split: test } },
     least: 0.98,
   })
