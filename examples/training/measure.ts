@@ -38,6 +38,21 @@ const feedsOf = (names: readonly string[], data: BatchData): Named => {
   )
 }
 
+/** Which samples a model of two classes takes for the second one, and which are. */
+export const foundOf = async (batches: AsyncIterable<Batch<BatchData>>, predict: (feeds: Named) => Promise<Named>) => {
+  const [found, truth]: [boolean[], boolean[]] = [[], []]
+  for await (const { data, labels } of batches) {
+    const { logits } = await predict(feedsOf(['x'], data))
+    const scores = logits?.data
+    if (!(scores instanceof Float32Array)) throw new Error('the model gives no logits')
+    for (const [i, label] of (labels ?? []).entries()) {
+      found.push((scores[2 * i + 1] ?? 0) > (scores[2 * i] ?? 0))
+      truth.push(label === 1)
+    }
+  }
+  return { found, truth }
+}
+
 /** Measures a trainer of its name on what its plan validates with. @returns lines to print, and the first batch */
 export const measured = async (client: Client, name: RunName, planFile: string, data: string) => {
   const { goal, measure, floor }: Run = runs[name]
@@ -59,16 +74,7 @@ export const measured = async (client: Client, name: RunName, planFile: string, 
     lines.push(`accuracy ${percent(accuracy)}; floors: ${percent(majority)} (the most frequent class)${floorText}; goal ${percent(goal)}: ${accuracy >= goal ? 'reached' : 'MISSED'}`) // prettier-ignore
     return { reached: accuracy >= goal, lines, batch: (await first()).data }
   }
-  const [found, truth]: [boolean[], boolean[]] = [[], []]
-  for await (const { data: values, labels } of loader.epoch(0)) {
-    const { logits } = await remote.predict(feedsOf(['x'], values))
-    const scores = logits?.data
-    if (!(scores instanceof Float32Array)) throw new Error('the model gives no logits')
-    for (const [i, label] of (labels ?? []).entries()) {
-      found.push((scores[2 * i + 1] ?? 0) > (scores[2 * i] ?? 0))
-      truth.push(label === 1)
-    }
-  }
+  const { found, truth } = await foundOf(loader.epoch(0), (feeds) => remote.predict(feeds))
   const reached = f1(found, truth)
   const files = ['multi-hop.csv', 'single-hop.csv'].map((file) => join(data, 'sensor-motes', file))
   const { all, threshold, from } = await floors(files, new Set((await client.object(dataset, set).list(range)).map(({ id }) => id)))

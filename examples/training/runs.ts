@@ -32,7 +32,7 @@ export const runs = {
       ['motes', '--adopt', '$AS_DATA/sensor-motes/multi-hop.csv', '--group', 'mote_id,indoor', '--label', 'label', '--features', 'humidity,temperature'], // prettier-ignore
     ],
     measure: 'f1',
-    goal: 0.57,
+    goal: 0.7,
   },
   packages: {
     title: 'GraphSAGE on the sections of Debian packages',

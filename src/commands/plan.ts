@@ -36,12 +36,12 @@ export const readPlan = async (path: string, epochs?: number): Promise<Plan> => 
   return { trainer, fit: epochs === undefined ? fit : { ...fit, epochs } }
 }
 
-/** Whether an op asks for a vocabulary to be made: `vocabulary: { size, minCount }`, which no list of words and no content is. */
-const asksForWords = (op: Op): op is Extract<Op, { op: 'tokenize' }> & { readonly vocabulary: VocabularyOptions } =>
-  op.op === 'tokenize' &&
-  typeof op.vocabulary === 'object' &&
-  op.vocabulary !== null &&
-  Object.getPrototypeOf(op.vocabulary) === Object.prototype
+/** What an op asks of a vocabulary that is to be made: `vocabulary: { size, minCount }`, which no list of words and no content is. */
+const askedOf = (op: Op): VocabularyOptions | undefined => {
+  const given: unknown = op.op === 'tokenize' ? op.vocabulary : undefined
+  // What it may hold is the data set's to check.
+  return typeof given === 'object' && given !== null && Object.getPrototypeOf(given) === Object.prototype ? given : undefined
+}
 
 type Set = Pick<Remote<typeof dataset>, 'buildVocabulary'>
 
@@ -53,17 +53,23 @@ export const withVocabulary = async (fit: FitPlan, setOf: (name: string) => Set)
   const { dataset: name, pipeline } = fit
   // What has another form than a plan's is the node's to refuse.
   if (typeof name !== 'string' || !Array.isArray(pipeline)) return fit
-  const asked = pipeline.find(asksForWords)
-  if (asked === undefined) return fit
-  const { lowercase } = asked
-  const words: VocabularyOptions = asked.vocabulary
+  const [first] = pipeline.flatMap((op: Op) => {
+    const asked = askedOf(op)
+    return asked === undefined || op.op !== 'tokenize' ? [] : [{ asked, lowercase: op.lowercase }]
+  })
+  if (first === undefined) return fit
+  const { asked, lowercase } = first
   const { content } = await setOf(name).buildVocabulary({
-    ...words,
+    ...asked,
     ...(lowercase !== undefined && { lowercase }),
     ...(fit.split !== undefined && { split: fit.split }),
   })
-  const filled = (ops: readonly Op[]): readonly Op[] => ops.map((op) => (asksForWords(op) ? { ...op, vocabulary: content } : op))
+  const filled = (ops: readonly Op[]): readonly Op[] => ops.map((op) => (askedOf(op) !== undefined ? { ...op, vocabulary: content } : op))
   const { validate } = fit
-  const measured = Array.isArray(validate?.pipeline) ? { validate: { ...validate, pipeline: filled(validate.pipeline) } } : {}
-  return { ...fit, pipeline: filled(pipeline), ...measured }
+  const other = validate?.pipeline
+  return {
+    ...fit,
+    pipeline: filled(pipeline),
+    ...(other !== undefined && !('ops' in other) && { validate: { ...validate, pipeline: filled(other) } }),
+  }
 }

@@ -1,6 +1,7 @@
 import type { ParallelProgress } from '../objects/parallel/progress.ts'
 import type { Progress } from '../objects/trainer/job.ts'
 import type { Parsed } from './command.ts'
+import { wholeEpoch } from './epoch.ts'
 import { print, progress } from './output.ts'
 
 const WIDTH = 24
@@ -23,18 +24,23 @@ const epochOf = ({ epoch, epochs, loss, accuracy, validation, samplesPerSecond }
   `epoch ${epoch + 1}/${epochs}: loss ${loss.toFixed(4)}${percent(accuracy)}${validation === undefined ? '' : `; validation: loss ${validation.loss.toFixed(4)}${percent(validation.accuracy)}`}; ${samplesPerSecond.toFixed(0)} samples/s`
 
 /** Shows how far a training has come, until it ends. */
-export const follow = async (reports: AsyncIterable<Progress | ParallelProgress>, args: Parsed): Promise<void> => {
+export const follow = async (asked: AsyncIterable<Progress | ParallelProgress>, args: Parsed): Promise<void> => {
   const shown = progress('training')
-  let last: Progress | ParallelProgress | undefined
+  let reports: (Progress | ParallelProgress)[] = []
   try {
-    for await (const report of reports) {
+    for await (const report of asked) {
+      const whole = wholeEpoch(reports)
+      if (whole !== undefined && report.epoch !== whole.epoch) {
+        if (!args.flag('json')) print(line(whole))
+        reports = []
+      }
       if (args.flag('json')) print(JSON.stringify(report))
-      else if (last !== undefined && report.epoch !== last.epoch) print(line(last))
       shown.update(bar(report))
-      last = report
+      reports.push(report)
     }
   } finally {
     shown.done()
   }
-  if (last !== undefined && !args.flag('json')) print(`${line(last)}; ${last.status}`)
+  const whole = wholeEpoch(reports)
+  if (whole !== undefined && !args.flag('json')) print(`${line(whole)}; ${whole.status}`)
 }

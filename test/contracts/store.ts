@@ -9,6 +9,17 @@ export const storeContract = (name: string, open: (t: TestContext) => Promise<St
   const put = (key: string, value: string): Write => ({ key, value: Buffer.from(value) })
 
   void suite(name, () => {
+    test('of two snapshots of one moment, one goes on when the other is done', async (t) => {
+      const store = await open(t)
+      await store.commit([put('a', '1')])
+      const [first, second] = await Promise.all([store.snapshot(), store.snapshot()])
+      first.done()
+      await store.commit([put('a', '2')])
+      assert.equal(second.get('a')?.toString(), '1')
+      assert.deepEqual(text(second.range('', { limit: 9 })), [['a', '1']])
+      second.done()
+    })
+
     test('a committed value is read back, replaced and deleted', async (t) => {
       const store = await open(t)
       assert.equal(store.get('a'), undefined)

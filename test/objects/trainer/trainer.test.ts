@@ -67,13 +67,17 @@ test('the same plan gives the same losses to the bit, here and on a node, whenev
   assert.deepEqual(await there.export(), await here.export())
 })
 
-test('a training of thousands of batches ends well over a link: what it reports of its stages does not grow', async (t) => {
-  const node = await startNode(t)
-  const main = await prepared(linkTo(t, node.address))
-  const reports = await fitted(main, plan({ batchSize: 2, epochs: 16 }))
-  assert.equal(reports.at(-1)?.status, 'done')
-  assert.equal(reports.at(-1)?.step, 2400)
-})
+test(
+  'a training of thousands of batches ends well over a link: what it reports of its stages does not grow',
+  { timeout: 120_000 },
+  async (t) => {
+    const node = await startNode(t)
+    const main = await prepared(linkTo(t, node.address))
+    const reports = await fitted(main, plan({ batchSize: 2, epochs: 10 }))
+    assert.equal(reports.at(-1)?.status, 'done')
+    assert.equal(reports.at(-1)?.step, 1500)
+  },
+)
 
 test('pause and status answer while it trains; resume goes on to the same bits', async (t) => {
   const link = local(t)
