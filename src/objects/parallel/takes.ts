@@ -40,7 +40,7 @@ const leftOf = ({ count, next }: Stock) => count - next
 
 /**
  * What each takes of a batch, by how many samples it has: so that all come to their end together. A function of the ledger
- * alone: what the batches before have given is set off, so that sizes differ by two at the most.
+ * alone: what the batches before have given is set off, so that sizes differ by three at the most.
  */
 export const takesByCount = (stocks: readonly Stock[], batch: number): number[] => {
   const done = stocks.reduce((sum, { next }) => sum + next, 0)
