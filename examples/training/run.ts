@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { connect, isActiveStorageError, trainer, withCall } from '../../src/index.ts'
@@ -20,10 +21,12 @@ const { values, positionals } = parseArgs({ allowPositionals: true, options: { f
 const [name = ''] = positionals
 const data = process.env['AS_DATA'] ?? ''
 
-/** One command as it is typed; what it prints comes out here. */
+/** One command as it is typed; what it prints comes out here, with the names of folders in place of where they are. */
 const command = async (file: string, args: readonly string[], folders: Readonly<Record<string, string>>): Promise<void> => {
-  const known = args.map((arg) => Object.entries(folders).reduce((text, [variable, folder]) => text.replace(`$${variable}`, folder), arg))
-  const child = spawn(process.execPath, ['--import', 'tsx', here(file), ...known], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const named = Object.entries(folders).toSorted(([, a], [, b]) => b.length - a.length)
+  const known = args.map((arg) => named.reduce((text, [variable, folder]) => text.replace(`$${variable}`, folder), arg))
+  const child = spawn(process.execPath, ['--import', 'tsx', here(file), ...known], { stdio: ['ignore', 'pipe', 'inherit'] })
+  createInterface({ input: child.stdout }).on('line', (line) => say(named.reduce((text, [variable, folder]) => text.replaceAll(folder, `$${variable}`), line))) // prettier-ignore
   const code = await new Promise((resolve) => child.once('close', resolve))
   if (code !== 0) throw new Error(`${args.join(' ')} ended with code ${String(code)}`)
 }
@@ -34,7 +37,7 @@ const main = async (): Promise<boolean> => {
   const began = performance.now()
   const { title, puts } = runs[name]
   const folder = values.folder ?? (await mkdtemp(join(tmpdir(), 'active-storage-training-')))
-  const folders = { AS_DATA: data, AS_MAILS: join(folder, 'mails'), FOLDER: folder }
+  const folders = { AS_DATA: data, FOLDER: folder, AS_MAILS: join(folder, 'mails') }
   say(`${title}: npm run train:${name}`)
   say(`${new Date().toISOString()}; ${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1) ?? '?'} before; Node ${process.version}`) // prettier-ignore
   if (name === 'mails') {

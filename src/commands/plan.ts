@@ -70,6 +70,6 @@ export const withVocabulary = async (fit: FitPlan, setOf: (name: string) => Set)
   return {
     ...fit,
     pipeline: filled(pipeline),
-    ...(other !== undefined && !('ops' in other) && { validate: { ...validate, pipeline: filled(other) } }),
+    ...(Array.isArray(other) && { validate: { ...validate, pipeline: filled(other) } }),
   }
 }

@@ -17,7 +17,7 @@ export const models = {
   cifar: () => resNet({ depth: 8, widths: [16, 64, 128] }),
   motes: () => sequenceClassifier({ cell: 'LSTM', features: 2, hidden: 32, classes: 2 }),
   packages: () => graphSage({ features: 2168, projection: 64, hidden: 128, classes: 58, fanouts: [5, 5], dropout: 0.3 }),
-  mails: () => transformer({ vocabulary: MAIL_WORDS, classes: 2, steps: 128, width: 32, heads: 4, layers: 1, dropout: 0.1 }),
+  mails: () => transformer({ vocabulary: MAIL_WORDS, classes: 2, steps: 256, width: 32, heads: 4, layers: 1, dropout: 0.1 }),
 } satisfies Readonly<Record<string, () => Graph>>
 
 export const isModel = (name: string): name is keyof typeof models => Object.hasOwn(models, name)

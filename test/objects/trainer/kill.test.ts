@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { trainUnderKills } from './kills.ts'
 
-test('a training whose node is killed again and again ends with the bits of one that was left alone', { timeout: 180_000 }, async (t) => {
-  const kills = Number(process.env['TRAINING_KILLS'] ?? 3)
+const kills = Number(process.env['TRAINING_KILLS'] ?? 3)
+const timeout = 180_000 + kills * 30_000
+
+test('a training whose node is killed again and again ends with the bits of one that was left alone', { timeout }, async (t) => {
   const whole = await trainUnderKills(t, 0, 1)
   let resumed = 0
   for (let seed = 1, left = kills; left > 0; seed++) {
