@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import * as onnx from 'onnxruntime-node'
-import type { Transport } from '../../../src/core/transport.ts'
+import type { CallReport, Transport } from '../../../src/core/transport.ts'
 import { Tensor } from '../../../src/core/tensor.ts'
 import { readGraph } from '../../../src/graph/read.ts'
 import { trainer } from '../../../src/objects/trainer/trainer.ts'
@@ -65,6 +65,18 @@ test('the same plan gives the same losses to the bit, here and on a node, whenev
   await fitted(there, plan({ checkpointEvery: 3, keep: 5 }))
   assert.deepEqual(await there.curve(), await here.curve())
   assert.deepEqual(await there.export(), await here.export())
+})
+
+test('the report of a training names each stage once, however many steps it had', async (t) => {
+  const node = await startNode(t)
+  const link = linkTo(t, node.address)
+  await prepared(link)
+  const reports: CallReport[] = []
+  const main = remote(link, trainer, 'main', { onReport: (report) => reports.push(report) })
+  const [last] = (await fitted(main, plan({ epochs: 3 }))).slice(-1)
+  const { stages } = reports.find(({ stages: found }) => found.length > 0) ?? assert.fail('no report')
+  assert.deepEqual(stages.map(({ key }) => key.split(':')[0]).sort(), ['preprocess', 'train'])
+  assert.equal(stages.find(({ key }) => key.startsWith('train:'))?.units, last?.step)
 })
 
 test('pause and status answer while it trains; resume goes on to the same bits', async (t) => {
