@@ -6,10 +6,43 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { network, partsOf, putPart, weightsIn } from '../objects/parallel/material.ts'
+import { connect, dataset } from '../../src/index.ts'
+import { network as wide, partsOf, putPart, weightsIn } from '../objects/parallel/material.ts'
+import { network, plan, pointsOf, spec } from '../objects/trainer/material.ts'
 import { startNode, temporaryFolder } from '../storage-node/support.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+
+const train = async (name: string, ...args: string[]) => {
+  const child = spawn(process.execPath, ['--import', 'tsx', cli, 'train', name, ...args])
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  return { code: child.exitCode, stdout, stderr }
+}
+
+test('a training is placed from the command line: where it is told, or by the policy, to the same file', async (t) => {
+  const folder = temporaryFolder(t)
+  const node = await startNode(t, { name: 'edge' })
+  const at = (file: string) => join(folder, file)
+  const client = await connect({ node: node.address })
+  await client.object(dataset, 'points').put(pointsOf(60))
+  await client.close()
+  await writeFile(at('model.onnx'), network())
+  await writeFile(at('plan.json'), JSON.stringify({ trainer: spec, fit: plan({ epochs: 2 }) }))
+  await writeFile(at('policy.yaml'), 'version: 1\nrules:\n  - { name: home, match: { type: trainer }, place: local }\n')
+  const run = (...args: string[]) => train('main', '--node', node.address, '--model', at('model.onnx'), '--plan', at('plan.json'), ...args)
+  const there = await run('--place', 'node', '--export', at('there.onnx'))
+  assert.equal(there.code, 0, there.stderr)
+  assert.match(there.stdout, /^at edge\nepoch 1\/2.*\n?epoch 2\/2.*; done\n.*there\.onnx/s)
+  const here = await run('--place', 'auto', '--policy', at('policy.yaml'), '--export', at('here.onnx'))
+  assert.equal(here.code, 0, here.stderr)
+  assert.match(here.stdout, /^at local: rule "home"/)
+  assert.deepEqual(await readFile(at('here.onnx')), await readFile(at('there.onnx')))
+  assert.notDeepEqual(await readFile(at('here.onnx')), Buffer.from(network()))
+  const lost = await run('--place', 'auto')
+  assert.deepEqual([lost.code, /--export FILE/.test(lost.stderr)], [2, true], lost.stderr)
+  const odd = await run('--place', 'moon')
+  assert.deepEqual([odd.code, /use auto, local, node, cloud/.test(odd.stderr)], [2, true], odd.stderr)
+})
 
 test('a plan with members trains on several nodes, and the trained model is written', async (t) => {
   const parts = partsOf([40, 40])
@@ -19,7 +52,7 @@ test('a plan with members trains on several nodes, and the trained model is writ
   await putPart(t, lead, parts[0]!)
   const folder = temporaryFolder(t)
   const [model, plan, trained] = ['model.onnx', 'plan.yaml', 'trained.onnx'].map((name) => join(folder, name)) as [string, string, string]
-  await writeFile(model, network())
+  await writeFile(model, wide())
   await writeFile(
     plan,
     `trainer: { loss: { kind: cross-entropy }, optimizer: { kind: sgd }, learningRate: 0.1 }
@@ -31,13 +64,12 @@ fit:
 `,
   )
   const run = async (...args: string[]) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', cli, 'train', 'both', '--node', lead.address, ...args])
-    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
-    assert.equal(child.exitCode, 0, stderr)
+    const { code, stdout, stderr } = await train('both', '--node', lead.address, ...args)
+    assert.equal(code, 0, stderr)
     return stdout
   }
   assert.match(await run('--model', model, '--plan', plan, '--export', trained), /epoch 2\/2: loss [\d.]+.*; done/)
-  const [before, after] = [weightsIn(network()), weightsIn(await readFile(trained))]
+  const [before, after] = [weightsIn(wide()), weightsIn(await readFile(trained))]
   assert.ok([...after].some(([name, data]) => data.some((value, i) => value !== before.get(name)?.[i])))
   assert.match(await run('--status'), /both: done, step 10 of the last checkpoint, epoch 2\/2/)
 })

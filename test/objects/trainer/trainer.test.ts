@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import * as onnx from 'onnxruntime-node'
-import type { Transport } from '../../../src/core/transport.ts'
+import type { CallReport, Transport } from '../../../src/core/transport.ts'
 import { Tensor } from '../../../src/core/tensor.ts'
 import { readGraph } from '../../../src/graph/read.ts'
 import { trainer } from '../../../src/objects/trainer/trainer.ts'
@@ -78,6 +78,19 @@ test(
     assert.equal(reports.at(-1)?.step, 1500)
   },
 )
+
+test('the report of a training names each stage once, however many steps it had', async (t) => {
+  const node = await startNode(t)
+  const link = linkTo(t, node.address)
+  await prepared(link)
+  const reports: CallReport[] = []
+  const main = remote(link, trainer, 'main', { onReport: (report) => reports.push(report) })
+  const [last] = (await fitted(main, plan({ epochs: 3 }))).slice(-1)
+  const { stages } = reports.find(({ stages: found }) => found.length > 0) ?? assert.fail('no report')
+  assert.equal(stages.length, 2)
+  assert.deepEqual(new Set(stages.map(({ key }) => key.split(':')[0])), new Set(['preprocess', 'train']))
+  assert.equal(stages.find(({ key }) => key.startsWith('train:'))?.units, last?.step)
+})
 
 test('pause and status answer while it trains; resume goes on to the same bits', async (t) => {
   const link = local(t)
