@@ -1,0 +1,56 @@
+import type { CommitQueue, Queued } from '../store/commit-queue.ts'
+import type { Declarations } from './declarations.ts'
+import type { Declared } from './declared.ts'
+import type { Draft } from './draft.ts'
+import { nameOf } from './names.ts'
+import type { RunningCall } from './running-call.ts'
+import { letGo } from './uses.ts'
+
+export interface CommitsOptions {
+  readonly queue: CommitQueue
+  /** The types of this host, by name. */
+  readonly declared: (type: string) => Declared
+  readonly declarations: Declarations
+  /** Told of a space that is no longer used. */
+  readonly sweep: (space: string) => void
+  /** Told of content that one reference less leads to. */
+  readonly letGoOf: (hashes: readonly string[]) => void
+}
+
+/** Commits what turns have changed, all or nothing, and what follows from it once that is on disk. */
+export const createCommits = ({ queue, declared, declarations, sweep, letGoOf }: CommitsOptions) => {
+  /** The last commit of each object that is on its way to the disk. */
+  const underWay = new Map<string, Promise<void>>()
+  const entered = (object: string, durable: Promise<void>) => {
+    underWay.set(object, durable)
+    return () => {
+      if (underWay.get(object) === durable) underWay.delete(object)
+    }
+  }
+  return {
+    /** @throws `invalid-argument` where the state is not as its type declares */
+    async commit(running: RunningCall, draft: Draft, generation: number): Promise<Queued> {
+      const { name } = draft.type
+      if (!draft.deleted && !draft.beside) declared(name).checkState(draft.state)
+      const changes = await draft.changes((bytes) => running.content.put(bytes))
+      const writes = changes.length === 0 ? changes : [...changes, ...declarations.pending(name)]
+      const queued = queue.commit(writes, generation)
+      if (writes.length > 0) {
+        const forget = entered(nameOf(running.call), queued.durable)
+        queued.durable.then(() => {
+          forget()
+          declarations.recorded(name)
+          for (const act of draft.afterwards) act()
+          letGoOf(letGo(writes))
+          if (draft.before !== undefined && (draft.deleted || draft.space !== draft.before.space)) sweep(draft.before.space)
+        }, forget)
+        if (draft.lost !== undefined) queued.durable.catch(draft.lost)
+      }
+      return queued
+    },
+    /** Comes when no commit of the object is on its way. */
+    async settled(object: string): Promise<void> {
+      await underWay.get(object)?.catch(() => undefined)
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import { failure } from '../../core/errors.ts'
+import { LOCAL, type SiteName, siteName } from '../../core/ids.ts'
+import { ObjectRef } from '../../core/object-ref.ts'
+import { type Parent, remoteOf } from '../../core/remote.ts'
+import type { Transport } from '../../core/transport.ts'
+import { nameOf } from './names.ts'
+import type { RunningCall } from './running-call.ts'
+import type { Reach } from './selves.ts'
+
+export interface Ways {
+  readonly site: SiteName
+  /** Where nested calls to this site go. */
+  readonly host: () => Transport
+  /** Where nested calls to other sites go. */
+  readonly peer: (site: SiteName) => Transport | undefined
+}
+
+/** What a method calls other objects by: with its deadline, its call id, its trace context, and itself in their chain. */
+export const createReach =
+  ({ site, host, peer }: Ways) =>
+  ({ call, scope }: RunningCall): Reach => {
+    const { callId, traceParent, chain } = call.context
+    const parent: Parent = {
+      callId,
+      chain: [...chain, nameOf(call)],
+      budgetMs: () => scope.leftMs,
+      ...(traceParent !== undefined && { traceParent }),
+    }
+    return (type, target, { at } = {}) => {
+      const [id, home] = target instanceof ObjectRef ? [target.id, target.home] : [target, at]
+      const there = home === undefined || home === site || home === LOCAL ? host() : peer(siteName(home))
+      if (there === undefined)
+        throw failure(
+          'unavailable',
+          `${site} knows no site "${home}": start it with --peer ${home}=ADDRESS, so that its objects can be called`,
+        )
+      return remoteOf(type, id, () => there, { signal: scope.signal }, parent)
+    }
+  }
