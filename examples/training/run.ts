@@ -21,13 +21,20 @@ const { values, positionals } = parseArgs({ allowPositionals: true, options: { f
 const [name = ''] = positionals
 const data = process.env['AS_DATA'] ?? ''
 
+/** Ends the command that runs; the node is then stopped, and its folder removed as at any end. */
+const stopping = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
+
 /** One command as it is typed; what it prints comes out here, with the names of folders in place of where they are. */
 const command = async (file: string, args: readonly string[], folders: Readonly<Record<string, string>>): Promise<void> => {
   const named = Object.entries(folders).toSorted(([, a], [, b]) => b.length - a.length)
   const known = args.map((arg) => named.reduce((text, [variable, folder]) => text.replace(`$${variable}`, folder), arg))
-  const child = spawn(process.execPath, ['--import', 'tsx', here(file), ...known], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--import', 'tsx', here(file), ...known], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    signal: stopping.signal,
+  })
   createInterface({ input: child.stdout }).on('line', (line) => say(named.reduce((text, [variable, folder]) => text.replaceAll(folder, `$${variable}`), line))) // prettier-ignore
-  const code = await new Promise((resolve) => child.once('close', resolve))
+  const code = await new Promise((resolve, reject) => child.once('close', resolve).once('error', reject))
   if (code !== 0) throw new Error(`${args.join(' ')} ended with code ${String(code)}`)
 }
 
