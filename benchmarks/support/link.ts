@@ -57,6 +57,8 @@ const carry = (from: Socket, to: Socket, pacer: Pacer, window: number, count: (b
   const queue: { readonly chunk: Buffer | undefined; readonly due: number }[] = []
   let held = 0
   let timer: NodeJS.Timeout | undefined
+  /** Whether the line is, or what the receiver has not taken off it yet. */
+  const full = () => held >= window || to.writableLength >= window
   const release = () => {
     timer = undefined
     const time = performance.now()
@@ -68,7 +70,8 @@ const carry = (from: Socket, to: Socket, pacer: Pacer, window: number, count: (b
         to.write(chunk)
       }
     }
-    if (held < window && to.writableLength < window) from.resume()
+    if (full()) from.pause()
+    else from.resume()
     arm()
   }
   const arm = () => {
@@ -79,11 +82,11 @@ const carry = (from: Socket, to: Socket, pacer: Pacer, window: number, count: (b
     count(chunk.byteLength)
     held += chunk.byteLength
     queue.push({ chunk, due: pacer.book(chunk.byteLength) })
-    if (held >= window) from.pause()
+    if (full()) from.pause()
     arm()
   })
   to.on('drain', () => {
-    if (held < window) from.resume()
+    if (!full()) from.resume()
   })
   from.on('end', () => {
     queue.push({ chunk: undefined, due: pacer.book(0) })
