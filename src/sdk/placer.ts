@@ -18,9 +18,11 @@ export interface Placer {
   run<T>(view: CallView, place: Place | undefined, signal: AbortSignal | undefined, execute: Execute<T>): Promise<T>
 }
 
-/** Rounds over all sites before a call fails for good, and the first pause between them: time for a node to restart. */
-const ROUNDS = 6
+/** For how long all sites are tried again before a call fails for good: time for a node to restart. */
+const PATIENCE_MS = 20_000
+/** The first pause between two rounds over the sites, doubled each time, and the longest. */
 const PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 2000
 
 /** The site of a role, or of that name. @throws `invalid-argument` */
 export const siteAt = (sites: ReadonlyMap<SiteName, Site>, place: Place): Site => {
@@ -70,7 +72,8 @@ export const createPlacer = (policy: Policy, sites: ReadonlyMap<SiteName, Site>,
         )
       }
       let last: unknown
-      for (let round = 0; round < ROUNDS; round++) {
+      const until = performance.now() + Math.min(PATIENCE_MS, view.budgetMs ?? PATIENCE_MS)
+      for (let wait = PAUSE_MS; ; wait = Math.min(2 * wait, LONGEST_PAUSE_MS)) {
         const decision = policy.decide(view, views)
         const choices = [decision.sites.map(named), ...decision.fallbacks.map((name) => view.stages.map(() => named(name)))]
         for (const chosen of choices) {
@@ -81,10 +84,10 @@ export const createPlacer = (policy: Policy, sites: ReadonlyMap<SiteName, Site>,
             last = error
           }
         }
-        await pause(PAUSE_MS * 2 ** round, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
+        if (performance.now() + wait > until) throw last
+        await pause(wait, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
         if (signal?.aborted === true) throw last
       }
-      throw last
     },
   }
 }

@@ -85,10 +85,15 @@ test('a home that comes back in time: the loop waits for it', async () => {
   await client.object(dataset, 'photos').adopt(photoFolder, { include: 'sample*.jpg' })
   const loader = loaderOf(client)
   let second: Promise<AsyncDisposable> | undefined
-  const seen = await collect(client.wrap(loader).epoch, 14, async () => {
-    await first.kill()
-    second = startNodeProcess(`${folder.path}/edge`, ['--name', 'edge', '--listen', `127.0.0.1:${port}`, '--adopt', photoFolder])
-  })
-  await using _again = await (second ?? assert.fail('the node was not started again'))
-  assert.deepEqual(seen, await collect(loader.epoch, Infinity, nothing))
+  try {
+    const seen = await collect(client.wrap(loader).epoch, 14, async () => {
+      await first.kill()
+      second = startNodeProcess(`${folder.path}/edge`, ['--name', 'edge', '--listen', `127.0.0.1:${port}`, '--adopt', photoFolder])
+    })
+    assert.ok(second !== undefined, 'the node was not started again')
+    await second
+    assert.deepEqual(seen, await collect(loader.epoch, Infinity, nothing))
+  } finally {
+    await (await second)?.[Symbol.asyncDispose]()
+  }
 })
