@@ -9,17 +9,22 @@ import { type SplitOptions, splitTraining } from '../../src/sdk/split-training.t
 import { createLocalHost } from '../../src/storage-node/local-host.ts'
 import { network, plan, pointsOf, putPoints, spec } from '../objects/trainer/material.ts'
 import { startNodeProcess } from '../storage-node/node-process.ts'
-import { linkTo, remote, temporaryFolder } from '../storage-node/support.ts'
+import { linkTo, remote, startNode, temporaryFolder } from '../storage-node/support.ts'
 
 const LONG = { timeoutMs: 120_000 }
 /** Behind the first layer and its normalization; the mask is the back's there, and the front's at the other. */
 const CUT = 'Relu.out'
 const LATER = 'Dropout.out'
 
-const started = async (t: TestContext, data = temporaryFolder(t)) => {
+const at = (t: TestContext, address: string) => {
+  const link = linkTo(t, address)
+  return { link, at: (name: string) => remote(link, trainer, name, LONG) }
+}
+const started = async (t: TestContext) => at(t, (await startNode(t)).address)
+/** In a process of its own, which can be killed. */
+const mortal = async (t: TestContext, data: string) => {
   const node = await startNodeProcess(t, ['--data', data, '--threads', '1'])
-  const link = linkTo(t, node.address)
-  return { ...node, link, at: (name: string) => remote(link, trainer, name, LONG) }
+  return { ...node, ...at(t, node.address) }
 }
 type Trainer = ReturnType<Awaited<ReturnType<typeof started>>['at']>
 const put = async (main: Trainer, how: TrainerSpec = spec) => (await main.put(network(), how), main)
@@ -86,7 +91,7 @@ test('labels may stay with the back', { timeout: 120_000 }, async (t) => {
 test('a node that dies ends it with a typed error, and both parts go on from the last checkpoint', { timeout: 120_000 }, async (t) => {
   const data = temporaryFolder(t)
   const how = plan({ epochs: 8, checkpointEvery: 5 })
-  const first = await started(t, data)
+  const first = await mortal(t, data)
   await putPoints(first.link)
   const wanted = await whole(first.at('whole'), how)
   const main = await put(first.at('split'))
@@ -98,7 +103,7 @@ test('a node that dies ends it with a typed error, and both parts go on from the
   await first.ended
   await first.link.close()
 
-  const second = await started(t, data)
+  const second = await mortal(t, data)
   const again = second.at('split')
   const { status, step } = await again.status()
   assert.equal(status, 'interrupted')
@@ -111,7 +116,7 @@ test('a node that dies ends it with a typed error, and both parts go on from the
 test('a pause makes a checkpoint of both parts, from which it goes on in one piece', { timeout: 120_000 }, async (t) => {
   const { link, at } = await started(t)
   await putPoints(link)
-  const how = plan({ epochs: 30 })
+  const how = plan({ epochs: 12 })
   const wanted = await whole(at('whole'), how)
   const main = await put(at('split'))
   let last: Progress | undefined

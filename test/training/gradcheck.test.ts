@@ -7,7 +7,7 @@ import { equivalent, mutations, tryMutant } from './gradcheck/mutants.ts'
 import { operators } from './reference/interpret.ts'
 
 // The short form: `npm run gradcheck` has more cases of each operator, and `-- --mutants` every mutant.
-const RUNS = 12
+const RUNS = 8
 const SEED = 20
 const MUTANT_RUNS = 40
 const known = Object.keys(cases)
