@@ -68,9 +68,10 @@ const isGivenUp = (error: unknown): boolean => error instanceof Error && error.m
 /** @throws ActiveStorageError `storage-failed`, `read-only` */
 export const lmdbEnvironment = async (folder: string): Promise<Environment> => {
   const { open } = await import('lmdb')
-  const start = (): Db =>
+  const start = ({ readOnly = false } = {}): Db =>
     open<Buffer, Buffer>({
       path: folder,
+      readOnly,
       keyEncoding: 'binary',
       encoding: 'binary',
       // True would let a commit resolve before its sync: here a resolved commit is on disk.
@@ -82,6 +83,7 @@ export const lmdbEnvironment = async (folder: string): Promise<Environment> => {
       maxDbs: 1,
       maxReaders: READERS,
     })
+  const dataFile = join(folder, 'data.mdb')
   const prepare = async (): Promise<Db> => {
     await makeFolder(folder)
     const lockFile = join(folder, 'lock.mdb')
@@ -94,7 +96,6 @@ export const lmdbEnvironment = async (folder: string): Promise<Environment> => {
         await handle.close()
       }
     }
-    const dataFile = join(folder, 'data.mdb')
     checkLength(dataFile, 1)
     const made = start()
     try {
@@ -110,6 +111,8 @@ export const lmdbEnvironment = async (folder: string): Promise<Environment> => {
     throw writeFailure(`the store cannot be opened in ${folder}`, error)
   })
   let closed = false
+  /** It could not be opened again for writing: reads go on, and the next write looks whether it can be now. */
+  let readingAlone = false
   /** Each by a mark of its own: those that begin in one moment share a transaction, and end one by one. */
   const readers = new Set<symbol>()
   /** The write that is under way: when it has ended, so has the opening again that it may have called for. */
@@ -137,18 +140,32 @@ export const lmdbEnvironment = async (folder: string): Promise<Environment> => {
   const readersAreDone = async () => {
     if (readers.size > 0) await Promise.race([pause(READERS_MS), new Promise<void>((resolve) => (lastReaderIsDone = resolve))])
   }
+  const openAgain = async (old: Db | undefined) => {
+    db = undefined
+    await readersAreDone()
+    await old?.close()
+    readers.clear()
+    readingAlone = false
+    try {
+      db = start()
+    } catch {
+      db = start({ readOnly: true })
+      readingAlone = true
+    }
+  }
   /** lmdb-js would wait for ever for a write into an environment that LMDB has given up: it is opened again. */
   const revive = async (failed: Db) => {
     await setImmediate() // lmdb-js has ended the failed write by then
     try {
       failed.transactionSync(() => undefined)
     } catch {
-      db = undefined
-      await readersAreDone()
-      await failed.close()
-      readers.clear()
-      db = start()
+      await openAgain(failed)
     }
+  }
+  /** @throws what the file system says where the file may not be written */
+  const openForWriting = async () => {
+    await (await openFile(dataFile, 'r+')).close()
+    await openAgain(db)
   }
   const begin = (): Reading => {
     const over = live()
@@ -181,7 +198,7 @@ export const lmdbEnvironment = async (folder: string): Promise<Environment> => {
     },
     async write(into) {
       const attempt = async () => {
-        if (db === undefined && !closed) db = start() // the attempt of `revive` failed
+        if (!closed && (db === undefined || readingAlone)) await openForWriting()
         const target = live()
         try {
           await into(target)
