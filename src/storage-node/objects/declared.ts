@@ -59,6 +59,8 @@ const isPlain = (data: unknown): boolean => {
 // The first wrong thing ends the check: a caller can send a million of them.
 const ajv = new Ajv2020({
   verbose: true,
+  // It shortens the code by branches that are never taken, for twice the time of compiling: a node compiles as it starts.
+  code: { optimize: false },
   ownProperties: true,
   addUsedSchema: false,
   strictTypes: false,
