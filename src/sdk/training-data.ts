@@ -6,7 +6,7 @@ import { dataset as datasetType, type Sample } from '../objects/dataset/dataset.
 import type { Split } from '../objects/dataset/split.ts'
 import { batchesIn } from '../objects/loader/plan.ts'
 import { rangeOf, samplesOf } from '../objects/loader/samples.ts'
-import type { PipelineSpec } from '../objects/pipeline/spec.ts'
+import { specOf } from '../objects/pipeline/spec.ts'
 import type { FitPlan } from '../objects/trainer/spec.ts'
 import type { StageInput } from '../policy/types.ts'
 import type { Site } from './site.ts'
@@ -29,7 +29,6 @@ const ENTRY_BYTES = 192
 const TRIED_BYTES = 1024 ** 2
 const TRIED_BATCHES = 9
 
-const specOf = ({ pipeline }: Pick<FitPlan, 'pipeline'>): PipelineSpec => ('ops' in pipeline ? pipeline : { ops: pipeline })
 const shareOf = (split: Split | undefined): number => (split === undefined ? 1 : split.part === 'test' ? split.test : 1 - split.test)
 
 /** A name for all of a data set as it is now, as if it were one piece of content. */
@@ -56,7 +55,7 @@ export const trainingData = async (
   keptBytes: number,
 ): Promise<TrainingData> => {
   const set = object(datasetType, plan.dataset)
-  const spec = specOf(plan)
+  const spec = specOf(plan.pipeline)
   const about = await set.describe()
   const { window, split } = rangeOf(spec, plan.split)
   // Windows are far more than the series that they are cut from: labels tell how many.

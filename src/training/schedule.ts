@@ -77,3 +77,7 @@ export const rateAt = (schedule: Schedule, step: number): number => {
   const { warmUp = 0 } = schedule
   return step < warmUp ? (step + 1) / warmUp : shareAt(schedule, step - warmUp)
 }
+
+/** The learning rate of the step that comes after so many. @param of the rate at the top of the schedule, and the schedule, by default constant */
+export const learningRateAfter = (of: { readonly learningRate: number; readonly schedule?: Schedule }, steps: number): number =>
+  of.learningRate * rateAt(of.schedule ?? { kind: 'constant' }, steps)

@@ -8,7 +8,7 @@ import type { Feeds } from '../../src/training/feeds.ts'
 import { scalarsOf } from '../../src/training/optimizer.ts'
 import { prepare, type TrainOptions } from '../../src/training/prepare.ts'
 import { Runner } from '../../src/training/runner.ts'
-import { sharesOf } from '../../src/training/shares.ts'
+import { sharesOf, weightsOf } from '../../src/training/shares.ts'
 import { apart } from './golden/golden.ts'
 import { rowsOf } from './models.ts'
 
@@ -36,6 +36,14 @@ const runner = () => {
   b.output(linear(context, 'tall', hidden, 2), 'height')
   return new Runner(ort, prepare(b.build(), { loss: losses, optimizer, clipNorm: 0.5 }), { threads: 1, seed: 5 })
 }
+
+test('a batch weighs what its losses divide by', () => {
+  const four = { labels: new Tensor('int64', BigInt64Array.from([0n, 1n, 2n, -100n]), [4]), y: wave(0, 4) }
+  assert.deepEqual(weightsOf([{ kind: 'cross-entropy' }, { kind: 'mse', target: 'y' }], four), [3, 4])
+  assert.deepEqual(weightsOf([{ kind: 'cross-entropy', classWeights: [1, 0.5, 4] }], four), [5.5])
+  assert.deepEqual(weightsOf([{ kind: 'cross-entropy', classWeights: [1, 0.5, 4], ignore: 0 }], four), [4.5])
+  assert.throws(() => weightsOf([{ kind: 'mse', target: 'z' }], four), /tensor-mismatch.*"z"/)
+})
 
 test('each loss counts a batch by what it counts there: several losses, weights of classes, and what is ignored', async () => {
   const [whole, parts] = [runner(), runner()]

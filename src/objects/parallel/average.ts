@@ -1,22 +1,6 @@
 import { failure } from '../../core/errors.ts'
 import type { Feeds } from '../../core/self.ts'
 import { Tensor } from '../../core/tensor.ts'
-import { IGNORED, type Loss, targetOf } from '../../training/loss.ts'
-
-/**
- * What a batch weighs in the mean of several, by each loss: losses are means over elements, or over the weights of their
- * classes, so the mean of a joined batch is that of its parts by these numbers.
- */
-export const weightsOf = (feeds: Feeds, losses: readonly Loss[]): number[] =>
-  losses.map((loss) => {
-    const target = feeds[targetOf(loss)]
-    if (target === undefined) throw failure('tensor-mismatch', `the batch has no "${targetOf(loss)}", which a loss takes`)
-    if (loss.kind !== 'cross-entropy') return target.size
-    const { classWeights, ignore = IGNORED } = loss
-    let sum = 0
-    for (const label of target.data) if (Number(label) !== ignore) sum += classWeights?.[Number(label)] ?? 1
-    return sum
-  })
 
 /**
  * Each part's share of the joined batch.

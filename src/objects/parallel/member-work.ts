@@ -3,15 +3,15 @@ import { abortedBy, failure } from '../../core/errors.ts'
 import { permutation } from '../../core/random.ts'
 import type { Feeds, ReadonlySelf, Training, TrainingTold } from '../../core/self.ts'
 import { bytesOf, type Tensor } from '../../core/tensor.ts'
-import type { Value } from '../../core/value.ts'
 import { readGraph } from '../../graph/read.ts'
+import { weightsOf } from '../../training/shares.ts'
 import { prefetching } from '../loader/prefetching.ts'
 import { lossesOf } from '../trainer/feeds.ts'
 import { Held } from '../trainer/held.ts'
 import { batchOf, type Source } from '../trainer/job.ts'
 import { sourceOf } from '../trainer/source.ts'
 import type { TrainerSpec } from '../trainer/spec.ts'
-import { weightsOf } from './average.ts'
+import { openTraining } from '../trainer/training.ts'
 import type { Gathered, Places, RoundAsk, RoundDone, Shard, ShardDescription, StepAsk } from './member.ts'
 
 type Self = ReadonlySelf<unknown>
@@ -49,10 +49,8 @@ export const open = async (
   const inputs = [...readGraph(graph).graph.inputs.keys()]
   const found = await sourceOf(self, { inputs, spec }, shard)
   const source = shard.classes === undefined ? found : { ...found, rule: { ...found.rule, classes: shard.classes } }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- plain data
-  const options = spec as unknown as Value
   const session = await held.open(ownerOf(self), key, async () => {
-    const training = await self.compute.train({ graph, options, seed: shard.maskSeed }, self.signal)
+    const training = await openTraining(self, graph, spec, { seed: shard.maskSeed })
     return { training, source, spec, shard, close: () => training.close() }
   })
   const digest = createHash('sha256')
@@ -79,7 +77,7 @@ const gather = async (self: Self, session: Session, { draw, ...places }: Places 
   const made = session.ahead?.places === keyOf(places) ? session.ahead.feeds : feedsAt(self, session, places)
   delete session.ahead
   const feeds = await made
-  const weights = weightsOf(feeds, lossesOf(spec))
+  const weights = weightsOf(lossesOf(spec), feeds)
   const next = { ...places, from: places.from + places.count }
   // Made within this call, whose time and signal it has, while the thread computes gradients.
   const ahead = next.from + next.count <= source.samples.length ? feedsAt(self, session, next) : undefined

@@ -1,6 +1,6 @@
 import type { Feeds, Training } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
-import { rateAt } from '../../training/schedule.ts'
+import { learningRateAfter } from '../../training/schedule.ts'
 import type { Journal } from '../trainer/journal.ts'
 import type { TrainerSpec } from '../trainer/spec.ts'
 import type { Ledger } from './ledger.ts'
@@ -55,9 +55,6 @@ export class OwnCopy {
 }
 
 /** @param step from 1 */
-export const numbersOf = ({ learningRate, schedule = { kind: 'constant' } }: TrainerSpec, step: number): StepNumbers => ({
-  step,
-  learningRate: learningRate * rateAt(schedule, step - 1),
-})
+export const numbersOf = (spec: TrainerSpec, step: number): StepNumbers => ({ step, learningRate: learningRateAfter(spec, step - 1) })
 export const stocksOf = (seats: readonly Seat[], ledger: Ledger): Stock[] =>
   seats.map(({ name, speed }) => ({ ...ledger.of(name), ...(speed !== undefined && { speed }) }))

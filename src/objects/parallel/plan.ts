@@ -1,6 +1,6 @@
 import { boolean, integer, list, nullable, object, oneOf, optional, string, type TypeOf, typed } from '../../core/schema.ts'
 import { failure } from '../../core/errors.ts'
-import { batchSize, datasetName, ops, split, type SourcePlan, trained, whole } from '../trainer/spec.ts'
+import { batchSize, type MeasurePlan, measurePlan, ops, split, trained, whole } from '../trainer/spec.ts'
 import type { Op, PipelineSpec } from '../pipeline/spec.ts'
 import type { Split } from '../dataset/split.ts'
 
@@ -56,7 +56,7 @@ export type ParallelPlan = {
   /** How long a member may take for one step, or one round of local steps, before it counts as gone, in ms. Default 120,000. */
   readonly stepMs?: number
   /** What the model is measured on after each epoch, by the coordinator's node. */
-  readonly validate?: SourcePlan & { readonly batchSize?: number }
+  readonly validate?: MeasurePlan
   /** `decoded`: members decode images once, and keep them in memory. */
   readonly cache?: 'decoded'
   /** Steps from one checkpoint to the next. Default: as often as costs 3.5 % of the time, at the most. */
@@ -79,7 +79,7 @@ export const parallelPlan = typed<ParallelPlan>(
     classes: optional(list(string(), { maxItems: 65_536 })),
     waitMs: optional(ms),
     stepMs: optional(ms),
-    validate: optional(object({ dataset: datasetName, pipeline: ops, split: optional(split), batchSize: optional(batchSize) })),
+    validate: optional(measurePlan),
     cache: optional(oneOf(['decoded'])),
     checkpointEvery: optional(integer({ minimum: 1 })),
     keep: optional(integer({ minimum: 1, maximum: 100 })),

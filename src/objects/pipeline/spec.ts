@@ -22,6 +22,9 @@ export const parseSpec = (text: string, file: string): PipelineSpec => {
   return wrapped
 }
 
+/** A spec, where that may be its ops alone. */
+export const specOf = (given: readonly Op[] | PipelineSpec): PipelineSpec => ('ops' in given ? given : { ops: given })
+
 /** Layout and dtype of what a spec yields, given or by default. */
 export const outputFormat = (spec: PipelineSpec) => ({
   order: spec.ops.find((op) => op.op === 'layout')?.order ?? ('NCHW' as const),

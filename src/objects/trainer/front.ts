@@ -6,16 +6,17 @@ import { readGraph } from '../../graph/read.ts'
 import { writeGraph } from '../../graph/write.ts'
 import { targetOf } from '../../training/loss.ts'
 import { prepare, type Prepared } from '../../training/prepare.ts'
-import { rateAt } from '../../training/schedule.ts'
+import { learningRateAfter } from '../../training/schedule.ts'
 import { splitAt } from '../../training/split.ts'
-import { batchesIn, planEpoch } from '../loader/plan.ts'
 import { prefetching } from '../loader/prefetching.ts'
 import { readState } from './checkpoints.ts'
 import { Exchange } from './exchange.ts'
 import { AHEAD, batchOf } from './job.ts'
 import { Journal, type Progress, type Recorder } from './journal.ts'
+import { orderOf } from './order.ts'
 import { sourceOf } from './source.ts'
 import { type FitPlan, type Point, ready, type SplitPlan, type TrainerState } from './spec.ts'
+import { openTraining, plainOptions } from './training.ts'
 import { fenced, nameOf } from './turns.ts'
 
 /** What the front of a model tells whoever has its back. */
@@ -74,17 +75,13 @@ export async function* runFront(self: Own, run: number, { cut, labels = true }: 
   const across = [...passed, ...(labels ? found.rule.losses.map(targetOf) : [])]
   const kept = state.checkpoint === null ? undefined : await readState(self.content, state.checkpoint, self.signal)
   const seed = spec.seed ?? 0
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- plain data
-  const plain = ({ options }: typeof front) => options as unknown as Value
-  const training = await self.compute.train({ graph: writeGraph({ graph: front.graph }), options: plain(front), seed, ...(kept !== undefined && { state: kept }) }, self.signal) // prettier-ignore
+  const training = await openTraining(self, writeGraph({ graph: front.graph }), front.options, { seed, state: kept })
   const exchange = new Exchange()
   const own = { run, exchange }
   open.set(nameOf(self), own)
   try {
     const from = state.checkpoint ?? { step: 0, epoch: 0, next: 0 }
-    const order = { batchSize: plan.batchSize, shuffle: plan.shuffle ?? true, seed: plan.seed ?? 0, dropLast: plan.dropLast ?? false }
-    const steps = batchesIn(source.samples.length, order) * plan.epochs
-    if (steps === 0) throw failure('invalid-argument', `the data set gives ${source.samples.length} samples, which is no batch of ${plan.batchSize}: name another part of it, or a smaller batch`) // prettier-ignore
+    const { seed: drawn, steps, inEpoch } = orderOf(source.samples, plan)
     // A checkpoint has both parts: that of the back comes before it is made.
     let backState: ReadonlyMap<string, Tensor> = new Map()
     const both = { state: async () => new Map([...(await training.state()), ...backState]) }
@@ -101,20 +98,20 @@ export async function* runFront(self: Own, run: number, { cut, labels = true }: 
       await taken
     }
     const backs = kept === undefined ? null : Object.fromEntries([...kept].filter(([name]) => prepared.initial.has(name)))
-    yield { kind: 'begin', model: writeGraph({ graph: back.graph }), options: plain(back), seed, state: backs }
+    yield { kind: 'begin', model: writeGraph({ graph: back.graph }), options: plainOptions(back.options), seed, state: backs }
     let learningRate = 0
     for (let { epoch } = from; epoch < plan.epochs; epoch++) {
-      const batches = planEpoch(source.samples, order, epoch)
+      const batches = inEpoch(epoch)
       const first = epoch === from.epoch ? from.next : 0
       const made = prefetching(batches.length - first, AHEAD, (index) =>
-        batchOf(self, source, batches[first + index] ?? [], { seed: order.seed, epoch }, plan.cache),
+        batchOf(self, source, batches[first + index] ?? [], { seed: drawn, epoch }, plan.cache),
       )
       let index = first
       for await (const feeds of made) {
         if (self.signal.aborted) throw abortedBy(self.signal)
         const chosen = batches[index++] ?? []
         const step = journal.step + 1
-        learningRate = spec.learningRate * rateAt(spec.schedule ?? { kind: 'constant' }, journal.step)
+        learningRate = learningRateAfter(spec, journal.step)
         const activations = await training.forward(feeds, step)
         const crossing = Object.fromEntries(across.flatMap((name) => (feeds[name] === undefined ? [] : [[name, feeds[name]]])))
         const at = { step, learningRate }

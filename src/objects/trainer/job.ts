@@ -1,15 +1,16 @@
 import type { BatchData } from '../../core/batch.ts'
-import { abortedBy, failure } from '../../core/errors.ts'
+import { abortedBy } from '../../core/errors.ts'
 import type { Feeds, MovableSelf, Training } from '../../core/self.ts'
-import { rateAt } from '../../training/schedule.ts'
+import { learningRateAfter } from '../../training/schedule.ts'
 import type { Sample } from '../dataset/sample.ts'
-import { batchesIn, planEpoch } from '../loader/plan.ts'
+import { planEpoch } from '../loader/plan.ts'
 import { prefetching } from '../loader/prefetching.ts'
 import { preprocess } from '../pipeline/pipeline.ts'
 import type { PipelineSpec } from '../pipeline/spec.ts'
 import type { Features } from './features.ts'
 import { type FeedRule, feedsOf } from './feeds.ts'
 import { Journal, type Measured, type Progress, type Recorder } from './journal.ts'
+import { orderOf } from './order.ts'
 import type { Checkpoint, FitPlan, TrainerSpec } from './spec.ts'
 import { partsOf, stepBy } from './steps.ts'
 
@@ -89,21 +90,15 @@ export async function* runJob(
   const { samples } = source
   const { accumulate = 1, batchSize } = plan
   const gathering = { losses: source.rule.losses, accumulate }
-  const order = { batchSize: batchSize * accumulate, shuffle: plan.shuffle ?? true, seed: plan.seed ?? 0, dropLast: plan.dropLast ?? false }
-  const inEpoch = batchesIn(samples.length, order)
-  if (inEpoch === 0) throw failure('invalid-argument', `the data set gives ${samples.length} samples, which is no batch of ${order.batchSize}: name another part of it, or a smaller batch`) // prettier-ignore
-  const steps = inEpoch * plan.epochs
-  const schedule = spec.schedule ?? { kind: 'constant' }
+  const { seed, steps, inEpoch } = orderOf(samples, plan)
   const journal = new Journal({ plan, recorder, training, step: from.step })
   let learningRate = 0
 
   for (let { epoch } = from; epoch < plan.epochs; epoch++) {
-    const chosen = planEpoch(samples, order, epoch)
+    const chosen = inEpoch(epoch)
     const first = epoch === from.epoch ? from.next : 0
     const batches = chosen.slice(first).flatMap((step) => partsOf(step, batchSize))
-    const feeds = prefetching(batches.length, AHEAD, (at) =>
-      batchOf(self, source, batches[at] ?? [], { seed: order.seed, epoch }, plan.cache),
-    )
+    const feeds = prefetching(batches.length, AHEAD, (at) => batchOf(self, source, batches[at] ?? [], { seed, epoch }, plan.cache))
     let index = first
     let together: Feeds[] = []
     for await (const batch of feeds) {
@@ -112,7 +107,7 @@ export async function* runJob(
       if (together.length * batchSize < size) continue
       if (self.signal.aborted) throw abortedBy(self.signal)
       journal.sound()
-      learningRate = spec.learningRate * rateAt(schedule, journal.step)
+      learningRate = learningRateAfter(spec, journal.step)
       const at = { step: journal.step + 1, learningRate }
       const parts = together
       const told = await self.stage(stepKey, 1, () => stepBy(training, parts, at, gathering))

@@ -1,13 +1,14 @@
 import type { MovableSelf } from '../../core/self.ts'
-import type { Value } from '../../core/value.ts'
 import { readGraph } from '../../graph/read.ts'
 import type { Sample } from '../dataset/sample.ts'
+import { specOf } from '../pipeline/spec.ts'
 import { planEpoch } from '../loader/plan.ts'
 import { prefetching } from '../loader/prefetching.ts'
 import { inputOf, lossesOf } from './feeds.ts'
 import { AHEAD, batchOf, type Source } from './job.ts'
 import type { ProbePlan } from './probe-plan.ts'
 import type { TrainerSpec } from './spec.ts'
+import { openTraining } from './training.ts'
 
 /** What a few steps took. */
 export interface Probed {
@@ -34,7 +35,7 @@ export const probeSteps = async (
   const { graph } = readGraph(file)
   const source: Source = {
     samples,
-    spec: 'ops' in plan.pipeline ? plan.pipeline : { ops: plan.pipeline },
+    spec: specOf(plan.pipeline),
     rule: { input: inputOf([...graph.inputs.keys()], spec.input), losses: lossesOf(spec), classes: plan.classes },
   }
   const contents = [...new Map(samples.map(({ content }) => [content.hash, content])).values()]
@@ -44,9 +45,7 @@ export const probeSteps = async (
   const contentMs = performance.now() - fetching
 
   const batches = planEpoch(samples, { batchSize: plan.batchSize }, 0)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- plain data
-  const options = spec as unknown as Value
-  const training = await self.compute.train({ graph: file, options, seed: spec.seed ?? 0 }, self.signal)
+  const training = await openTraining(self, file, spec, { seed: spec.seed })
   try {
     const made = prefetching(STEPS + 1, AHEAD, (index) =>
       batchOf(self, source, batches[index % batches.length] ?? [], { seed: 0, epoch: 0 }, plan.cache),

@@ -1,7 +1,7 @@
 import type { DeepReadonly, ReadonlySelf } from '../../core/self.ts'
 import { dataset } from '../dataset/dataset.ts'
 import { samplesOf } from '../loader/samples.ts'
-import type { PipelineSpec } from '../pipeline/spec.ts'
+import { specOf } from '../pipeline/spec.ts'
 import { readGraph } from '../../graph/read.ts'
 import { writeGraph } from '../../graph/write.ts'
 import { splitFrozen } from '../../training/frozen.ts'
@@ -17,7 +17,7 @@ export const sourceOf = async (
   plan: SourcePlan,
 ): Promise<Source> => {
   const set = self.object(dataset, plan.dataset)
-  const ops: PipelineSpec = 'ops' in plan.pipeline ? plan.pipeline : { ops: plan.pipeline }
+  const ops = specOf(plan.pipeline)
   const [{ classes = [] }, samples] = await Promise.all([set.describe(), samplesOf(set, ops, plan.split)])
   const named =
     classes.length > 0 ? classes : [...new Set(samples.flatMap(({ label }) => (typeof label === 'string' ? [label] : [])))].sort()

@@ -2,7 +2,7 @@ import { Tensor } from '../../core/tensor.ts'
 import type { BatchData } from '../../core/batch.ts'
 import { failure, isActiveStorageError } from '../../core/errors.ts'
 import type { Feeds, ReadonlySelf, Training } from '../../core/self.ts'
-import { rateAt } from '../../training/schedule.ts'
+import { learningRateAfter } from '../../training/schedule.ts'
 import { Interval } from './checkpoints.ts'
 import { feedsOf, inputOf, lossesOf } from './feeds.ts'
 import { Held } from './held.ts'
@@ -55,7 +55,7 @@ class Stepping {
         `step ${step} is not the next one: ${this.#step} are made, so ${this.#step + 1} is; or start again, from the last checkpoint`,
       )
     if (!again) {
-      const learningRate = this.#spec.learningRate * rateAt(this.#spec.schedule ?? { kind: 'constant' }, this.#step)
+      const learningRate = learningRateAfter(this.#spec, this.#step)
       const { loss, correct = 0, counted = 0 } = await this.#training.step(feeds, { step, learningRate })
       this.#step = step
       this.#losses.push(loss)

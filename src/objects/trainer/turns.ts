@@ -3,11 +3,11 @@ import { failure, isActiveStorageError, toFailure } from '../../core/errors.ts'
 import { integer, list, number, object, optional, record, string, tensor } from '../../core/schema.ts'
 import type { DeepReadonly, Feeds, ReadonlySelf, Self } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
-import type { Value } from '../../core/value.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { inputOf } from './feeds.ts'
 import type { Recorder } from './journal.ts'
 import { point, type Point, ready, type Status, type Trained, type TrainerSpec } from './spec.ts'
+import { openTraining } from './training.ts'
 
 /** What a trainer is doing. */
 export interface TrainerStatus {
@@ -114,9 +114,7 @@ export const takeModel = async (self: Self<Trained>, given: Uint8Array | ModelHa
   const file = await oneFile(self, given)
   const { graph } = readGraph(file)
   inputOf([...graph.inputs.keys()], spec.input)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- plain data
-  const options = spec as unknown as Value
-  await (await self.compute.train({ graph: file, options, seed: spec.seed ?? 0 }, self.signal)).close()
+  await (await openTraining(self, file, spec, { seed: spec.seed })).close()
   forget(self, 0)
   Object.assign(self.state, {
     file: await self.content.put(file),

@@ -1,11 +1,11 @@
 import type { DeepReadonly, MovableSelf, ReadonlySelf, Training } from '../../core/self.ts'
-import type { Value } from '../../core/value.ts'
 import { readGraph } from '../../graph/read.ts'
 import { withInitializers } from '../../graph/replace.ts'
 import { writeGraph } from '../../graph/write.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { readState } from './checkpoints.ts'
 import { ready, type Trained } from './spec.ts'
+import { openTraining } from './training.ts'
 
 type Able = Pick<MovableSelf, 'content' | 'compute' | 'signal'>
 
@@ -18,9 +18,7 @@ export const opened = async (
   const { file, spec } = ready(state)
   const graph = part ?? (await self.content.read(file, self.signal))
   const kept = state.checkpoint === null ? undefined : await readState(self.content, state.checkpoint, self.signal)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- plain data
-  const options = spec as unknown as Value
-  return self.compute.train({ graph, options, seed: spec.seed ?? 0, ...(kept !== undefined && { state: kept }) }, self.signal)
+  return openTraining(self, graph, spec, { seed: spec.seed, state: kept })
 }
 
 /** The model with the weights of the last checkpoint, as an ONNX file. */

@@ -6,7 +6,7 @@ import { GraphBuilder } from '../../../src/graph/builder.ts'
 import { linear } from '../../../src/graph/layers.ts'
 import { writeGraph } from '../../../src/graph/write.ts'
 import { dataset } from '../../../src/objects/dataset/dataset.ts'
-import { averaged, sharesOf, weightsOf } from '../../../src/objects/parallel/average.ts'
+import { averaged, sharesOf } from '../../../src/objects/parallel/average.ts'
 import { trainingMember } from '../../../src/objects/parallel/member.ts'
 import { parallelTrainer } from '../../../src/objects/parallel/parallel-trainer.ts'
 import type { TrainerSpec } from '../../../src/objects/trainer/spec.ts'
@@ -34,13 +34,7 @@ test('what is averaged is the weighted mean, added up in float64 and rounded onc
   assert.throws(() => averaged([parts[0]!, { tensors: { a: floats(1) }, share: 0.5 }]), /tensor-mismatch/)
 })
 
-test('what a batch weighs is what its losses divide by; losses that differ in it are refused', () => {
-  const labels = new Tensor('int64', BigInt64Array.from([0n, 1n, 2n, -100n]), [4])
-  const feeds = { labels, y: floats(1, 2, 3, 4) }
-  assert.deepEqual(weightsOf(feeds, [{ kind: 'cross-entropy' }, { kind: 'mse', target: 'y' }]), [3, 4])
-  assert.deepEqual(weightsOf(feeds, [{ kind: 'cross-entropy', classWeights: [1, 0.5, 4] }]), [5.5])
-  const some = { labels: new Tensor('int64', BigInt64Array.from([0n, 1n, 2n]), [3]) }
-  assert.deepEqual(weightsOf(some, [{ kind: 'cross-entropy', classWeights: [1, 0.5, 4], ignore: 0 }]), [4.5])
+test('a part has the share of what it weighs; losses that differ in it are refused', () => {
   assert.deepEqual(sharesOf([[3], [1]]), [0.75, 0.25])
   assert.deepEqual(
     sharesOf([
