@@ -25,7 +25,11 @@ export interface TrainerStatus {
 // Loaded by the host that trains, not by clients that know of the type.
 const work = () => import('./work.ts')
 
+/** Losses by the first step of each block, and how many a block holds at the most. */
 const CURVE = 'curve'
+const BLOCK = 1000
+/** Losses in one answer. */
+const TOLD = 10_000
 const keyOf = (step: number): string => String(step).padStart(12, '0')
 /** Jobs of this process, by site and trainer. */
 const active = new Map<string, number>()
@@ -94,8 +98,8 @@ const begin = (self: Self<Trained>): number => {
   return ++self.state.run
 }
 const note = (self: Self<Trained>, first: number, losses: readonly number[]): void => {
-  if (losses.length === 0) return
-  self.table<number[]>(CURVE).put(keyOf(first), [...losses])
+  for (let from = 0; from < losses.length; from += BLOCK)
+    self.table<number[]>(CURVE).put(keyOf(first + from), losses.slice(from, from + BLOCK))
 }
 /** Losses of steps that are made again. */
 const forget = (self: Self<Trained>, after: number): void => {
@@ -215,14 +219,19 @@ export const views = {
       ...(error !== null && { error }),
     }
   },
-  /** Losses of steps, from after step `after`, in order: at most some 10,000. */
+  /** Losses of steps, in order, from the one after step `after` (default 0): 10,000 at the most, so ask again after the last. */
   curve(self: ReadonlySelf<Trained>, { after = 0 }: { after?: number } = {}): readonly number[] {
+    const table = self.table<number[]>(CURVE)
     const found: number[] = []
-    for (const [key, losses] of self.table<number[]>(CURVE).entries({ limit: 1000 })) {
-      const first = Number(key)
-      for (const [i, loss] of losses.entries()) if (first + i > after) found.push(loss)
+    // The block that holds the step may begin so far before it.
+    let key = keyOf(Math.max(0, after + 1 - BLOCK))
+    for (;;) {
+      const page = table.entries({ after: key, limit: 100 })
+      for (const [first, losses] of page) found.push(...losses.slice(Math.max(0, after + 1 - Number(first))))
+      const last = page.at(-1)
+      if (last === undefined || found.length >= TOLD) return found.slice(0, TOLD)
+      key = last[0]
     }
-    return found
   },
   /** The model's outputs for named inputs, with the weights of the last checkpoint. */
   async predict(self: ReadonlySelf<Trained>, feeds: Feeds): Promise<Readonly<Record<string, Tensor>>> {

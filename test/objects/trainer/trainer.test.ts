@@ -57,6 +57,18 @@ test('a trainer goes through its plan, reports, and learns', async (t) => {
   assert.equal(accuracy, last.validation?.accuracy)
 })
 
+test('the losses of a long training are told in parts, however they were reported', async (t) => {
+  const main = await prepared(local(t))
+  const run = await main.fit(plan())
+  const losses = Array.from({ length: 12_500 }, (_, i) => 1 / (i + 1))
+  // Many small reports, and one as large as a checkpoint after a long silence.
+  for (let from = 0; from < 10_500; from += 5) await main.record(run, from + 1, losses.slice(from, from + 5))
+  await main.record(run, 10_501, losses.slice(10_500))
+  assert.deepEqual(await main.curve(), losses.slice(0, 10_000))
+  for (const after of [1, 7000, 10_499, 10_500, 10_501, 11_499, 11_500, 12_499, 12_500, 20_000])
+    assert.deepEqual(await main.curve({ after }), losses.slice(after, after + 10_000))
+})
+
 test('the same plan gives the same losses to the bit, here and on a node, whenever checkpoints are made', async (t) => {
   const here = await prepared(local(t))
   const node = await startNode(t)
