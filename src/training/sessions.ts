@@ -17,7 +17,7 @@ export interface Loaded {
 const KEPT = 8
 
 /** onnxruntime would join what is computed again with what was computed before, and keep it. */
-const COMPUTING_AGAIN = { extra: { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } } }
+const COMPUTING_AGAIN = { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } }
 
 /** The sessions of a prepared model: one for each kind of run and size of batch, those longest unused closed. */
 export class Sessions {
@@ -59,11 +59,12 @@ export class Sessions {
       graphOptimizationLevel: 'all',
       // A thread that spins while it waits takes its core from the others that this machine runs, and then waits for them:
       // 2.6 times the time of a step of ResNet-18 on two busy cores.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      extra: { session: { intra_op: { allow_spinning: '0' } }, ...((compiled.activations?.again ?? 0) > 0 && COMPUTING_AGAIN) },
       // The arena never gives back what it took, and its blocks fit badly from run to run: a third of the process's memory.
       enableCpuMemArena: false,
+      // Nor one block for a whole run, which malloc maps anew, and the system zeroes, in each: 230 MB a step of ResNet-18.
+      enableMemPattern: false,
       logSeverityLevel: 4,
-      ...((compiled.activations?.again ?? 0) > 0 && COMPUTING_AGAIN),
     })
     const masks = Object.fromEntries(
       compiled.masks.map(({ input, shape }) => [input, this.#make(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape)]),
