@@ -53,12 +53,12 @@ export const foundOf = async (batches: AsyncIterable<Batch<BatchData>>, predict:
   return { found, truth }
 }
 
-/** Measures a trainer on what its plan validates with. @returns lines to print, and the first batch */
-export const measured = async (client: Client, name: RunName, trained: string, planFile: string, data: string) => {
+/** Measures a trainer of its name on what its plan validates with. @returns lines to print, and the first batch */
+export const measured = async (client: Client, name: RunName, planFile: string, data: string) => {
   const { goal, measure, floor }: Run = runs[name]
   const { dataset: set, pipeline, split, batchSize } = await testOf(client, planFile)
   if (typeof set !== 'string') throw new Error('the plan names no data set')
-  const remote = withCall(client.object(trainer, trained), { timeoutMs: 3_600_000 })
+  const remote = withCall(client.object(trainer, name), { timeoutMs: 3_600_000 })
   const range = split === undefined ? {} : { split }
   const loader = client.wrap(dataLoader<Tensor | Named>({ dataset: client.object(dataset, set), pipeline, batchSize, ...range }))
   const first = async (): Promise<Batch<Tensor | Named>> => {

@@ -12,10 +12,9 @@ import { connect, isActiveStorageError, trainer, withCall } from '../../src/inde
 import { startNode } from '../quickstart/processes.ts'
 import { writeMails } from './mails.ts'
 import { measured, sameOutside } from './measure.ts'
-import { isRun, type Run, runs } from './runs.ts'
+import { isRun, runs } from './runs.ts'
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
-const planFile = (plan: string) => here(`./${plan}.yaml`)
 const say = (text: string) => void process.stdout.write(`${text}\n`)
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { folder: { type: 'string' } } })
@@ -43,7 +42,7 @@ const main = async (): Promise<boolean> => {
   if (!isRun(name) || data === '')
     throw new Error(`usage: AS_DATA=FOLDER node --import tsx examples/training/run.ts ${Object.keys(runs).join('|')} [--folder KEPT]`)
   const began = performance.now()
-  const { title, puts, plans = [name] }: Run = runs[name]
+  const { title, puts } = runs[name]
   const folder = values.folder ?? (await mkdtemp(join(tmpdir(), 'active-storage-training-')))
   const folders = { AS_DATA: data, FOLDER: folder, AS_MAILS: join(folder, 'mails') }
   say(`${title}: npm run train:${name}`)
@@ -59,31 +58,31 @@ const main = async (): Promise<boolean> => {
   }
   try {
     await using client = await connect({ node: node.address, policy: { yaml: 'version: 1\nstrategy: node\n' } })
-    const statusOf = async (part: string): Promise<string> => {
-      try {
-        return (await client.object(trainer, part).status()).status
-      } catch (error) {
-        if (isActiveStorageError(error, 'not-found')) return 'new'
+    const { status } = await client
+      .object(trainer, name)
+      .status()
+      .catch((error: unknown) => {
+        if (isActiveStorageError(error, 'not-found')) return { status: 'new' }
         throw error
-      }
-    }
-    let model = '$FOLDER/model.onnx'
-    if ((await statusOf(plans[0] ?? name)) === 'new') {
+      })
+    if (status === 'new') {
       for (const put of puts) await ask('put', 'dataset', ...put, '--timeout', '600')
-      say(`$ node --import tsx examples/training/make-model.ts ${name} ${model}`)
-      await command('./make-model.ts', [name, model], folders)
-    }
-    for (const [i, part] of plans.entries()) {
-      const status = await statusOf(part)
-      const plan = relative(process.cwd(), planFile(part))
-      if (status === 'new') await ask('train', part, '--model', model, '--plan', plan, '--timeout', '600')
-      else if (status !== 'done') await ask('train', part, '--resume')
-      model = `$FOLDER/${i === plans.length - 1 ? 'trained' : part}.onnx`
-      await ask('train', part, '--export', model, '--status')
-    }
-    const last = plans.at(-1) ?? name
-    const trained = withCall(client.object(trainer, last), { timeoutMs: 600_000 })
-    const { reached, lines, batch } = await measured(client, name, last, planFile(last), data)
+      say(`$ node --import tsx examples/training/make-model.ts ${name} $FOLDER/model.onnx`)
+      await command('./make-model.ts', [name, '$FOLDER/model.onnx'], folders)
+      await ask(
+        'train',
+        name,
+        '--model',
+        '$FOLDER/model.onnx',
+        '--plan',
+        relative(process.cwd(), here(`./${name}.yaml`)),
+        '--timeout',
+        '600',
+      )
+    } else if (status !== 'done') await ask('train', name, '--resume')
+    await ask('train', name, '--export', '$FOLDER/trained.onnx', '--status')
+    const trained = withCall(client.object(trainer, name), { timeoutMs: 600_000 })
+    const { reached, lines, batch } = await measured(client, name, here(`./${name}.yaml`), data)
     for (const line of lines) say(line)
     const same = await sameOutside(await readFile(join(folder, 'trained.onnx')), batch, (feeds) => trained.predict(feeds))
     say(`the exported model in a plain onnxruntime-node session, for ${same.rows} samples of the test: ${same.equal ? 'the same bits as predict' : 'OTHER outputs than predict'} (${same.outputs})`) // prettier-ignore

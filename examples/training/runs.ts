@@ -5,8 +5,6 @@ export interface Run {
   readonly title: string
   /** `active-storage put dataset ...`, each. */
   readonly puts: readonly (readonly string[])[]
-  /** Plans, one after the other: each begins with the weights that the one before came to. Default: that of the run's name. */
-  readonly plans?: readonly string[]
   /** The samples that it is measured on: what the plan validates with, where nothing else is said. */
   readonly measure: 'accuracy' | 'f1'
   /** What the measure has to reach. */
@@ -24,7 +22,6 @@ export const runs = {
       ['cifar-train', '--adopt', '$AS_DATA/cifar-10/train.tar', '--labels', 'class'],
       ['cifar-test', '--adopt', '$AS_DATA/cifar-10/test.tar', '--labels', 'class'],
     ],
-    plans: ['cifar', 'cifar-second'],
     measure: 'accuracy',
     goal: 0.85,
   },

@@ -117,10 +117,11 @@ export const fuzz = async (target: Target, plans: Iterable<Plan>, options: FuzzO
       if (done === true) return
       await send(plan)
       const { messages } = report
-      if (messages % options.canaryEvery === 0) await sing()
       const now = rss()
       report.rss.peak = Math.max(report.rss.peak, now)
+      // Before the canary: the other lanes go on while it sings.
       if (messages === options.warmUp) report.rss.warm = now
+      if (messages % options.canaryEvery === 0) await sing()
       if (report.rss.warm > 0 && now > report.rss.warm + options.peakMib && !high) {
         high = true
         add('memory', `${now.toFixed(0)} MiB at message ${messages}, ${report.rss.warm.toFixed(0)} MiB after the warm-up`, [...underWay])

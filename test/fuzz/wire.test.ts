@@ -34,7 +34,7 @@ test('a node answers mutated calls with typed failures, serves others meanwhile,
 })
 
 void suite('each check reports a server that has its fault', () => {
-  const strict: FuzzOptions = { ...defaults, atOnce: 16, deadlineMs: 400, openDeadlineMs: 50, warmUp: 20, canaryEvery: 10, restMib: 48 }
+  const strict: FuzzOptions = { ...defaults, atOnce: 16, deadlineMs: 1500, openDeadlineMs: 50, warmUp: 20, canaryEvery: 10, restMib: 48 }
   let faulty: (fault: string) => Target
   before(async () => void (faulty = await startFaulty()))
   after(() => faulty('none')[Symbol.asyncDispose]())
