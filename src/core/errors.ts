@@ -146,7 +146,7 @@ export const codes = {
   'call-cycle': {
     status: 'ABORTED',
     retry: 'later',
-    means: 'Two chains of calls each wait for an object that the other holds.',
+    means: 'Two calls each wait for an object that the other, or one that it was made in, holds.',
     remedy: 'Repeat the call; let methods call objects in one order, so that it does not happen.',
   },
   'missing-inputs': {

@@ -49,9 +49,9 @@ export interface CallOptions {
 
 /** The call that a nested call is made in: what it hands down. */
 export interface Parent {
-  /** Identifies the whole chain of calls. */
+  /** Of this call, and of all that are made in it. */
   readonly callId: CallId
-  /** The calls so far, outermost first, as `type/object`. */
+  /** The calls so far, outermost first. */
   readonly chain: readonly string[]
   /** Milliseconds left at this moment; undefined where no deadline was set. */
   budgetMs(): number | undefined

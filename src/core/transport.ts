@@ -18,7 +18,7 @@ export interface CallContext {
   readonly callId: CallId
   /** A repeated call with the same key returns the recorded result. */
   readonly idempotencyKey?: string
-  /** The calls this one was made in, outermost first, as `type/object`. */
+  /** The calls this one was made in, outermost first, as `type/object#` and what tells each from all others. */
   readonly chain: readonly string[]
   /** Milliseconds left at the moment of the call; absent: none was set. */
   readonly budgetMs?: number

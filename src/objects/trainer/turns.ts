@@ -57,20 +57,11 @@ export const recorderOf = (
 ): Recorder & { fail(text: string): Promise<void> } => {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written out, since the type of the object would be made of itself
   const own = self.object(type, self.id) as unknown as Own
-  let keeping: Promise<unknown> = Promise.resolve()
   return {
     record: (first, losses) => own.record(run, first, losses),
-    checkpoint: (at, state, first, losses) => {
-      const kept = own.checkpoint(run, at, Object.fromEntries(state), first, losses)
-      keeping = kept.catch(() => undefined)
-      return kept
-    },
+    checkpoint: (at, state, first, losses) => own.checkpoint(run, at, Object.fromEntries(state), first, losses),
     finish: () => own.finish(run),
-    async fail(text) {
-      // A call made beside a checkpoint's would go on in its turn, and be lost with that when this run's own call is over.
-      await keeping
-      await own.fail(run, text)
-    },
+    fail: (text) => own.fail(run, text),
   }
 }
 

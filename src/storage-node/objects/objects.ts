@@ -52,8 +52,7 @@ export const createObjects = (options: ObjectsOptions): Objects => {
   const load = createLoad(options.declared)
   const commits = createCommits(options)
 
-  const heldTurn = (call: Call): Turn<Draft> | undefined =>
-    call.context.chain.includes(nameOf(call)) ? turns.heldBy(nameOf(call), call.context.callId) : undefined
+  const heldTurn = (running: RunningCall): Turn<Draft> | undefined => turns.heldBy(nameOf(running.call), running)
   const onItsWay = ({ type, object, method }: Call) => (besideObject.has(method) ? undefined : options.arrivals.awaited(type, object))
   /** Waits for an object that is on its way here: whoever calls it was sent after it. */
   const arrived = async ({ call, scope }: RunningCall) => {
@@ -65,17 +64,17 @@ export const createObjects = (options: ObjectsOptions): Objects => {
     await arrived(running)
     await commits.settled(nameOf(running.call))
   }
-  const readers = createReaders({ store, load, reach, settled, ownDraft: (call) => heldTurn(call)?.work })
+  const readers = createReaders({ store, load, reach, settled, ownDraft: (running) => heldTurn(running)?.work })
 
   const begin = async (running: RunningCall): Promise<{ turn: Turn<Draft>; generation: number }> => {
     const { call, scope } = running
     const asked = performance.now()
     await arrived(running)
-    let turn = await turns.take(nameOf(call), call.context.callId)
+    let turn = await turns.take(nameOf(call), running)
     while (onItsWay(call) !== undefined) {
       turn.end()
       await arrived(running)
-      turn = await turns.take(nameOf(call), call.context.callId)
+      turn = await turns.take(nameOf(call), running)
     }
     running.waited(performance.now() - asked)
     try {
@@ -119,10 +118,10 @@ export const createObjects = (options: ObjectsOptions): Objects => {
     return draft
   }
   const invoke = (running: RunningCall, draft: Draft): unknown => running.invoke(new DraftSelf(running, reach(running), draft))
-  /** Another object's turn, for the chain of calls that `self` belongs to. */
+  /** Another object's turn, for the call that `self` belongs to. */
   const withTurn = async <T>(object: string, self: DraftSelf, work: () => Promise<T>): Promise<T> => {
-    if (turns.heldBy(object, self.callId) !== undefined) return work()
-    const turn = await turns.take(object, self.callId)
+    if (turns.heldBy(object, self.caller) !== undefined) return work()
+    const turn = await turns.take(object, self.caller)
     try {
       return await work()
     } finally {
@@ -161,7 +160,7 @@ export const createObjects = (options: ObjectsOptions): Objects => {
     }),
     async turn(running) {
       const { call } = running
-      const own = heldTurn(call)?.work
+      const own = heldTurn(running)?.work
       if (own !== undefined) return within(running, own)
       const { queued, result, beforeReply } = await inTurn(running, async (turn, generation) => {
         const { idempotencyKey } = call.context

@@ -3,7 +3,6 @@ import { LOCAL, type SiteName, siteName } from '../../core/ids.ts'
 import { ObjectRef } from '../../core/object-ref.ts'
 import { type Parent, remoteOf } from '../../core/remote.ts'
 import type { Transport } from '../../core/transport.ts'
-import { nameOf } from './names.ts'
 import type { RunningCall } from './running-call.ts'
 import type { Reach } from './selves.ts'
 
@@ -18,11 +17,11 @@ export interface Ways {
 /** What a method calls other objects by: with its deadline, its call id, its trace context, and itself in their chain. */
 export const createReach =
   ({ site, host, peer }: Ways) =>
-  ({ call, scope }: RunningCall): Reach => {
-    const { callId, traceParent, chain } = call.context
+  ({ call, scope, chain, link }: RunningCall): Reach => {
+    const { callId, traceParent } = call.context
     const parent: Parent = {
       callId,
-      chain: [...chain, nameOf(call)],
+      chain: [...chain, link],
       budgetMs: () => scope.leftMs,
       ...(traceParent !== undefined && { traceParent }),
     }

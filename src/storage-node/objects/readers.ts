@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { failure } from '../../core/errors.ts'
-import type { Call } from '../../core/transport.ts'
 import type { Snapshot, Store } from '../store/store.ts'
 import type { Draft } from './draft.ts'
 import { checkVersion, type createLoad } from './loading.ts'
@@ -13,7 +12,7 @@ export interface ReadersOptions {
   readonly load: ReturnType<typeof createLoad>
   readonly reach: (running: RunningCall) => Reach
   /** What the turn of an object has changed so far, where the call came back to it. */
-  readonly ownDraft: (call: Call) => Draft | undefined
+  readonly ownDraft: (running: RunningCall) => Draft | undefined
   /** Comes when what was acknowledged before is to be seen. */
   readonly settled: (running: RunningCall) => Promise<void>
 }
@@ -25,7 +24,7 @@ const SNAPSHOT_MS = 60_000
 export const createReaders = ({ store, load, reach, ownDraft, settled }: ReadersOptions) => {
   const selfOn = async (running: RunningCall, snapshot: Snapshot) => {
     const { call, type } = running
-    const own = ownDraft(call)
+    const own = ownDraft(running)
     if (own !== undefined) return new SnapshotSelf(running, reach(running), own)
     const found = await load(snapshot, running)
     if (found === undefined && type.initial !== undefined) throw failure('not-found', `there is no ${call.type} named "${call.object}"`)

@@ -1,10 +1,12 @@
 import type { MethodEntry, ObjectType } from '../../core/define.ts'
-import type { ContentHash, SiteName } from '../../core/ids.ts'
+import { type ContentHash, newCallId, type SiteName } from '../../core/ids.ts'
 import type { Compute, Content, HostView } from '../../core/self.ts'
 import type { Call, CallReport, StageReport } from '../../core/transport.ts'
 import type { Value } from '../../core/value.ts'
 import { CallScope } from './call-scope.ts'
 import type { Fetched, Resolver } from '../content/resolver.ts'
+import { nameOf } from './names.ts'
+import type { Caller } from './turns.ts'
 
 /** Different stages that one call reports. Trailers of some 128 KiB end a client's connection, whatever else goes over it. */
 const MOST_STAGES = 64
@@ -20,7 +22,7 @@ export interface CallHost {
 }
 
 /** One call while it runs: its life, what it costs, and what its method sees. */
-export class RunningCall {
+export class RunningCall implements Caller {
   readonly call: Call
   readonly entry: MethodEntry
   readonly type: ObjectType
@@ -31,6 +33,7 @@ export class RunningCall {
   readonly #began = performance.now()
   readonly #held: (() => void)[] = []
   #queueMs = 0
+  #link: string | undefined
   #content: Content | undefined
 
   constructor(call: Call, type: ObjectType, entry: MethodEntry, host: CallHost) {
@@ -39,6 +42,14 @@ export class RunningCall {
     this.entry = entry
     this.scope = new CallScope(call.context)
     this.#host = host
+  }
+
+  get link(): string {
+    return (this.#link ??= `${nameOf(this.call)}#${newCallId()}`)
+  }
+
+  get chain(): readonly string[] {
+    return this.call.context.chain
   }
 
   /** Made when a method first asks: most calls touch no content. */

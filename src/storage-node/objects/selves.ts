@@ -6,6 +6,7 @@ import type { Remote } from '../../core/remote.ts'
 import type { Compute, Content, HostView, MovableSelf, Table } from '../../core/self.ts'
 import type { Draft } from './draft.ts'
 import type { RunningCall } from './running-call.ts'
+import type { Caller } from './turns.ts'
 
 /** What every method sees of its call. Made for every call, and most parts of it for few: hence classes of getters. */
 export class CallSelf implements MovableSelf {
@@ -113,6 +114,10 @@ export class DraftSelf extends ObjectSelf {
   }
   get table() {
     return (name: string): Table => this.draft.table(named(name))
+  }
+  /** Whose turns it takes. */
+  get caller(): Caller {
+    return this.running
   }
   override get content(): Content {
     return this.running.content

@@ -87,6 +87,18 @@ export const chain = defineObject({
     count: (self) => self.state.count,
     log: (self) => self.state.log,
     rows: (self) => self.table<number>('rows').entries({ limit: 10_000 }),
+    /** Three calls of itself side by side: one changes something and fails, one changes something, one reads. */
+    async sideBySide(self): Promise<readonly [string, number, number]> {
+      const own = self.object(chain, self.id)
+      return Promise.all([
+        own.addThenFail(100).then(
+          () => 'done',
+          () => 'failed',
+        ),
+        own.add(2) as Promise<number>,
+        own.count() as Promise<number>,
+      ])
+    },
     /** Reads the state and, a while later, all rows: both of one moment. */
     async slowRows(self, until: string): Promise<{ count: number; rows: number }> {
       await waits.get(until)

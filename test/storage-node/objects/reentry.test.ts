@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { createLocalHost } from '../../../src/storage-node/local-host.ts'
-import { createTurns } from '../../../src/storage-node/objects/turns.ts'
+import { type Caller, createTurns } from '../../../src/storage-node/objects/turns.ts'
 import { newCallId, objectId, siteName, typeName } from '../../../src/core/ids.ts'
 import type { Transport } from '../../../src/core/transport.ts'
 import { memoryStore } from '../../../src/storage-node/store/memory-store.ts'
@@ -52,29 +52,50 @@ test('a stranger that names the object in its chain waits for its turn like any 
   assert.equal(await host.call({ ...call, context } as never), 1)
 })
 
-test('two chains that wait for each other end with an error, not with their deadlines', async () => {
-  const turns = createTurns<undefined>()
-  const [one, two] = [newCallId(), newCallId()]
-  const [a, b] = [await turns.take('a', one), await turns.take('b', two)]
-  const waiting = turns.take('b', one)
-  await failing(turns.take('a', two), 'call-cycle')
-  // The one that was refused gives up what it holds, and the other goes on; nobody behind it is forgotten.
-  b.end()
-  const taken = await waiting
-  taken.end()
-  a.end()
-  const after = await turns.take('a', newCallId())
-  after.end()
+const caller = (...chain: readonly string[]): Caller => ({ link: newCallId(), chain })
+
+test('two calls that wait for each other end with an error, not with their deadlines', async () => {
+  // Calls of their own, or two that one method makes side by side.
+  for (const [one, two] of [
+    [caller(), caller()],
+    [caller('parent'), caller('parent')],
+  ] as const) {
+    const turns = createTurns<undefined>()
+    const [a, b] = [await turns.take('a', one), await turns.take('b', two)]
+    const waiting = turns.take('b', caller(...one.chain, one.link))
+    await failing(turns.take('a', caller(...two.chain, two.link)), 'call-cycle')
+    // The one that was refused gives up what it holds, and the other goes on; nobody behind it is forgotten.
+    b.end()
+    const taken = await waiting
+    taken.end()
+    a.end()
+    const after = await turns.take('a', caller())
+    after.end()
+  }
 })
 
-test('calls of one chain to an object that a sibling holds wait, and are no cycle', async () => {
+test('calls to an object that a sibling holds wait, and are no cycle, whatever others of their kind wait for', async () => {
   const turns = createTurns<undefined>()
-  const id = newCallId()
-  const first = await turns.take('c', id)
-  const second = turns.take('c', id)
-  first.end()
-  const turn = await second
-  turn.end()
+  const [first, second, third] = [caller('parent'), caller('parent'), caller('parent')]
+  const [held, other] = [await turns.take('c', first), await turns.take('d', second)]
+  const waiting = [turns.take('c', third), turns.take('c', caller(...second.chain, second.link))]
+  assert.equal(turns.heldBy('c', third), undefined)
+  assert.equal(turns.heldBy('c', caller(first.link)), held)
+  held.end()
+  for (const turn of waiting) (await turn).end()
+  other.end()
+})
+
+test('calls that a method outside of any turn makes side by side have a turn each', async (t) => {
+  const at = prepared(t)
+  await at('a').add(1)
+  // Neither is undone with the other, nor sees what is not committed.
+  assert.deepEqual(await at('a').sideBySide(), ['failed', 3, 1])
+  assert.equal(await at('a').count(), 3)
+  assert.deepEqual(await at('a').rows(), [
+    ['at-1', 1],
+    ['at-3', 2],
+  ])
 })
 
 test('a chain of 64 calls over two nodes returns, and one that comes back again and again', async (t) => {
@@ -127,7 +148,8 @@ test('a nested call has the call id, the trace context and the time of the one i
     context: { callId, chain: [], budgetMs: 5000, traceParent },
   })
   const [nested] = seen
-  assert.deepEqual([nested?.callId, nested?.traceParent, nested?.chain], [callId, traceParent, ['chain/a']])
+  assert.deepEqual([nested?.callId, nested?.traceParent], [callId, traceParent])
+  assert.match(nested?.chain.join(' ') ?? '', /^chain\/a#[\w-]+$/)
   assert.ok(nested?.budgetMs !== undefined && nested.budgetMs <= 5000 && nested.budgetMs > 0)
 })
 

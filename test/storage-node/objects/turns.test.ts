@@ -34,7 +34,7 @@ test('100 increments at once give 100', async (t) => {
 
 test('turns of one object come in the order asked, those of another do not wait', async () => {
   const turns = createTurns<undefined>()
-  const take = (object: string) => turns.take(object, newCallId())
+  const take = (object: string) => turns.take(object, { link: newCallId(), chain: [] })
   const order: string[] = []
   const first = await take('a')
   const waiting = ['second', 'third'].map(async (name) => {

@@ -23,7 +23,7 @@ export interface CallStartIn {
    */
   'idempotencyKey'?: (string);
   /**
-   * The calls that this one was made in, outermost first, as "type/object".
+   * The calls that this one was made in, outermost first, as "type/object#" and what tells each from all others.
    */
   'chain'?: (string)[];
   /**
@@ -71,7 +71,7 @@ export interface CallStart {
    */
   'idempotencyKey': (string);
   /**
-   * The calls that this one was made in, outermost first, as "type/object".
+   * The calls that this one was made in, outermost first, as "type/object#" and what tells each from all others.
    */
   'chain': (string)[];
   /**
