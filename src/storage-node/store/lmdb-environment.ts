@@ -5,6 +5,7 @@ import { setImmediate, setTimeout as pause } from 'node:timers/promises'
 import type { RootDatabase, Transaction } from 'lmdb'
 import { failure, failureWith, isActiveStorageError } from '../../core/errors.ts'
 import { makeFolder, syncFolder, writeFailure } from './disk.ts'
+import { checkPages, cutShort, PAGE } from './lmdb-pages.ts'
 
 export type Db = RootDatabase<Buffer, Buffer>
 
@@ -26,7 +27,6 @@ export interface Environment {
   close(): Promise<void>
 }
 
-export const PAGE = 4096
 /** Snapshots at a time, at the most: calls and streams under way. */
 const READERS = 2048
 /** LMDB's lock file, whole: it is mapped, and the first use of a page that a full disk cannot give would end the process. */
@@ -38,14 +38,15 @@ const READERS_MS = 1000
 export const lastPageOf = (stats: object): number =>
   'lastPageNumber' in stats && typeof stats.lastPageNumber === 'number' ? stats.lastPageNumber : 0
 
-/** Pages are mapped, and a read of one beyond the file's end would end the process. */
+const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0
 const checkLength = (file: string, lastPage: number): void => {
-  const { size } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0 }
-  if (size === 0 || size >= (lastPage + 1) * PAGE) return
-  throw failure(
-    'storage-failed',
-    `${file} has been cut short: it has ${size} bytes, and its pages ${(lastPage + 1) * PAGE}; restore the folder from a backup`,
-  )
+  const size = sizeOf(file)
+  if (size > 0 && size < (lastPage + 1) * PAGE) throw cutShort(file, size, BigInt(lastPage + 1))
+}
+
+export interface EnvironmentOptions {
+  /** The most bytes of a store whose pages are all looked at before LMDB follows them. Default 256 MiB, which take a second. */
+  readonly checkBytes?: number
 }
 
 /**
@@ -66,7 +67,7 @@ const causeOf = async (error: unknown): Promise<unknown> => {
 const isGivenUp = (error: unknown): boolean => error instanceof Error && error.message.includes('MDB_PANIC')
 
 /** @throws ActiveStorageError `storage-failed`, `read-only` */
-export const lmdbEnvironment = async (folder: string): Promise<Environment> => {
+export const lmdbEnvironment = async (folder: string, { checkBytes = 256 * 1024 ** 2 }: EnvironmentOptions = {}): Promise<Environment> => {
   const { open } = await import('lmdb')
   const start = ({ readOnly = false } = {}): Db =>
     open<Buffer, Buffer>({
@@ -87,7 +88,7 @@ export const lmdbEnvironment = async (folder: string): Promise<Environment> => {
   const prepare = async (): Promise<Db> => {
     await makeFolder(folder)
     const lockFile = join(folder, 'lock.mdb')
-    const missing = LOCK_BYTES - (statSync(lockFile, { throwIfNoEntry: false })?.size ?? 0)
+    const missing = LOCK_BYTES - sizeOf(lockFile)
     if (missing > 0) {
       const handle = await openFile(lockFile, 'a')
       try {
@@ -97,6 +98,8 @@ export const lmdbEnvironment = async (folder: string): Promise<Environment> => {
       }
     }
     checkLength(dataFile, 1)
+    const size = sizeOf(dataFile)
+    if (size > 0 && size <= checkBytes) checkPages(dataFile)
     const made = start()
     try {
       checkLength(dataFile, lastPageOf(made.getStats()))

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { failure } from '../../core/errors.ts'
 import { makeFolder, syncFolder, writeFailure } from './disk.ts'
 import { diskRoom } from './disk-room.ts'
-import { lastPageOf, lmdbEnvironment, PAGE } from './lmdb-environment.ts'
+import { type EnvironmentOptions, lastPageOf, lmdbEnvironment } from './lmdb-environment.ts'
+import { PAGE } from './lmdb-pages.ts'
 import { checkKeys, LONGEST_KEY, snapshotOver, type Store, type Write } from './store.ts'
 
 export interface LmdbStore extends Store {
@@ -41,8 +42,8 @@ const bytesAfter = (writes: readonly Write[], last: number): number => {
  * is one sync for all (group commit).
  * @throws ActiveStorageError `storage-failed`, `read-only`
  */
-export const lmdbStore = async (folder: string): Promise<LmdbStore> => {
-  const environment = await lmdbEnvironment(folder)
+export const lmdbStore = async (folder: string, options: EnvironmentOptions = {}): Promise<LmdbStore> => {
+  const environment = await lmdbEnvironment(folder, options)
   const room = await diskRoom(join(folder, 'data.mdb')).catch(async (error: unknown) => {
     await environment.close()
     throw writeFailure(`the store cannot be opened in ${folder}`, error)
