@@ -59,7 +59,7 @@ test('backup, verify and restore from the command line, with exit codes that tel
   const file = join(restored, 'store', 'data.mdb')
   const bytes = readFileSync(file)
   writeFileSync(file, Buffer.concat([bytes.subarray(0, 8192), Buffer.alloc(bytes.byteLength - 8192, 0xff)]))
-  await bad(1, /storage-failed.*cannot be read.*restore the folder from a backup/, 'verify', '--data', restored)
+  await bad(1, /storage-failed.*data\.mdb is damaged: page \d+ .*restore the folder from a backup/, 'verify', '--data', restored)
   truncateSync(file, 12_288)
   await bad(1, /storage-failed.*cut short.*restore the folder from a backup/, 'verify', '--data', restored)
   await bad(1, /storage-failed.*cut short/, 'node', '--data', restored, '--listen', '127.0.0.1:0')
