@@ -17,7 +17,7 @@ export type Source = SourcePlan & { readonly batchSize: number }
 /** `$AS_DATA` and `$AS_MAILS` are folders that the one who runs it names. */
 export const runs = {
   cifar: {
-    title: 'ResNet-8 (stages of 16, 64 and 128 channels) on CIFAR-10 (JPEG)',
+    title: 'ResNet-14 on CIFAR-10 (JPEG)',
     puts: [
       ['cifar-train', '--adopt', '$AS_DATA/cifar-10/train.tar', '--labels', 'class'],
       ['cifar-test', '--adopt', '$AS_DATA/cifar-10/test.tar', '--labels', 'class'],
