@@ -59,7 +59,7 @@ export type ParallelPlan = {
   readonly validate?: MeasurePlan
   /** `decoded`: members decode images once, and keep them in memory. */
   readonly cache?: 'decoded'
-  /** Steps from one checkpoint to the next. Default: as often as costs 3.5 % of the time, at the most. */
+  /** Steps from one checkpoint to the next. Default: as often as costs less than 3.5 % of the time. */
   readonly checkpointEvery?: number
   /** Checkpoints that are kept. Default 2. */
   readonly keep?: number

@@ -137,7 +137,7 @@ export type FitPlan = SourcePlan & {
    * float16, which takes half and rounds. The pipeline then draws nothing. Default: it is computed in each step.
    */
   readonly features?: Keeping
-  /** Steps from one checkpoint to the next. Default: as often as costs 3.5 % of the time, at the most. */
+  /** Steps from one checkpoint to the next. Default: as often as costs less than 3.5 % of the time. */
   readonly checkpointEvery?: number
   /** Checkpoints that are kept. Default 2. */
   readonly keep?: number
@@ -190,7 +190,7 @@ export const stepPlan = object({
   run: whole,
   /** From 1: one more than are made. The same again is done once. */
   step: integer({ minimum: 1 }),
-  /** Whether it is on disk before it is acknowledged. Default: checkpoints are made as often as costs 3.5 % of the time. */
+  /** Whether it is on disk before it is acknowledged. Default: checkpoints are made as often as costs less than 3.5 % of the time. */
   save: optional(boolean()),
   /** Names of the classes, in the order of their numbers, where labels are names. */
   classes: optional(list(string())),
