@@ -36,14 +36,14 @@ test('a small ResNet learns of 1,500 pictures of CIFAR-10 (JPEG)', { skip: cifar
       loss: crossEntropy,
       optimizer: { kind: 'sgd', momentum: 0.9 },
       learningRate: 0.05,
-      schedule: { kind: 'one-cycle', steps: 141 },
+      schedule: { kind: 'one-cycle', steps: 235 },
     },
     fit: {
       dataset: 'train',
       split: { part: 'test', test: 0.03 },
       pipeline: [{ op: 'decode' }, { op: 'flip' }, ...pixels],
       batchSize: 32,
-      epochs: 3,
+      epochs: 5,
       validate: { dataset: 'test', split: { part: 'test', test: 0.03 }, pipeline: [{ op: 'decode' }, ...pixels] },
     },
     least: 0.22, // 0.1 by chance
@@ -87,13 +87,13 @@ test('GraphSAGE learns the sections of Debian packages from 2,500 of them', { sk
     adopt: [packages.path],
     put: (link) => remote(link, dataset, 'packages', { timeoutMs: 120_000 }).adopt(packages.path, { format: 'graph', id: 'package', label: 'section', words: 'words' }), // prettier-ignore
     model: graphSage({ features: 2168, projection: 32, hidden: 48, classes: 58, fanouts: [4, 3] }),
-    spec: { loss: crossEntropy, optimizer: { kind: 'adam' }, learningRate: 0.01, schedule: { kind: 'one-cycle', steps: 60 } },
+    spec: { loss: crossEntropy, optimizer: { kind: 'adam' }, learningRate: 0.01, schedule: { kind: 'one-cycle', steps: 100 } },
     fit: {
       dataset: 'packages',
       split: { part: 'test', test: 0.04 },
       pipeline: [{ op: 'neighbours', fanouts: [4, 3] }],
       batchSize: 128,
-      epochs: 3,
+      epochs: 5,
       // Another draw: one in 25 of these was trained on.
       validate: { split: { part: 'test', test: 0.01, seed: 1 } },
     },
