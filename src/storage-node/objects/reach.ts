@@ -14,17 +14,17 @@ export interface Ways {
   readonly peer: (site: SiteName) => Transport | undefined
 }
 
+const parentOf = ({ call, scope, chain, link }: RunningCall): Parent => {
+  const { callId, traceParent } = call.context
+  return { callId, chain: [...chain, link], budgetMs: () => scope.leftMs, ...(traceParent !== undefined && { traceParent }) }
+}
+
 /** What a method calls other objects by: with its deadline, its call id, its trace context, and itself in their chain. */
 export const createReach =
   ({ site, host, peer }: Ways) =>
-  ({ call, scope, chain, link }: RunningCall): Reach => {
-    const { callId, traceParent } = call.context
-    const parent: Parent = {
-      callId,
-      chain: [...chain, link],
-      budgetMs: () => scope.leftMs,
-      ...(traceParent !== undefined && { traceParent }),
-    }
+  (running: RunningCall): Reach => {
+    // Most methods call no others.
+    let parent: Parent | undefined
     return (type, target, { at } = {}) => {
       const [id, home] = target instanceof ObjectRef ? [target.id, target.home] : [target, at]
       const there = home === undefined || home === site || home === LOCAL ? host() : peer(siteName(home))
@@ -33,6 +33,6 @@ export const createReach =
           'unavailable',
           `${site} knows no site "${home}": start it with --peer ${home}=ADDRESS, so that its objects can be called`,
         )
-      return remoteOf(type, id, () => there, { signal: scope.signal }, parent)
+      return remoteOf(type, id, () => there, { signal: running.scope.signal }, (parent ??= parentOf(running)))
     }
   }

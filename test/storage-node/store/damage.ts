@@ -1,7 +1,6 @@
+import { PAGE } from '../../../src/storage-node/store/lmdb-pages.ts'
 import { diceFor } from '../../fuzz/dice.ts'
 
-const PAGE = 4096
-const WIDEST = 60
 const blockOf = (page: number) => [page * PAGE, (page + 1) * PAGE] as const
 
 /** A copy of a store's file with one damage: what failing disks do to blocks, and single bytes where LMDB's own words stand. */
@@ -10,7 +9,7 @@ export const damage = (whole: Buffer, seed: number): Buffer => {
   const damaged = Buffer.from(whole)
   const pages = Number(whole.readBigUInt64LE(144)) // behind them is room that is not in use yet
   const at = below(pages) * PAGE
-  const words = at + 16 + below(WIDEST)
+  const words = at + 16 + below(60) // kind and bounds of a page, and where its first entries are
   const ways = [
     () => damaged.fill(0xff, at, at + PAGE),
     () => bytes(PAGE).copy(damaged, at),
