@@ -3,7 +3,7 @@ import type { Value } from '../../core/value.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
 import { toBytes } from '../../wire/stored.ts'
 import { keyOf, partsOf, type Write } from '../store/store.ts'
-import { type Arriving, arrivingKey, decodeArriving, encodeMove, movedKey } from './moves.ts'
+import { type Arriving, arrivedKey, arrivedPrefix, arrivingKey, decodeArriving, encodeMove, movedKey } from './moves.ts'
 import { decodeRecord, keepState, newSpace, recordKey, spacePrefix } from './record.ts'
 import { resultsPrefix } from './recorded-results.ts'
 import type { Declared } from './declared.ts'
@@ -15,7 +15,10 @@ import { arrivingPlace, contentTarget, entryUses, recordPlace, targetsOfState, u
 export interface Arrivals {
   /** Takes a part of the copy. Nobody can call the object meanwhile. */
   receive(self: DraftSelf, moveId: string, from: string, what: Value): Promise<void>
-  /** The source has let the object go: from now on it lives here. Said again, it changes nothing. */
+  /**
+   * The source has committed the move: from now on the object lives here. A repeated message changes nothing.
+   * @throws `not-found` where no complete copy of that move is here
+   */
   activate(self: DraftSelf, moveId: string): Promise<void>
   /** The move came to nothing. */
   discard(self: DraftSelf, moveId: string): void
@@ -31,6 +34,10 @@ const has = <K extends string>(value: Value, key: K): value is { readonly [key i
   typeof value === 'object' && value !== null && key in value
 
 const PAGE = 1000
+/** Activated moves of one object that are remembered. */
+const ARRIVED_MOST = 16
+/** A host keeps at most 256 MiB of recorded results; this bounds what one move can leave of them. */
+const RESULTS_MOST = 1_000_000
 
 export const createArrivals = (queue: CommitQueue, sweep: (space: string) => void, declared: (type: string) => Declared): Arrivals => {
   /** The record as this host's declaration has it: an object that it could not read must not come here. */
@@ -73,9 +80,19 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
     queue
       .range(guardPrefix(self), { limit: 1_000_000 })
       .flatMap(([key]) => [{ key, value: undefined }, unused(contentTarget(partsOf(key).at(-1) ?? ''), arrivingPlace(self.type, self.id))])
+  const arrivedNotes = (type: string, id: string, moveId: string): readonly Write[] => {
+    const known = queue.range(arrivedPrefix(type, id), { limit: 2 * ARRIVED_MOST })
+    const at = (bytes: Buffer) => bytes.readDoubleBE()
+    const old = known.toSorted(([, a], [, b]) => at(b) - at(a)).slice(ARRIVED_MOST - 1)
+    const value = Buffer.alloc(8)
+    value.writeDoubleBE(Math.max(Date.now(), ...known.map(([, bytes]) => at(bytes) + 1)))
+    return [...old.map(([key]) => ({ key, value: undefined })), { key: arrivedKey(type, id, moveId), value }]
+  }
   const drop = (self: DraftSelf, { space }: Arriving) => {
     const dead = deadSpace(space)
     self.draft.writes.set(dead.key, dead.value)
+    // The object is not here, so its recorded results came with the copy: a later object must not answer with them.
+    self.draft.put(queue.range(resultsPrefix(self.type, self.id), { limit: RESULTS_MOST }).map(([key]) => ({ key, value: undefined })))
     self.draft.afterwards.push(() => sweep(space))
   }
 
@@ -87,6 +104,13 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
         throw failure('already-exists', `${self.site} has a ${self.type} named "${self.id}" of its own: delete or rename one of them first`)
       const now = arriving(self)
       if (has(what, 'begin')) {
+        if (now?.moveId === moveId) return
+        // Its source may have committed already: then this copy is the only one.
+        if (now?.record !== undefined)
+          throw failure(
+            'already-exists',
+            `${self.site} holds a complete copy of ${self.type}/${self.id} that ${now.from} is moving here: start ${now.from}, so that it completes or cancels that move, then repeat this one`,
+          )
         if (now !== undefined) drop(self, now)
         coming.add(key)
         // Its space needs no note: what is on its way outlives a crash.
@@ -111,11 +135,15 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
       else throw failure('malformed-message', 'a part of a moving object that is none')
     },
     async activate(self, moveId) {
-      const now = arriving(self)
-      if (now?.moveId !== moveId) return
       const { type, id } = self
-      const parts: unknown = now.record
-      if (typeof parts !== 'object' || parts === null) throw failure('malformed-message', 'a moving object that came without its record')
+      if (queue.get(arrivedKey(type, id, moveId)) !== undefined) return
+      const now = arriving(self)
+      const parts: unknown = now?.moveId === moveId ? now.record : undefined
+      if (now === undefined || typeof parts !== 'object' || parts === null)
+        throw failure(
+          'not-found',
+          `${self.site} holds no complete copy of ${type}/${id} for this move: restore ${self.site} from a backup that has it`,
+        )
       const bytes = toBytes('state' in parts ? valueOf(parts.state) : undefined)
       const state = await keepState(bytes, self.content.put)
       const record = toBytes({ ...parts, space: now.space, state })
@@ -127,6 +155,7 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
         { key: arrivingKey(type, id), value: undefined },
         // It may have lived here before.
         { key: movedKey(type, id), value: undefined },
+        ...arrivedNotes(type, id, moveId),
         ...guards(self),
       ])
     },

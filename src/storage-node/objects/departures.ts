@@ -6,7 +6,7 @@ import type { Transport } from '../../core/transport.ts'
 import type { Value } from '../../core/value.ts'
 import { fromBytes, toBytes } from '../../wire/stored.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
-import { partsOf } from '../store/store.ts'
+import { partsOf, type Write } from '../store/store.ts'
 import { decodeMoved, encodeMove, leavingKey, leavingPrefix, movedKey, movedPrefix } from './moves.ts'
 import { newSpace, type ObjectRecord, spacePrefix, stateBytesOf } from './record.ts'
 import { resultsPrefix } from './recorded-results.ts'
@@ -62,33 +62,51 @@ export const createDepartures = ({ site, queue, peer }: DeparturesOptions): Depa
       try {
         await Promise.race([ask(to, type, id, method, [moveId], newCallId(), 5000), stopped])
         return
-      } catch {
+      } catch (error) {
+        // The target has no copy to activate: asking again cannot change that.
+        if (method === '$activate' && isActiveStorageError(error, 'not-found')) throw error
         await pause(wait, undefined, { signal: stopping.signal }).catch(() => undefined)
       }
     }
     throw failure('unavailable', 'the node is stopping')
   }
+  /** What does not end before the node stops is begun again at the next start. */
   const settle = (work: () => Promise<void>): Promise<void> => {
-    // What does not come to its end now is begun again at the next start.
-    const done = work().catch(() => undefined)
-    working.add(done)
-    void done.then(() => working.delete(done))
+    const done = work()
+    const ended = done.catch(() => undefined)
+    working.add(ended)
+    void ended.then(() => working.delete(ended))
     return done
+  }
+  /** Commits what has to be on disk, however long the disk takes no writes. */
+  const persist = async (write: () => Write | undefined): Promise<void> => {
+    for (let wait = FIRST_MS; ; wait = Math.min(LONGEST_MS, wait * 2)) {
+      try {
+        const now = write()
+        if (now !== undefined) await queue.commit([now], queue.generation).durable
+        return
+      } catch (error) {
+        if (stopping.signal.aborted) throw error
+        await Promise.race([pause(wait, undefined, { signal: stopping.signal }), stopped])
+      }
+    }
   }
   const confirm = (type: string, id: string, to: SiteName, moveId: string) =>
     settle(async () => {
       await insist(to, type, id, '$activate', moveId)
-      const now = queue.get(movedKey(type, id))
-      // It may have come back meanwhile, or even left again.
-      if (now === undefined || decodeMoved(now)?.moveId !== moveId) return
-      await queue.commit([{ key: movedKey(type, id), value: encodeMove({ to, moveId, confirmed: true }) }], queue.generation).durable
+      await persist(() => {
+        const now = queue.get(movedKey(type, id))
+        // It may have come back meanwhile, or even left again.
+        if (now === undefined || decodeMoved(now)?.moveId !== moveId) return undefined
+        return { key: movedKey(type, id), value: encodeMove({ to, moveId, confirmed: true }) }
+      })
     })
-  const discard = (type: string, id: string, to: SiteName, moveId: string) =>
+  const discard = (type: string, id: string, to: SiteName, moveId: string): Promise<void> =>
     settle(async () => {
       // Where the commit has happened after all, the object lives there.
       if (queue.get(leavingKey(type, id, moveId)) === undefined) return
       await insist(to, type, id, '$discard', moveId)
-      await queue.commit([{ key: leavingKey(type, id, moveId), value: undefined }], queue.generation).durable
+      await persist(() => ({ key: leavingKey(type, id, moveId), value: undefined }))
     })
 
   /** Sends all that belongs to the object, so that the target has it on disk. */
@@ -144,25 +162,29 @@ export const createDepartures = ({ site, queue, peer }: DeparturesOptions): Depa
       try {
         await copy(self, draft.before, to, moveId)
       } catch (error) {
-        void discard(self.type, self.id, to, moveId)
+        discard(self.type, self.id, to, moveId).catch(() => undefined)
         throw isActiveStorageError(error) ? error : failure('unavailable', `the move to ${to} failed: ${String(error)}`, error)
       }
       draft.deleted = true
       draft.writes.set(leavingKey(self.type, self.id, moveId), undefined)
       draft.writes.set(movedKey(self.type, self.id), encodeMove({ to, moveId, confirmed: false }))
       // The caller is answered when the target serves the object, or the time is over: then that goes on by itself.
-      draft.lost = () => void discard(self.type, self.id, to, moveId)
-      draft.beforeReply = () => confirm(self.type, self.id, to, moveId)
+      draft.lost = () => void discard(self.type, self.id, to, moveId).catch(() => undefined)
+      draft.beforeReply = () =>
+        confirm(self.type, self.id, to, moveId).catch((error: unknown) => {
+          // Where this node stops first, its next start confirms the move.
+          if (!isActiveStorageError(error, 'unavailable')) throw error
+        })
       return { site: to }
     },
     begin() {
-      const all = (prefix: string, act: (type: string, id: string, to: SiteName, moveId: string) => unknown) => {
+      const all = (prefix: string, act: (type: string, id: string, to: SiteName, moveId: string) => Promise<void>) => {
         for (let after: string | undefined; ;) {
           const page = queue.range(prefix, { ...(after !== undefined && { after }), limit: PAGE })
           for (const [key, bytes] of page) {
             const [, type = '', id = ''] = partsOf(key)
             const move = decodeMoved(bytes)
-            if (move !== undefined && !move.confirmed) act(type, id, siteName(move.to), move.moveId)
+            if (move !== undefined && !move.confirmed) act(type, id, siteName(move.to), move.moveId).catch(() => undefined)
           }
           after = page.at(-1)?.[0]
           if (page.length < PAGE) return

@@ -12,6 +12,7 @@ import type { View } from './tables.ts'
  * - `leaving`, at the source before that commit: a move has begun, and what the target has of it is to be discarded.
  * - `moved`, at the source from then on: where callers are sent.
  * - `arriving`, at the target until it is told: the copy, which nobody can call.
+ * - `arrived`, at the target from then on: the moves that it has activated, so that a repeated message is recognized.
  */
 export interface Leaving {
   readonly to: string
@@ -35,6 +36,8 @@ export const movedPrefix = keyOf('moved')
 export const leavingKey = (type: string, id: string, moveId: string) => keyOf('leaving', type, id, moveId)
 export const movedKey = (type: string, id: string) => keyOf('moved', type, id)
 export const arrivingKey = (type: string, id: string) => keyOf('arriving', type, id)
+export const arrivedPrefix = (type: string, id: string) => keyOf('arrived', type, id)
+export const arrivedKey = (type: string, id: string, moveId: string) => keyOf('arrived', type, id, moveId)
 
 export const encodeMove = (move: Leaving | Moved | Arriving): Buffer => toBytes({ ...move })
 

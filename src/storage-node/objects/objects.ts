@@ -117,6 +117,15 @@ export const createObjects = (options: ObjectsOptions): Objects => {
     draft.fence = Math.max(draft.fence, fencingToken ?? 0)
     return draft
   }
+  /** Work on a draft up to its commit. Where the commit is not even queued, nothing else would report that it is lost. */
+  const untilQueued = async <T>(draft: Draft, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      draft.lost?.()
+      throw error
+    }
+  }
   const invoke = (running: RunningCall, draft: Draft): unknown => running.invoke(new DraftSelf(running, reach(running), draft))
   /** Another object's turn, for the call that `self` belongs to. */
   const withTurn = async <T>(object: string, self: DraftSelf, work: () => Promise<T>): Promise<T> => {
@@ -167,9 +176,11 @@ export const createObjects = (options: ObjectsOptions): Objects => {
         const recorded = idempotencyKey === undefined ? undefined : recordedResult(queue, call, idempotencyKey)
         if (recorded !== undefined) return { ...recorded, queued: queue.commit([], generation), beforeReply: undefined }
         const draft = (turn.work = await open(running))
-        const made = await invoke(running, draft)
-        if (idempotencyKey !== undefined) note(draft, call, idempotencyKey, made)
-        return { result: made, queued: await commits.commit(running, draft, generation), beforeReply: draft.beforeReply }
+        return untilQueued(draft, async () => {
+          const made = await invoke(running, draft)
+          if (idempotencyKey !== undefined) note(draft, call, idempotencyKey, made)
+          return { result: made, queued: await commits.commit(running, draft, generation), beforeReply: draft.beforeReply }
+        })
       })
       if (call.context.durability === 'async') return result
       await queued.durable
@@ -192,8 +203,11 @@ export const createObjects = (options: ObjectsOptions): Objects => {
             self.draft = draft
             // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entry.stream says that it is an async generator
             steps ??= running.invoke(self) as AsyncGenerator<unknown>
-            const made = await steps.next()
-            return { step: made, queued: await commits.commit(running, draft, generation) }
+            const next = steps
+            return untilQueued(draft, async () => {
+              const made = await next.next()
+              return { step: made, queued: await commits.commit(running, draft, generation) }
+            })
           })
           if (running.call.context.durability !== 'async') await queued.durable
           if (step.done === true) return
