@@ -28,6 +28,19 @@ class Slot {
 }
 class NegativeZero {}
 
+/** The segments of one value. What stands in it several times is one segment. */
+class Segments {
+  readonly list: SegmentOut[] = []
+  #slots: Map<Tensor | Uint8Array, Slot> | undefined
+  slotOf(item: Tensor | Uint8Array): Slot {
+    const known = (this.#slots ??= new Map()).get(item)
+    if (known !== undefined) return known
+    const slot = new Slot(this.list.push(segmentOf(item)) - 1)
+    this.#slots.set(item, slot)
+    return slot
+  }
+}
+
 // A key named "toJSON" is data: msgpackr would call it.
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, useToJSON: false })
 // Extension callbacks take no context, and packing is synchronous: what is being decoded stands here meanwhile.
@@ -85,7 +98,7 @@ const className = (value: object): string => {
 }
 
 /** Replaces what MessagePack has no word for, and refuses what cannot be sent, naming its place. */
-const lower = (value: unknown, segments: SegmentOut[], depth: number, path: string): unknown => {
+const lower = (value: unknown, segments: Segments, depth: number, path: string): unknown => {
   const refuse = (what: string) => failure('invalid-argument', `${path === '' ? 'the value' : path} ${what}`)
   switch (typeof value) {
     case 'undefined':
@@ -111,8 +124,7 @@ const lower = (value: unknown, segments: SegmentOut[], depth: number, path: stri
     return value
   }
   if (value instanceof Tensor || (value instanceof Uint8Array && value.byteLength > limits.bytesInBody)) {
-    segments.push(segmentOf(value))
-    return new Slot(segments.length - 1)
+    return segments.slotOf(value)
   }
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   if (depth >= limits.depth) throw refuse(`is nested more than ${limits.depth} deep, or holds itself`)
@@ -132,8 +144,9 @@ const lower = (value: unknown, segments: SegmentOut[], depth: number, path: stri
 
 /** @throws ActiveStorageError `invalid-argument` for what cannot be sent, `too-large` */
 export const encode = (value: Value): Encoded => {
-  const segments: SegmentOut[] = []
-  const body = packr.pack(lower(value, segments, 0, ''))
+  const found = new Segments()
+  const body = packr.pack(lower(value, found, 0, ''))
+  const segments = found.list
   if (body.byteLength > limits.bodyBytes) {
     throw failure(
       'too-large',

@@ -22,9 +22,10 @@ const malformed = (offset: number, what: string) => failure('malformed-message',
 /**
  * Walks a MessagePack body and refuses, before msgpackr sees it, all that it would turn into more than plain data
  * (records, foreign extensions), deep nesting, lengths that the bytes cannot hold, and keys that name a prototype.
+ * @param onExtension called with the type of each extension
  * @throws ActiveStorageError `malformed-message`
  */
-export const scan = (bytes: Uint8Array): void => {
+export const scan = (bytes: Uint8Array, onExtension?: (type: number) => void): void => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const end = bytes.byteLength
   let at = 0
@@ -51,6 +52,7 @@ export const scan = (bytes: Uint8Array): void => {
     ) {
       throw malformed(start, `extension type ${type} of ${length} bytes`)
     }
+    onExtension?.(type)
     take(length)
   }
   let containers = 0

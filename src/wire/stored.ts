@@ -2,6 +2,7 @@ import type { Value } from '../core/value.ts'
 import { encode } from './codec.ts'
 import { Incoming } from './frames.ts'
 import { decodeValue, encodeValue } from './frame-codec.ts'
+import { extensions, scan } from './scan.ts'
 
 /** A value as one run of bytes, for the store: the wire's Value message with all segments inline. */
 export const toBytes = (value: Value): Buffer => {
@@ -15,3 +16,15 @@ export const toBytes = (value: Value): Buffer => {
 
 /** @throws ActiveStorageError `malformed-message` where the bytes are not a stored value. */
 export const fromBytes = (bytes: Buffer): Value => new Incoming(decodeValue(bytes)).value()
+
+/**
+ * Whether a stored value holds a reference to content or to an object, without decoding it.
+ * @throws ActiveStorageError `malformed-message` where the bytes are not a stored value.
+ */
+export const holdsReferences = (bytes: Buffer): boolean => {
+  let found = false
+  scan(decodeValue(bytes).body, (type) => {
+    found ||= type === extensions.content || type === extensions.object
+  })
+  return found
+}

@@ -4,11 +4,12 @@ import fc from 'fast-check'
 import { ContentRef } from '../../src/core/content.ts'
 import { isDType, dtypes } from '../../src/core/dtype.ts'
 import { isActiveStorageError } from '../../src/core/errors.ts'
+import { ObjectRef } from '../../src/core/object-ref.ts'
 import { Tensor, tensorFromBytes } from '../../src/core/tensor.ts'
 import type { Value } from '../../src/core/value.ts'
 import { decode, encode } from '../../src/wire/codec.ts'
 import { limits } from '../../src/wire/limits.ts'
-import { fromBytes, toBytes } from '../../src/wire/stored.ts'
+import { fromBytes, holdsReferences, toBytes } from '../../src/wire/stored.ts'
 import { tensorOf, values } from './values.ts'
 
 const roundTrip = (value: Value): Value => {
@@ -193,4 +194,36 @@ test('values decoded while a previous decode failed are not mixed up', () => {
   assert.throws(() => decode(Buffer.concat([first.body, Buffer.of(1)]), first.segments, [Uint8Array.of(1)]), { code: 'malformed-message' })
   assert.throws(() => decode(first.body, [], []), { code: 'malformed-message' })
   same(roundTrip([new Tensor('uint8', Uint8Array.of(7), [1])]), [new Tensor('uint8', Uint8Array.of(7), [1])])
+})
+
+test('a tensor that stands in a value several times is one segment, also when it is stored again', () => {
+  const tensor = new Tensor('float32', new Float32Array(1000), [1000])
+  const value = { first: tensor, list: Array.from({ length: 400 }, () => tensor) }
+  const stored = toBytes(value)
+  assert.ok(stored.byteLength < 8000, `${stored.byteLength} bytes`)
+  const again = toBytes(fromBytes(stored))
+  assert.equal(again.byteLength, stored.byteLength)
+  same(fromBytes(again), value)
+})
+
+test('a stored value reports whether it holds references, whatever else is in it', () => {
+  const holds = (value: Value): boolean =>
+    value instanceof ContentRef ||
+    value instanceof ObjectRef ||
+    (Array.isArray(value)
+      ? value.some(holds)
+      : typeof value === 'object' &&
+        value !== null &&
+        Object.getPrototypeOf(value) === Object.prototype &&
+        Object.values(value).some(holds))
+  const ref = new ContentRef('ab'.repeat(32), 5, 'edge')
+  fc.assert(
+    fc.property(values, fc.boolean(), fc.boolean(), (value, content, object) => {
+      const whole = [value, ...(content ? [{ deep: [ref] }] : []), ...(object ? [new ObjectRef('box', 'a', 'edge')] : [])]
+      assert.equal(holdsReferences(toBytes(whole)), holds(whole))
+    }),
+    { numRuns: 500 },
+  )
+  // A text that looks like one is none.
+  assert.equal(holdsReferences(toBytes('\u0002["')), false)
 })

@@ -44,6 +44,7 @@ export const createCollector = ({ content, queue, usesOf, graceMs = 30_000 }: Co
   const removeUnused = (hash: ContentHash) => content.remove(hash, () => !isUsed(hash))
 
   const removeDue = async () => {
+    timer = undefined
     const now = performance.now()
     for (const [hash, due] of waiting) {
       if (stopped || due > now) break
@@ -55,11 +56,10 @@ export const createCollector = ({ content, queue, usesOf, graceMs = 30_000 }: Co
   }
   const arm = () => {
     const [first] = waiting.values()
-    if (first === undefined || stopped) return
-    clearTimeout(timer)
+    if (first === undefined || stopped || timer !== undefined) return
     timer = setTimeout(
       () => {
-        working = working.then(removeDue)
+        working = working.then(removeDue).catch(() => undefined)
       },
       Math.max(0, first - performance.now()),
     )
@@ -82,7 +82,7 @@ export const createCollector = ({ content, queue, usesOf, graceMs = 30_000 }: Co
         waiting.delete(hash)
         waiting.set(hash, performance.now() + graceMs)
       }
-      if (hashes.length > 0 && waiting.size === hashes.length) arm()
+      arm()
     },
     async collect({ dryRun }) {
       const found = { contents: 0, bytes: 0, notes: 0 }

@@ -19,10 +19,19 @@ export interface ContentStore {
   put(bytes: Uint8Array, known?: (hash: ContentHash) => void): Promise<ContentHash>
   /** Whether a folder or file may be adopted. @throws `permission-denied`, `not-found` */
   adoptable(path: string): Promise<void>
-  /** Refers to a file where it lies. @throws `permission-denied`, `not-found` */
-  adopt(path: string): Promise<{ readonly hash: ContentHash; readonly bytes: number }>
+  /**
+   * Refers to a file where it lies. `known` is called with its hash before the reference is on disk, so that a collection
+   * meanwhile does not remove it.
+   * @throws `permission-denied`, `not-found`, `content-changed` where it is written to meanwhile
+   */
+  adopt(path: string, known?: (hash: ContentHash) => void): Promise<{ readonly hash: ContentHash; readonly bytes: number }>
   /** Refers to parts of a file where it lies, in the order given. @throws as `adopt` does; `invalid-argument` for a part beyond its end */
-  adoptParts(path: string, parts: readonly ContentPart[], signal: AbortSignal): Promise<readonly ContentHash[]>
+  adoptParts(
+    path: string,
+    parts: readonly ContentPart[],
+    signal: AbortSignal,
+    known?: (hash: ContentHash) => void,
+  ): Promise<readonly ContentHash[]>
   /** What was put here, not what was adopted, in the order of the hashes, from after a hash, `limit` at the most. */
   list(options: { readonly after?: ContentHash; readonly limit: number }): Promise<readonly Listed[]>
   /** Deletes what was put; adopted files stay. Durable when resolved. False where it is not here, or `still`, asked when no

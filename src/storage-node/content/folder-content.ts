@@ -1,12 +1,13 @@
-import { realpath, stat } from 'node:fs/promises'
+import { constants, type Stats } from 'node:fs'
+import { type FileHandle, open, readlink, realpath } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
 import { abortedBy, failure, toFailure } from '../../core/errors.ts'
 import type { ContentHash } from '../../core/ids.ts'
 import { keyOf, type Store } from '../store/store.ts'
 import type { ContentStore } from './content-store.ts'
 import { hashOf } from './hash.ts'
-import { checked, hashedFiles, load } from './hashed-files.ts'
-import { loadPart, partsRead } from './parts.ts'
+import { checked, hashedFiles, readFailure } from './hashed-files.ts'
+import { partsRead, readPart } from './parts.ts'
 
 /** What is known of an adopted file: while size and time are unchanged its hash is taken as read. */
 interface Adopted {
@@ -17,14 +18,39 @@ interface Adopted {
   readonly part?: { readonly offset: number; readonly of: number }
 }
 
+/** The bytes of a file that is one content. @throws `content-changed` */
+const wholeFile = async (handle: FileHandle, { path, bytes }: Adopted, { size }: Stats): Promise<Uint8Array> => {
+  if (size === bytes) return handle.readFile()
+  throw failure('content-changed', `${path} has ${size} bytes where ${bytes} were adopted: adopt its folder again, or restore the file`)
+}
+
 const isAdopted = (value: unknown): value is Adopted =>
   typeof value === 'object' && value !== null && 'path' in value && 'bytes' in value && 'mtimeMs' in value
+
+const TICK_MS = 50
+const isSame = (a: Stats, b: Stats) => a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.ino === b.ino
+
+/** Opens a file for as long as `work` takes. @throws `content-changed`, `storage-failed` */
+const withFile = async <T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T> => {
+  // Not blocking: a named pipe would hold the open until somebody writes to it.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+    throw readFailure(path, error)
+  })
+  try {
+    return await work(handle)
+  } catch (error) {
+    throw readFailure(path, error)
+  } finally {
+    await handle.close()
+  }
+}
 
 /**
  * Content in files named by their hash under `folder`, and files adopted where they lie, noted in the store.
  * @param adoptable folders, below which the operator lets callers adopt files
+ * @param now ms since 1970
  */
-export const folderContent = (folder: string, store: Store, adoptable: readonly string[]): ContentStore => {
+export const folderContent = (folder: string, store: Store, adoptable: readonly string[], now: () => number = Date.now): ContentStore => {
   const own = hashedFiles(folder)
   const noteKey = (hash: ContentHash) => keyOf('adopted', hash)
   const adopted = (hash: ContentHash): Adopted | undefined => {
@@ -32,8 +58,13 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
     const value: unknown = note === undefined ? undefined : JSON.parse(note.toString('utf8'))
     return isAdopted(value) ? value : undefined
   }
-  // An adopted file is hashed once a process, and again when its size or time is not what was noted.
-  const verified = new Set<ContentHash>()
+  // An adopted file is hashed once a process, and again when its status changes: the ctime of the bytes that were hashed.
+  const verified = new Map<ContentHash, number>()
+  const remember = (hash: ContentHash, { ctimeMs }: Stats) => {
+    // The clock of a file system ticks every few ms: a later write within this tick would leave no trace.
+    if (Math.abs(now() - ctimeMs) > TICK_MS) verified.set(hash, ctimeMs)
+    else verified.delete(hash)
+  }
 
   const isBelow = (path: string, roots: readonly string[]) =>
     roots.some((root) => path === root || path.startsWith(root.endsWith(sep) ? root : root + sep))
@@ -53,65 +84,80 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
     if (!isBelow(real, realRoots)) throw denied
     return real
   }
+  /** Opens an allowed file. Where a link is exchanged after the check of its name, the descriptor still tells what is open. */
+  const withAllowed = async <T>(path: string, work: (handle: FileHandle, real: string, before: Stats) => Promise<T>): Promise<T> => {
+    const named = await allowed(path)
+    return withFile(named, async (handle) => {
+      const real = await readlink(`/proc/self/fd/${handle.fd}`)
+      if (real !== named) await allowed(real)
+      const before = await handle.stat()
+      if (!before.isFile()) throw failure('invalid-argument', `${path} is not a file`)
+      const made = await work(handle, real, before)
+      if (!isSame(before, await handle.stat()))
+        throw failure('content-changed', `${path} was written to while it was adopted: adopt it again when it is whole`)
+      return made
+    })
+  }
+  const note = async (notes: readonly { readonly hash: ContentHash; readonly adopted: Adopted }[]) => {
+    try {
+      await store.commit(notes.map(({ hash, adopted: value }) => ({ key: noteKey(hash), value: Buffer.from(JSON.stringify(value)) })))
+    } catch (error) {
+      throw toFailure(error, 'storage-failed')
+    }
+  }
 
   return {
     ...own,
     async read(hash, options) {
       const bytes = await own.read(hash, options)
       if (bytes !== undefined) return bytes
-      const note = adopted(hash)
-      if (note === undefined) return undefined
-      const now = await stat(note.path).catch(() => undefined)
-      const there =
-        note.part === undefined ? await load(note.path) : await loadPart(note.path, { offset: note.part.offset, bytes: note.bytes })
-      const size = note.part?.of ?? note.bytes
-      if (options?.afresh === true || now?.size !== size || now.mtimeMs !== note.mtimeMs) verified.delete(hash)
-      if (!verified.has(hash)) checked(hash, there, note.path)
-      verified.add(hash)
-      return there
+      const known = adopted(hash)
+      if (known === undefined) return undefined
+      const { path, part } = known
+      return withFile(path, async (handle) => {
+        const before = await handle.stat()
+        const there =
+          part === undefined
+            ? await wholeFile(handle, known, before)
+            : await readPart(handle, path, { offset: part.offset, bytes: known.bytes })
+        const whole = isSame(before, await handle.stat())
+        if (whole && options?.afresh !== true && verified.get(hash) === before.ctimeMs) return there
+        verified.delete(hash)
+        checked(hash, there, path)
+        if (whole) remember(hash, before)
+        return there
+      })
     },
     has: (hash) => own.has(hash) || adopted(hash) !== undefined,
     adoptable: async (path) => void (await allowed(path)),
     // `file` stays `own.file`: an adopted file may change between the answer and its use.
-    async adopt(path) {
-      const real = await allowed(path)
-      const before = await stat(real)
-      if (!before.isFile()) throw failure('invalid-argument', `${path} is not a file`)
-      const bytes = await load(real)
-      const hash = hashOf(bytes)
-      const note: Adopted = { path: real, bytes: bytes.byteLength, mtimeMs: before.mtimeMs }
-      try {
-        await store.commit([{ key: noteKey(hash), value: Buffer.from(JSON.stringify(note)) }])
-      } catch (error) {
-        throw toFailure(error, 'storage-failed')
-      }
-      verified.add(hash)
-      return { hash, bytes: bytes.byteLength }
-    },
-    async adoptParts(path, parts, signal) {
-      const real = await allowed(path)
-      const before = await stat(real)
-      if (!before.isFile()) throw failure('invalid-argument', `${path} is not a file`)
-      const hashes: ContentHash[] = []
-      for await (const group of partsRead(real, before.size, parts)) {
-        if (signal.aborted) throw abortedBy(signal)
-        const notes = group.map(({ offset, bytes }) => {
-          const hash = hashOf(bytes)
-          hashes.push(hash)
-          const note: Adopted = { path: real, bytes: bytes.byteLength, mtimeMs: before.mtimeMs, part: { offset, of: before.size } }
-          return { key: noteKey(hash), value: Buffer.from(JSON.stringify(note)) }
-        })
-        try {
-          await store.commit(notes)
-        } catch (error) {
-          throw toFailure(error, 'storage-failed')
+    adopt: (path, known) =>
+      withAllowed(path, async (handle, real, before) => {
+        const bytes = await handle.readFile()
+        if (!isSame(before, await handle.stat()))
+          throw failure('content-changed', `${path} was written to while it was adopted: adopt it again when it is whole`)
+        const hash = hashOf(bytes)
+        known?.(hash)
+        await note([{ hash, adopted: { path: real, bytes: bytes.byteLength, mtimeMs: before.mtimeMs } }])
+        remember(hash, before)
+        return { hash, bytes: bytes.byteLength }
+      }),
+    adoptParts: (path, parts, signal, known) =>
+      withAllowed(path, async (handle, real, before) => {
+        const hashes: ContentHash[] = []
+        for await (const group of partsRead(handle, real, before.size, parts)) {
+          if (signal.aborted) throw abortedBy(signal)
+          const notes = group.map(({ offset, bytes }) => {
+            const hash = hashOf(bytes)
+            hashes.push(hash)
+            const adopted: Adopted = { path: real, bytes: bytes.byteLength, mtimeMs: before.mtimeMs, part: { offset, of: before.size } }
+            return { hash, adopted }
+          })
+          for (const { hash } of notes) known?.(hash)
+          await note(notes)
         }
-      }
-      const after = await stat(real)
-      if (after.mtimeMs !== before.mtimeMs || after.size !== before.size)
-        throw failure('content-changed', `${path} was written to while it was adopted: adopt it again when it is whole`)
-      for (const hash of hashes) verified.add(hash)
-      return hashes
-    },
+        for (const hash of hashes) remember(hash, before)
+        return hashes
+      }),
   }
 }

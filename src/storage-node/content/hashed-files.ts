@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readdirSync, rmSync, statSync } from 'node:fs'
 import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { failure } from '../../core/errors.ts'
+import { type ActiveStorageError, failure, isActiveStorageError } from '../../core/errors.ts'
 import { type ContentHash, contentHash } from '../../core/ids.ts'
 import { makeFolder, syncFolder, writeFailure } from '../store/disk.ts'
 import type { ContentStore, Listed } from './content-store.ts'
@@ -18,12 +18,30 @@ export const checked = (hash: ContentHash, bytes: Uint8Array, path: string): Uin
   throw failure('content-changed', `${path} no longer holds the bytes of ${hash}: adopt its folder again, or restore the file`)
 }
 
-/** @throws `content-changed` */
-export const load = async (path: string): Promise<Uint8Array> => {
+const CHANGED = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EACCES', 'EPERM'])
+
+/**
+ * An error of opening or reading a file of content. Only what says something of the file itself is `content-changed`: a
+ * process that has no descriptors left says nothing of it.
+ */
+export const readFailure = (path: string, error: unknown): ActiveStorageError => {
+  if (isActiveStorageError(error)) return error
+  const reason = error instanceof Error ? error.message : String(error)
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (CHANGED.has(code)) return failure('content-changed', `${path} cannot be read: ${reason}`, error)
+  const remedy =
+    code === 'EMFILE' || code === 'ENFILE'
+      ? 'raise the limit of open files (ulimit -n, LimitNOFILE), and repeat the call'
+      : 'check the disk, and repeat the call'
+  return failure('storage-failed', `${path} cannot be read now: ${reason}; ${remedy}`, error)
+}
+
+/** @throws `content-changed`, `storage-failed` */
+const load = async (path: string): Promise<Uint8Array> => {
   try {
     return await readFile(path)
   } catch (error) {
-    throw failure('content-changed', `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`, error)
+    throw readFailure(path, error)
   }
 }
 

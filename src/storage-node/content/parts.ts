@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { failure } from '../../core/errors.ts'
 import type { ContentPart } from '../../core/self.ts'
 
@@ -21,22 +21,16 @@ const fill = async (handle: FileHandle, path: string, into: Uint8Array, offset: 
   }
 }
 
-/** The bytes of one part. @throws `content-changed` */
-export const loadPart = async (path: string, part: ContentPart): Promise<Uint8Array> => {
-  const handle = await open(path).catch((error: unknown) => {
-    throw failure('content-changed', `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`, error)
-  })
-  try {
-    const bytes = Buffer.allocUnsafeSlow(part.bytes)
-    await fill(handle, path, bytes, part.offset)
-    return bytes
-  } finally {
-    await handle.close()
-  }
+/** The bytes of one part of an open file. @throws `content-changed` */
+export const readPart = async (handle: FileHandle, path: string, part: ContentPart): Promise<Uint8Array> => {
+  const bytes = Buffer.allocUnsafeSlow(part.bytes)
+  await fill(handle, path, bytes, part.offset)
+  return bytes
 }
 
 /** Parts with their bytes, in groups and in the order given; neighbours are read together, so memory stays small. */
 export async function* partsRead(
+  handle: FileHandle,
   path: string,
   size: number,
   parts: readonly ContentPart[],
@@ -46,25 +40,20 @@ export async function* partsRead(
       throw failure('invalid-argument', `${path}: a part of ${bytes} bytes at ${offset} lies outside its ${size} bytes`)
     if (bytes > LARGEST) throw failure('too-large', `${path}: a part of ${bytes} bytes at ${offset}; the most is ${LARGEST}`)
   }
-  const handle = await open(path)
-  try {
-    for (let from = 0; from < parts.length;) {
-      const first = parts[from]!
-      let to = from + 1
-      let end = first.offset + first.bytes
-      // As far as they go on upwards within one span.
-      for (let next = parts[to]; next !== undefined && to - from < GROUP; next = parts[++to]) {
-        if (next.offset < first.offset || Math.max(end, next.offset + next.bytes) - first.offset > SPAN) break
-        end = Math.max(end, next.offset + next.bytes)
-      }
-      const span = Buffer.allocUnsafeSlow(end - first.offset)
-      await fill(handle, path, span, first.offset)
-      yield parts
-        .slice(from, to)
-        .map(({ offset, bytes }) => ({ offset, bytes: span.subarray(offset - first.offset, offset - first.offset + bytes) }))
-      from = to
+  for (let from = 0; from < parts.length;) {
+    const first = parts[from]!
+    let to = from + 1
+    let end = first.offset + first.bytes
+    // As far as they go on upwards within one span.
+    for (let next = parts[to]; next !== undefined && to - from < GROUP; next = parts[++to]) {
+      if (next.offset < first.offset || Math.max(end, next.offset + next.bytes) - first.offset > SPAN) break
+      end = Math.max(end, next.offset + next.bytes)
     }
-  } finally {
-    await handle.close()
+    const span = Buffer.allocUnsafeSlow(end - first.offset)
+    await fill(handle, path, span, first.offset)
+    yield parts
+      .slice(from, to)
+      .map(({ offset, bytes }) => ({ offset, bytes: span.subarray(offset - first.offset, offset - first.offset + bytes) }))
+    from = to
   }
 }

@@ -139,13 +139,15 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
         put: async (bytes) => new ContentRef(await store.put(bytes, hold), bytes.byteLength, site),
         adoptable: (path) => store.adoptable(path),
         adopt: async (path) => {
-          const { hash, bytes } = await store.adopt(path)
-          hold(hash)
+          const { hash, bytes } = await store.adopt(path, hold)
           return new ContentRef(hash, bytes, site)
         },
         adoptParts: async (path, parts, signal) => {
-          const hashes = await store.adoptParts(path, parts, signal)
-          for (const hash of new Set(hashes)) hold(hash)
+          const held = new Set<ContentHash>()
+          const hashes = await store.adoptParts(path, parts, signal, (hash) => {
+            if (!held.has(hash)) hold(hash)
+            held.add(hash)
+          })
           return hashes.map((hash, index) => new ContentRef(hash, parts[index]?.bytes ?? 0, site))
         },
       }

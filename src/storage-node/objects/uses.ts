@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ContentRef } from '../../core/content.ts'
-import { fromBytes } from '../../wire/stored.ts'
+import { fromBytes, holdsReferences } from '../../wire/stored.ts'
 import { keyOf, type Write } from '../store/store.ts'
 import type { StoredState } from './record.ts'
 import { referencesIn } from './references.ts'
@@ -25,14 +25,12 @@ const THERE = Buffer.alloc(1)
 export const used = (target: string, place: string): Write => ({ key: target + place, value: THERE })
 export const unused = (target: string, place: string): Write => ({ key: target + place, value: undefined })
 
-// How references begin in a stored value: their extension type, and the list that follows it.
-const MARKS = [Buffer.from('\u0002["'), Buffer.from('\u0004["')]
 export type Targets = ReadonlySet<string>
 const NONE: Targets = new Set()
 
 /** What a stored value refers to. */
 export const targetsIn = (bytes: Buffer | undefined): Targets => {
-  if (bytes === undefined || !MARKS.some((mark) => bytes.includes(mark))) return NONE
+  if (bytes === undefined || !holdsReferences(bytes)) return NONE
   const targets = new Set<string>()
   for (const ref of referencesIn(fromBytes(bytes))) {
     targets.add(ref instanceof ContentRef ? contentTarget(ref.hash) : objectTarget(ref.type, ref.id))

@@ -5,6 +5,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -18,7 +19,9 @@ import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { folderContent } from '../../../src/storage-node/content/folder-content.ts'
 import { hashOf } from '../../../src/storage-node/content/hash.ts'
+import { readFailure } from '../../../src/storage-node/content/hashed-files.ts'
 import { memoryStore } from '../../../src/storage-node/store/memory-store.ts'
+import type { Store } from '../../../src/storage-node/store/store.ts'
 import { contentStoreContract } from '../../contracts/content-store.ts'
 import { fill, smallDisk, withStrace } from '../store/disks.ts'
 import { temporaryFolder } from '../support.ts'
@@ -197,4 +200,92 @@ test('a put is answered when the file, its name, and the folders that are new ar
   assert.ok(synced(join(base, 'new'), at(new RegExp(`mkdir\\("${content}"`))) < answered, 'the folder of all content')
   assert.ok(synced(base, at(new RegExp(`mkdir\\("${join(base, 'new')}"`))) < answered, 'the folder of that')
   assert.ok(synced(shard, at(new RegExp(`unlink\\("${shard}/`))) < at(/write\(1<[^>]*>, "removed/), 'the removal')
+})
+
+test('a file is held before its note is on disk, so that a collection in between keeps it', async (t) => {
+  const { base, photos, store } = prepared(t)
+  const events: string[] = []
+  const watched: Store = {
+    ...store,
+    commit: async (writes) => {
+      events.push('committed')
+      await store.commit(writes)
+    },
+  }
+  const content = folderContent(join(base, 'content'), watched, [photos])
+  const { hash } = await content.adopt(join(photos, 'a.jpg'), (known) => events.push(known))
+  assert.deepEqual(events.splice(0), [hash, 'committed'])
+  const signal = new AbortController().signal
+  const parts = await content.adoptParts(join(photos, 'a.jpg'), [{ offset: 0, bytes: 3 }], signal, (known) => events.push(known))
+  assert.deepEqual(events, [...parts, 'committed'])
+})
+
+test('a folder that is exchanged for a link between the check of a path and its use leads nowhere outside', async (t) => {
+  const { base, photos, secrets, store } = prepared(t)
+  const [current, parked, link] = ['current', 'parked', 'link'].map((name) => join(photos, name)) as [string, string, string]
+  mkdirSync(current)
+  writeFileSync(join(current, 'key.jpg'), 'a photo')
+  symlinkSync(secrets, link)
+  const content = folderContent(join(base, 'content'), store, [photos])
+  let [taken, refused] = [0, 0]
+  // The exchange goes on beside the calls: each of them meets it at another moment.
+  let on = true
+  const exchanging = (async () => {
+    while (on) {
+      renameSync(current, parked)
+      renameSync(link, current)
+      await new Promise((resolve) => setImmediate(resolve))
+      renameSync(current, link)
+      renameSync(parked, current)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  })()
+  for (let call = 0; call < 3000; call++) {
+    try {
+      const { hash } = await content.adopt(join(current, 'key.jpg'))
+      assert.equal(hash, hashOf(Buffer.from('a photo')))
+      taken++
+    } catch (error) {
+      if (error instanceof assert.AssertionError) throw error
+      refused++
+    }
+  }
+  on = false
+  await exchanging
+  assert.ok(taken > 0 && refused > 0, `${taken} taken, ${refused} refused`)
+})
+
+test('a file that is written to while it is read gives an error, never other bytes', async (t) => {
+  const { base, photos, store } = prepared(t)
+  const path = join(photos, 'large.bin')
+  const whole = Buffer.alloc(4 * 1024 ** 2, 'a')
+  writeFileSync(path, whole)
+  // A clock by which every change is long past: bytes that were hashed once are trusted at once.
+  const content = folderContent(join(base, 'content'), store, [photos], () => Date.now() + 3600_000)
+  const { hash } = await content.adopt(path)
+  const handle = openSync(path, 'r+')
+  t.after(() => closeSync(handle))
+  let changed = 0
+  for (let round = 0; round < 50; round++) {
+    assert.ok(Buffer.from((await content.read(hash)) ?? []).equals(whole))
+    const reading = content.read(hash).then(
+      (bytes) => bytes !== undefined && Buffer.from(bytes).equals(whole),
+      () => 'refused' as const,
+    )
+    for (let moment = 0; moment < round % 8; moment++) await new Promise((resolve) => setImmediate(resolve))
+    writeSync(handle, 'b'.repeat(100), 4 * 1024 ** 2 - 200)
+    const read = await reading
+    assert.notEqual(read, false, 'torn bytes under the old hash')
+    if (read === 'refused') changed++
+    writeSync(handle, 'a'.repeat(100), 4 * 1024 ** 2 - 200)
+  }
+  assert.ok(changed > 0)
+})
+
+test('a process without descriptors left does not say that content has changed', async () => {
+  const none = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' })
+  assert.equal(readFailure('/photos/a.jpg', none).code, 'storage-failed')
+  assert.match(readFailure('/photos/a.jpg', none).message, /ulimit -n/)
+  const gone = Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT' })
+  assert.equal(readFailure('/photos/a.jpg', gone).code, 'content-changed')
 })

@@ -168,3 +168,27 @@ test('what was let go of is removed after a while, unless somebody has put it ag
   assert.equal(content.has(inUse), true)
   assert.equal(hashOf(picture('used')), inUse)
 })
+
+test('content that one commit releases twice is removed, and so is all that is released later', async (t) => {
+  const content = memoryContent()
+  const removed = new Map<ContentHash, ReturnType<typeof deferred<void>>>()
+  const watched = {
+    ...content,
+    remove: async (hash: ContentHash, still?: () => boolean) => {
+      const gone = await content.remove(hash, still)
+      if (gone) removed.get(hash)?.resolve()
+      return gone
+    },
+  }
+  const collector = createCollector({ content: watched, queue: createCommitQueue(memoryStore()), usesOf: contentTarget, graceMs: 5 })
+  t.after(() => collector.stop())
+  const [twice, later] = await Promise.all(['twice', 'later'].map((text) => content.put(picture(text))))
+  for (const hash of [twice!, later!]) removed.set(hash, deferred())
+  // Timers of the collector keep no process alive.
+  const alive = setInterval(() => undefined, 1000)
+  t.after(() => clearInterval(alive))
+  collector.letGoOf([twice!, twice!])
+  await removed.get(twice!)!.promise
+  collector.letGoOf([later!])
+  await removed.get(later!)!.promise
+})
