@@ -5,6 +5,7 @@ import { type Code, codes, type Details } from '../src/core/errors.ts'
 
 const details = {
   overloaded: '`retryAfterMs`: how long to wait',
+  'resource-exhausted': '`retryAfterMs`: how long to wait',
   'missing-inputs': '`hashes`: the content that is missing',
   'version-mismatch': "`actual`: the object's version",
   moved: '`site`: where the object lives now',

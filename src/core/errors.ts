@@ -164,8 +164,14 @@ export const codes = {
   overloaded: {
     status: 'RESOURCE_EXHAUSTED',
     retry: 'later',
-    means: 'The site is at one of its admission limits.',
+    means: 'The site is at one of its admission limits, and refused the call before it began.',
     remedy: 'Wait for the time that the error gives, or use another site.',
+  },
+  'resource-exhausted': {
+    status: 'RESOURCE_EXHAUSTED',
+    retry: 'later',
+    means: 'A limit was reached while the call ran: of another site, of the disk, of the trainings. It may have had effects.',
+    remedy: 'Check what was done, or make such calls with an idempotency key: those are repeated without harm.',
   },
   'too-large': {
     status: 'OUT_OF_RANGE',
@@ -230,6 +236,7 @@ export type Code = keyof typeof codes
 /** What travels with a code, beside the message. Codes that are not named here carry nothing more. */
 export interface Details {
   overloaded: { retryAfterMs: number }
+  'resource-exhausted': { retryAfterMs: number }
   'missing-inputs': { hashes: readonly string[] }
   'version-mismatch': { actual: number }
   moved: { site: string }

@@ -24,7 +24,7 @@ const SILENCE_MS = 1000
 
 /**
  * True where the same call may be made again after `error`: the code must say that it could go better, and either
- * nothing can have begun, or beginning twice does no harm.
+ * nothing can have begun (`overloaded` is given at the door alone), or beginning twice does no harm.
  */
 export const repeatable = (call: Call, error: ActiveStorageError): boolean => {
   const { retry } = codes[error.code]
@@ -85,7 +85,7 @@ export const resilient = (
             // Missing inputs come again until somebody supplies them, which is for the layer that holds the data.
             if (!isActiveStorageError(error) || error.code === 'missing-inputs' || tried >= attempts || !repeatable(call, error))
               throw error
-            const least = isActiveStorageError(error, 'overloaded') ? error.details.retryAfterMs : 0
+            const least = isActiveStorageError(error, 'overloaded') || isActiveStorageError(error, 'resource-exhausted') ? error.details.retryAfterMs : 0
             const wait = Math.max(Math.random() * baseMs * 2 ** tried, least)
             if (budget < 1 || !breaker.up || now() + wait >= until) throw error
             budget--

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { MethodEntry, ObjectType } from '../core/define.ts'
-import { type ActiveStorageError, abortedBy, failure, isActiveStorageError, toFailure } from '../core/errors.ts'
+import { type ActiveStorageError, abortedBy, failure, failureWith, isActiveStorageError, toFailure } from '../core/errors.ts'
 import type { SiteName } from '../core/ids.ts'
 import type { Compute, HostStats, HostView } from '../core/self.ts'
 import type { Call, SiteDescription, Transport } from '../core/transport.ts'
@@ -63,6 +63,15 @@ export interface Host extends Transport {
 const noBackups = () => {
   throw failure('permission-denied', 'this host is in memory: there is nothing to back up')
 }
+
+/**
+ * `overloaded` means that a call was refused before it began, so that clients repeat it. What has begun may have called
+ * other objects already.
+ */
+const begun = ({ kind }: MethodEntry, error: ActiveStorageError): ActiveStorageError =>
+  kind === 'stateful' && isActiveStorageError(error, 'overloaded')
+    ? failureWith('resource-exhausted', error.text, error.details, error).at(error.origin)
+    : error
 
 export const createHost = ({
   description,
@@ -201,9 +210,9 @@ export const createHost = ({
   }
   const located = (call: Call, error: ActiveStorageError) =>
     error.at({ object: `${call.type}/${call.object}`, method: call.method, site, callId: call.context.callId })
-  const failed = (call: Call, thrown: unknown): ActiveStorageError => {
+  const failed = ({ call, entry }: RunningCall, thrown: unknown): ActiveStorageError => {
     failures++
-    return located(call, isActiveStorageError(thrown) ? thrown : toFailure(thrown, 'method-threw'))
+    return located(call, begun(entry, isActiveStorageError(thrown) ? thrown : toFailure(thrown, 'method-threw')))
   }
 
   const host: Host = {
@@ -222,7 +231,7 @@ export const createHost = ({
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of a remote method lets through only values, and the codec checks what leaves
         return (await running.scope.limit(work)) as Value
       } catch (error) {
-        throw failed(call, error)
+        throw failed(running, error)
       } finally {
         finish()
         running.release(work)
@@ -244,7 +253,7 @@ export const createHost = ({
           yield item
         }
       } catch (error) {
-        throw failed(call, error)
+        throw failed(running, error)
       } finally {
         finish()
         running.release(undefined)

@@ -69,7 +69,7 @@ export const failureOf = (error: ServiceError): ActiveStorageError => {
       ...(stack && { stack }),
     }
     if (!isCode(code)) return failure('internal', `${code}: ${message}`, error).at(origin)
-    if (code === 'overloaded') return failureWith(code, message, { retryAfterMs }).at(origin)
+    if (code === 'overloaded' || code === 'resource-exhausted') return failureWith(code, message, { retryAfterMs }).at(origin)
     if (code === 'missing-inputs') return failureWith(code, message, { hashes: missing }).at(origin)
     if (code === 'version-mismatch') return failureWith(code, message, { actual: Number(actualVersion) }).at(origin)
     if (code === 'moved') return failureWith(code, message, { site: movedTo }).at(origin)

@@ -10,6 +10,7 @@ const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
 const made = (code: Code): ActiveStorageError => {
   switch (code) {
     case 'overloaded':
+    case 'resource-exhausted':
       return failureWith(code, 'text', { retryAfterMs: 12.5 })
     case 'missing-inputs':
       return failureWith(code, 'text', { hashes: ['ab'.repeat(32), 'cd'.repeat(32)] })
