@@ -85,7 +85,10 @@ export const resilient = (
             // Missing inputs come again until somebody supplies them, which is for the layer that holds the data.
             if (!isActiveStorageError(error) || error.code === 'missing-inputs' || tried >= attempts || !repeatable(call, error))
               throw error
-            const least = isActiveStorageError(error, 'overloaded') || isActiveStorageError(error, 'resource-exhausted') ? error.details.retryAfterMs : 0
+            const least =
+              isActiveStorageError(error, 'overloaded') || isActiveStorageError(error, 'resource-exhausted')
+                ? error.details.retryAfterMs
+                : 0
             const wait = Math.max(Math.random() * baseMs * 2 ** tried, least)
             if (budget < 1 || !breaker.up || now() + wait >= until) throw error
             budget--

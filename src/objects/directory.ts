@@ -1,3 +1,4 @@
+import { steadyNow } from '../core/clock.ts'
 import { defineObject } from '../core/define.ts'
 import { failure, failureWith } from '../core/errors.ts'
 import { ObjectRef } from '../core/object-ref.ts'
@@ -20,7 +21,7 @@ const PAGE = 1000
 
 const live = (table: ReadonlyTable<Alias>, name: string): Alias | undefined => {
   const alias: Alias | undefined = table.get(name)
-  return alias === undefined || (alias.expires !== undefined && alias.expires <= Date.now()) ? undefined : alias
+  return alias === undefined || (alias.expires !== undefined && alias.expires <= steadyNow()) ? undefined : alias
 }
 /** A number that no change of an alias has had, so that a name made anew is never taken for the old one. */
 const nextRevision = (table: Table<number>): number => {
@@ -55,7 +56,7 @@ export const directory = defineObject({
       const table = self.table<Alias>(ALIASES)
       check(alias, live(table, alias), options.expected)
       const revision = nextRevision(self.table<number>(COUNTER))
-      const made: Alias = { target, revision, ...(options.ttlMs !== undefined && { expires: Date.now() + options.ttlMs }) }
+      const made: Alias = { target, revision, ...(options.ttlMs !== undefined && { expires: steadyNow() + options.ttlMs }) }
       table.put(alias, made)
       return { name: alias, ...made }
     },
@@ -104,15 +105,18 @@ export const directory = defineObject({
     /** Aliases in the order of their names (by UTF-8 bytes), from after `after`; at most 1,000. */
     list(self, range: { after?: string; limit?: number } = {}): readonly NamedAlias[] {
       const table = self.table<Alias>(ALIASES)
-      return table
-        .entries({
-          ...(range.after !== undefined && { after: range.after }),
-          limit: Math.min(PAGE, Math.max(1, Math.trunc(range.limit ?? PAGE))),
-        })
-        .flatMap(([key]) => {
-          const found = live(table, key)
-          return found === undefined ? [] : [{ name: key, ...found }]
-        })
+      const limit = Math.min(PAGE, Math.max(1, Math.trunc(range.limit ?? PAGE)))
+      const found: NamedAlias[] = []
+      for (let after = range.after; ;) {
+        const page = table.entries({ ...(after !== undefined && { after }), limit: PAGE })
+        for (const [key] of page) {
+          const alias = live(table, key)
+          // What has expired takes no place in the page: it would hide what comes after it.
+          if (alias !== undefined && found.push({ name: key, ...alias }) === limit) return found
+        }
+        after = page.at(-1)?.[0]
+        if (page.length < PAGE) return found
+      }
     },
   },
   arguments: {

@@ -6,7 +6,8 @@ const LOCK_EX = 2
 const LOCK_NB = 4
 
 /**
- * Takes the data folder for this process: flock on `node.lock`, which the kernel releases when the process ends,
+ * Takes the data folder for this process: flock on the folder itself, which nobody can remove while its content is used, and
+ * on `node.lock`, which names the process and is what older versions lock. The kernel releases both when the process ends,
  * however it ends. LMDB itself would let two processes write one folder.
  * @returns releases the folder
  * @throws ActiveStorageError `folder-in-use`, `storage-failed`
@@ -16,7 +17,7 @@ export const lockFolder = async (folder: string): Promise<() => void> => {
   const opened = () => {
     try {
       mkdirSync(folder, { recursive: true })
-      return openSync(path, 'a+')
+      return [openSync(folder, 'r'), openSync(path, 'a+')] as const
     } catch (error) {
       throw failure(
         'storage-failed',
@@ -25,16 +26,20 @@ export const lockFolder = async (folder: string): Promise<() => void> => {
       )
     }
   }
-  const fd = opened()
+  const [folderFd, fd] = opened()
   // Node has no flock. Loaded here, since only a storage node needs it.
   const { default: koffi } = await import('koffi')
   const flock: unknown = koffi
     .load(process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6')
     .func('int flock(int fd, int operation)')
   if (typeof flock !== 'function') throw failure('internal', 'flock is not there')
-  if (flock(fd, LOCK_EX | LOCK_NB) !== 0) {
-    const holder = readFileSync(path, 'utf8').trim()
+  const close = () => {
     closeSync(fd)
+    closeSync(folderFd)
+  }
+  if (flock(folderFd, LOCK_EX | LOCK_NB) !== 0 || flock(fd, LOCK_EX | LOCK_NB) !== 0) {
+    const holder = readFileSync(path, 'utf8').trim()
+    close()
     throw failure(
       'folder-in-use',
       `${folder} is in use by another storage node${/^\d+$/.test(holder) ? ` (process ${holder})` : ''}: stop it, or give this one another --data folder`,
@@ -42,5 +47,5 @@ export const lockFolder = async (folder: string): Promise<() => void> => {
   }
   ftruncateSync(fd, 0)
   writeSync(fd, `${process.pid}\n`)
-  return () => closeSync(fd)
+  return close
 }

@@ -13,6 +13,7 @@ import { decodedCache } from '../objects/pipeline/decoded-cache.ts'
 import { type AdmissionLimits, createAdmission, defaultAdmission } from './admission.ts'
 import { createBackups } from './backup/backup.ts'
 import { keptContent } from './backup/kept-content.ts'
+import { finishRestore } from './backup/pending-restore.ts'
 import { builtIn } from './built-in.ts'
 import { createCompute } from './compute/pool.ts'
 import { contentCache } from './content/content-cache.ts'
@@ -110,6 +111,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
   }
   try {
     closers.push(await lockFolder(data))
+    await finishRestore(data)
     const storeFolder = join(data, 'store')
     const lmdb = await lmdbStore(storeFolder)
     closers.push(() => lmdb.close())

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -8,6 +8,7 @@ import { site } from '../../src/objects/site.ts'
 import { createBackups } from '../../src/storage-node/backup/backup.ts'
 import { keptContent } from '../../src/storage-node/backup/kept-content.ts'
 import { restoreBackup } from '../../src/storage-node/backup/restore.ts'
+import { lockFolder } from '../../src/storage-node/folder-lock.ts'
 import { folderContent } from '../../src/storage-node/content/folder-content.ts'
 import { lmdbStore } from '../../src/storage-node/store/lmdb-store.ts'
 import { keyOf } from '../../src/storage-node/store/store.ts'
@@ -178,9 +179,14 @@ test('a backup that its caller gives up leaves nothing, and the next is not held
 
   // What a killed node has left is cleared away.
   whileCopying = () => undefined
-  mkdirSync(join(base, 'a.partial', 'rest'), { recursive: true })
+  mkdirSync(join(base, 'a.partial-1f', 'rest'), { recursive: true })
+  writeFileSync(join(base, 'a.partial-1f', 'unfinished'), '')
+  await failing(restoreBackup({ from: join(base, 'a.partial-1f'), data: join(base, 'other') }), 'not-found')
   await all('a')
   assert.deepEqual(there(), ['a', 'content', 'store'])
+  // Finished backups with such names are nobody's leftovers.
+  for (const name of ['b.partial', 'b.partial-2e', 'b']) await all(name)
+  assert.deepEqual(there(), ['a', 'b', 'b.partial', 'b.partial-2e', 'content', 'store'])
   assert.deepEqual(readdirSync(join(base, 'a')).toSorted(), ['backup.json', 'content', 'store'])
 })
 
@@ -239,4 +245,56 @@ test('a damaged backup replaces nothing, unless it is told to', async (t) => {
   const older = await startNode(t, { data, name: 'edge', objects })
   assert.equal(await remote(linkTo(t, older.address), loadBlobs).count(), 1)
   await failing(remote(linkTo(t, older.address), loadBlobs).read(0), 'content-changed')
+})
+
+test('a restore that was killed after it was decided is completed by the next node, and by the next restore', async (t) => {
+  const base = temporaryFolder(t)
+  const [data, from] = [join(base, 'data'), join(base, 'a')]
+  const node = await startNode(t, { data, name: 'edge', objects, backups: [base] })
+  const at = (address: string) => remote(linkTo(t, address), loadCounter)
+  await at(node.address).add()
+  await remote(linkTo(t, node.address), loadBlobs).keep(Buffer.alloc(1000, 1))
+  await backUp(t, node.address, from)
+  await at(node.address).add()
+  await node.close()
+  const old = join(base, 'old')
+  cpSync(data, old, { recursive: true })
+  // As far as a killed restore may have come: all still to do, one part in place, one part only removed.
+  const states: readonly (() => void)[] = [
+    () => undefined,
+    () => {
+      rmSync(join(data, 'content'), { recursive: true })
+      renameSync(join(data, 'restored', 'content'), join(data, 'content'))
+    },
+    () => rmSync(join(data, 'store'), { recursive: true }),
+    () => {
+      for (const part of ['content', 'store']) {
+        rmSync(join(data, part), { recursive: true })
+        renameSync(join(data, 'restored', part), join(data, part))
+      }
+    },
+  ]
+  for (const [index, state] of states.entries()) {
+    rmSync(data, { recursive: true })
+    cpSync(old, data, { recursive: true })
+    cpSync(from, join(data, 'restored'), { recursive: true })
+    state()
+    await failing(verifyStore(data, { name: 'edge' }), 'storage-failed')
+    if (index % 2 === 1) assert.equal((await restoreBackup({ from, data, force: true })).inPlace, true)
+    const restored = await startNode(t, { data, name: 'edge', objects })
+    assert.equal(await at(restored.address).read(), 1)
+    await restored.close()
+    assert.deepEqual(readdirSync(data).toSorted(), ['content', 'node.lock', 'store'])
+    assert.deepEqual((await verifyStore(data, { name: 'edge' })).problems, [])
+  }
+})
+
+test('a folder is taken also where somebody removed its lock file', async (t) => {
+  const data = join(temporaryFolder(t), 'data')
+  const unlock = await lockFolder(data)
+  rmSync(join(data, 'node.lock'))
+  await failing(lockFolder(data), 'folder-in-use')
+  unlock()
+  const again = await lockFolder(data)
+  again()
 })

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { realpath, rename, rm } from 'node:fs/promises'
-import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
+import { readdir, realpath, rename, rm } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { abortedBy, failure, failureWith, isActiveStorageError } from '../../core/errors.ts'
 import type { ContentHash } from '../../core/ids.ts'
 import type { BackupProgress } from '../../core/self.ts'
@@ -8,7 +9,7 @@ import { makeFolder, syncFolder, writeFailure } from '../store/disk.ts'
 import type { LmdbStore } from '../store/lmdb-store.ts'
 import { linkOrCopy } from './copy.ts'
 import type { KeptContent } from './kept-content.ts'
-import { writeManifest } from './manifest.ts'
+import { isUnfinished, markFinished, markUnfinished, writeManifest } from './manifest.ts'
 
 export interface BackupsOptions {
   readonly site: string
@@ -24,8 +25,19 @@ export interface BackupsOptions {
 export type Backup = (to: string, signal: AbortSignal) => AsyncGenerator<BackupProgress>
 
 const PAGE = 1000
+/** Ends the name of a backup that is being written; a random text follows, so that it is nobody else's folder. */
+const PARTIAL = '.partial-'
 /** Files that are linked or copied side by side. */
 const TOGETHER = 8
+
+/** Removes what backups to the same folder left that were killed. */
+const removeLeftovers = async (to: string): Promise<void> => {
+  for (const name of await readdir(dirname(to))) {
+    const left = join(dirname(to), name)
+    // A finished backup may have such a name as well: only what says that it is unfinished goes.
+    if (name.startsWith(`${basename(to)}${PARTIAL}`) && (await isUnfinished(left))) await rm(left, { recursive: true, force: true })
+  }
+}
 
 /**
  * Copies the store as it is at one moment, and then all content: what the copy refers to was there at that moment, and
@@ -88,12 +100,15 @@ export const createBackups = ({ site, store, folder, content, allowed }: Backups
 
   const write = async function* (to: string, partial: string, signal: AbortSignal): AsyncGenerator<BackupProgress> {
     const at = new Date().toISOString()
-    await rm(partial, { recursive: true, force: true })
+    await removeLeftovers(to)
+    await makeFolder(partial)
+    await markUnfinished(partial)
     await makeFolder(join(partial, 'content'))
     await store.backup(join(partial, 'store'))
     let last: BackupProgress = { contents: 0, bytes: 0, copied: 0, complete: false }
     for await (last of copyContent(join(partial, 'content'), signal)) yield last
     await writeManifest(partial, { name: site, at })
+    await markFinished(partial)
     await syncFolder(partial)
     await rename(partial, to)
     await syncFolder(dirname(to))
@@ -105,7 +120,7 @@ export const createBackups = ({ site, store, folder, content, allowed }: Backups
     if (busy)
       throw failureWith('overloaded', 'another backup is being written: one at a time, so wait until that is done', { retryAfterMs: 5000 })
     busy = true
-    const partial = `${path}.partial`
+    const partial = `${path}${PARTIAL}${randomBytes(6).toString('hex')}`
     const letGo = await content.keep()
     let whole = false
     try {

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VERSION } from '../../core/version.ts'
 
@@ -24,3 +25,12 @@ export const nameOfBackup = async (folder: string): Promise<string | undefined> 
     return undefined
   }
 }
+
+/** Stands in a backup until all of it is there. */
+const UNFINISHED = 'unfinished'
+export const markUnfinished = (folder: string): Promise<void> => writeFile(join(folder, UNFINISHED), '', { flush: true })
+export const markFinished = (folder: string): Promise<void> => rm(join(folder, UNFINISHED))
+
+/** Whether a folder is what is left of an interrupted backup. Older versions left such folders under names that say so. */
+export const isUnfinished = async (folder: string): Promise<boolean> =>
+  existsSync(join(folder, UNFINISHED)) || (folder.endsWith('.partial') && (await nameOfBackup(folder)) === undefined)

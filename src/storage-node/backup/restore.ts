@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import { readdir, rename, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { failure } from '../../core/errors.ts'
 import { lockFolder } from '../folder-lock.ts'
 import { makeFolder, syncFolder, writeFailure } from '../store/disk.ts'
 import { type Counts, type Verified, verifyStore } from '../verify/verify.ts'
 import { copyDurably, copyFolder } from './copy.ts'
-import { nameOfBackup } from './manifest.ts'
+import { isUnfinished, nameOfBackup } from './manifest.ts'
+import { DECIDED, finishRestore } from './pending-restore.ts'
 
 export interface RestoreOptions {
   readonly from: string
@@ -25,7 +26,7 @@ export interface Restored extends Verified {
   readonly inPlace: boolean
 }
 
-/** What lies in a data folder while it is restored. */
+/** The copy of a backup in a data folder until it has been verified. */
 const STAGED = 'restoring'
 const LOCK = 'node.lock'
 
@@ -37,8 +38,8 @@ export const restoreBackup = async ({ from, data, force = false, damaged = false
   const file = join(from, 'store', 'data.mdb')
   if (!existsSync(file))
     throw failure('not-found', `${from} holds no backup (there is no ${file}): give the folder that a backup was written to`)
-  if (resolve(from).endsWith('.partial'))
-    throw failure('invalid-argument', `${from} is what is left of a backup that did not come to its end: use one that did`)
+  if (await isUnfinished(from))
+    throw failure('invalid-argument', `${from} is what is left of a backup that was interrupted: use one that is complete`)
   const held = async () => {
     if (!existsSync(data)) return []
     try {
@@ -70,10 +71,11 @@ export const restoreBackup = async ({ from, data, force = false, damaged = false
     })
     const inPlace = verified.problems.length === 0 || damaged
     if (inPlace) {
-      // The store last: without it the folder is no data folder, and with it a whole one.
-      for (const part of ['store', 'content']) await rm(join(data, part), { recursive: true, force: true })
-      for (const part of ['content', 'store']) await rename(join(staged, part), join(data, part))
+      await finishRestore(data)
+      // One change of a name decides: a process that is killed before it leaves the old state, one after it the new one.
+      await rename(staged, join(data, DECIDED))
       await syncFolder(data)
+      await finishRestore(data)
     }
     return { ...verified, inPlace }
   } catch (error) {

@@ -1,3 +1,4 @@
+import { steadyNow } from '../../core/clock.ts'
 import { failure } from '../../core/errors.ts'
 import type { Value } from '../../core/value.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
@@ -5,7 +6,7 @@ import { toBytes } from '../../wire/stored.ts'
 import { keyOf, partsOf, type Write } from '../store/store.ts'
 import { type Arriving, arrivedKey, arrivedPrefix, arrivingKey, decodeArriving, encodeMove, movedKey } from './moves.ts'
 import { decodeRecord, keepState, newSpace, recordKey, spacePrefix } from './record.ts'
-import { resultsPrefix } from './recorded-results.ts'
+import { receivedRow, resultsPrefix } from './recorded-results.ts'
 import type { Declared } from './declared.ts'
 import type { DraftSelf } from './selves.ts'
 import { deadSpace } from './spaces.ts'
@@ -85,7 +86,7 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
     const at = (bytes: Buffer) => bytes.readDoubleBE()
     const old = known.toSorted(([, a], [, b]) => at(b) - at(a)).slice(ARRIVED_MOST - 1)
     const value = Buffer.alloc(8)
-    value.writeDoubleBE(Math.max(Date.now(), ...known.map(([, bytes]) => at(bytes) + 1)))
+    value.writeDoubleBE(Math.max(steadyNow(), ...known.map(([, bytes]) => at(bytes) + 1)))
     return [...old.map(([key]) => ({ key, value: undefined })), { key: arrivedKey(type, id, moveId), value }]
   }
   const drop = (self: DraftSelf, { space }: Arriving) => {
@@ -130,8 +131,10 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
       } else if (has(what, 'entries')) {
         const rows = rowsUnder(spacePrefix(now.space), what.entries)
         draft.put(rows.flatMap((row) => [row, ...entryUses(row.key, undefined, row.value)]))
-      } else if (has(what, 'results')) draft.put(rowsUnder(resultsPrefix(self.type, self.id), what.results))
-      else if (has(what, 'record')) draft.put([{ key, value: encodeMove({ ...now, record: present(self, what.record) }) }])
+      } else if (has(what, 'results')) {
+        const rows = rowsUnder(resultsPrefix(self.type, self.id), what.results)
+        draft.put(rows.map(({ key: at, value }) => receivedRow(at, value ?? Buffer.alloc(0))))
+      } else if (has(what, 'record')) draft.put([{ key, value: encodeMove({ ...now, record: present(self, what.record) }) }])
       else throw failure('malformed-message', 'a part of a moving object that is none')
     },
     async activate(self, moveId) {

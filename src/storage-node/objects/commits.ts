@@ -1,8 +1,10 @@
 import type { CommitQueue, Queued } from '../store/commit-queue.ts'
+import { keyOf, partsOf, type Write } from '../store/store.ts'
 import type { Declarations } from './declarations.ts'
 import type { Declared } from './declared.ts'
 import type { Draft } from './draft.ts'
 import { nameOf } from './names.ts'
+import { recordKey } from './record.ts'
 import type { RunningCall } from './running-call.ts'
 import { letGo } from './uses.ts'
 
@@ -17,15 +19,23 @@ export interface CommitsOptions {
   readonly letGoOf: (hashes: readonly string[]) => void
 }
 
+const RECORDS = keyOf('object')
+
 /** Commits what turns have changed, all or nothing, and what follows from it once that is on disk. */
 export const createCommits = ({ queue, declared, declarations, sweep, letGoOf }: CommitsOptions) => {
   /** The last commit of each object that is on its way to the disk. */
   const underWay = new Map<string, Promise<void>>()
-  const entered = (object: string, durable: Promise<void>) => {
-    underWay.set(object, durable)
+  const entered = (objects: readonly string[], durable: Promise<void>) => {
+    for (const object of objects) underWay.set(object, durable)
     return () => {
-      if (underWay.get(object) === durable) underWay.delete(object)
+      for (const object of objects) if (underWay.get(object) === durable) underWay.delete(object)
     }
+  }
+  /** The objects that a commit changes: the called one, and others whose records are in it, such as a new version. */
+  const changedBy = ({ call }: RunningCall, writes: readonly Write[]): readonly string[] => {
+    const own = recordKey(call.type, call.object)
+    const others = writes.filter(({ key }) => key.startsWith(RECORDS) && key !== own)
+    return [nameOf(call), ...others.map(({ key }) => partsOf(key).slice(1).join('/'))]
   }
   return {
     /** @throws `invalid-argument` where the state is not as its type declares */
@@ -36,7 +46,7 @@ export const createCommits = ({ queue, declared, declarations, sweep, letGoOf }:
       const writes = changes.length === 0 ? changes : [...changes, ...declarations.pending(name)]
       const queued = queue.commit(writes, generation)
       if (writes.length > 0) {
-        const forget = entered(nameOf(running.call), queued.durable)
+        const forget = entered(changedBy(running, writes), queued.durable)
         queued.durable.then(() => {
           forget()
           declarations.recorded(name)

@@ -1,9 +1,13 @@
+import { createHash } from 'node:crypto'
 import { setImmediate as nextMoment } from 'node:timers/promises'
+import { steadyNow } from '../../core/clock.ts'
+import { failure } from '../../core/errors.ts'
 import type { Call } from '../../core/transport.ts'
 import type { Value } from '../../core/value.ts'
+import { encode } from '../../wire/codec.ts'
 import { fromBytes, toBytes } from '../../wire/stored.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
-import { keyOf, type Write } from '../store/store.ts'
+import { keyOf, partsOf, type Write } from '../store/store.ts'
 import type { View } from './tables.ts'
 
 /** How long the results of keyed calls are kept, so that a repeated call finds the first one's. */
@@ -19,24 +23,88 @@ const RESULTS = 'result'
 export const resultsPrefix = (type: string, id: string) => keyOf(RESULTS, type, id)
 const resultKey = ({ type, object }: Call, idempotencyKey: string) => keyOf(RESULTS, type, object, idempotencyKey)
 
-/** The time of the call stands before its result, so that age can be told without decoding. */
+/**
+ * A row: the time of the call, so that its age is known without decoding; a zero and a digest of method and arguments; the
+ * result. Rows of older versions have no digest: their result follows at once, and never begins with a zero.
+ */
 const STAMP = 8
+const DIGEST = 16
+const RESULT = STAMP + 1 + DIGEST
 const PAGE = 1000
 const SWEEP_MS = 60_000
+const MINUTE_MS = 60_000
+
+const digestOf = ({ method, args }: Call): Buffer => {
+  const { body, segments } = encode(args)
+  const hash = createHash('sha256').update(JSON.stringify([method, segments.map(({ dtype, shape }) => [dtype, shape])]))
+  hash.update(body)
+  for (const { bytes } of segments) hash.update(bytes)
+  return hash.digest().subarray(0, DIGEST)
+}
+
+/** A tick of these stamps: doubles of today's time hold a quarter of it. */
+const TICK_MS = 0.001
+let last = 0
+/** The time, later than every one before it: results of one ms are evicted in their order, too. */
+const stamp = (): number => (last = Math.max(steadyNow(), last + TICK_MS))
 
 export const recordOf = (call: Call, key: string, result: Value): Write => {
   const bytes = toBytes(result)
-  const value = Buffer.allocUnsafe(STAMP + bytes.byteLength)
-  value.writeDoubleBE(Date.now())
-  bytes.copy(value, STAMP)
+  const value = Buffer.alloc(RESULT + bytes.byteLength)
+  value.writeDoubleBE(stamp())
+  digestOf(call).copy(value, STAMP + 1)
+  bytes.copy(value, RESULT)
   return { key: resultKey(call, key), value }
 }
 
-/** The recorded result of an earlier call with that key. */
+const partsOfRow = (row: Buffer): { readonly digest: Buffer | undefined; readonly result: Buffer } =>
+  row[STAMP] === 0
+    ? { digest: row.subarray(STAMP + 1, RESULT), result: row.subarray(RESULT) }
+    : { digest: undefined, result: row.subarray(STAMP) }
+
+/**
+ * The recorded result of an earlier call with that key.
+ * @throws `invalid-argument` where that call had another method or other arguments
+ */
 export const recordedResult = (view: Pick<View, 'get'>, call: Call, key: string): { readonly result: Value } | undefined => {
-  const bytes = view.get(resultKey(call, key))
-  return bytes === undefined ? undefined : { result: fromBytes(bytes.subarray(STAMP)) }
+  const row = view.get(resultKey(call, key))
+  if (row === undefined) return undefined
+  const { digest, result } = partsOfRow(row)
+  if (digest !== undefined && !digest.equals(digestOf(call)))
+    throw failure(
+      'invalid-argument',
+      `the idempotency key "${key.slice(0, 80)}" belongs to an earlier call with another method or other arguments: use a new key for each call`,
+    )
+  return { result: fromBytes(result) }
 }
+
+const ageKnown = (row: Buffer): boolean => row.byteLength > STAMP && row.readDoubleBE() >= 0 && Number.isFinite(row.readDoubleBE())
+
+/** @throws where a row is no recorded result */
+export const checkRow = (row: Buffer): void => {
+  if (!ageKnown(row)) throw new Error('it does not say when the call was')
+  fromBytes(partsOfRow(row).result)
+}
+
+/**
+ * A row that came from another host, as it is stored here: a time to come would keep it for ever.
+ * @throws `malformed-message` where it is no recorded result
+ */
+export const receivedRow = (key: string, row: Buffer): Write => {
+  const refuse = (cause?: unknown) => failure('malformed-message', 'a recorded result of a moving object that is none', cause)
+  if (partsOf(key).length !== 4 || keyOf(...partsOf(key)) !== key) throw refuse()
+  try {
+    checkRow(row)
+  } catch (error) {
+    throw refuse(error)
+  }
+  const value = Buffer.from(row)
+  value.writeDoubleBE(Math.min(row.readDoubleBE(), steadyNow()))
+  return { key, value }
+}
+
+/** The minute of a row; what has no time comes before all that has one. */
+const minuteOf = (row: Buffer): number => (ageKnown(row) ? Math.floor(row.readDoubleBE() / MINUTE_MS) : -1)
 
 /** Deletes results that are over their time, or the oldest where there are too many bytes of them. */
 export const createRecordSweeper = (queue: CommitQueue, { ttlMs = 24 * 3600_000, bytes: most = 256 * 1024 ** 2 }: RecordLimits = {}) => {
@@ -55,43 +123,67 @@ export const createRecordSweeper = (queue: CommitQueue, { ttlMs = 24 * 3600_000,
   let looked = 0
   let total = 0
 
-  /** The time before which results go. */
-  const cutoff = async (now: number): Promise<number> => {
+  /** The minute in which the limit of bytes is crossed, and how many bytes go of that minute's results. */
+  const oversize = async (): Promise<{ readonly minute: number; readonly bytes: number }> => {
     const byMinute = new Map<number, number>()
     total = 0
     for await (const page of pages()) {
       for (const [key, value] of page) {
-        const minute = Math.floor(value.readDoubleBE() / 60_000)
-        const size = key.length + value.byteLength
-        byMinute.set(minute, (byMinute.get(minute) ?? 0) + size)
-        total += size
+        const minute = minuteOf(value)
+        byMinute.set(minute, (byMinute.get(minute) ?? 0) + key.length + value.byteLength)
+        total += key.length + value.byteLength
       }
     }
-    let before = now - ttlMs
+    let left = total - most
     for (const [minute, size] of [...byMinute].sort(([a], [b]) => a - b)) {
-      if (total <= most) break
-      total -= size
-      before = Math.max(before, (minute + 1) * 60_000)
+      if (left <= size) return { minute, bytes: Math.max(0, left) }
+      left -= size
     }
-    return before
+    return { minute: -1, bytes: 0 }
   }
-  const sweep = async (now = Date.now()): Promise<number> => {
+  /** The oldest results of a minute that have so many bytes together. */
+  const oldestOf = async (minute: number, bytes: number): Promise<ReadonlySet<string>> => {
+    const rows: { readonly key: string; readonly at: number; readonly size: number }[] = []
+    if (bytes > 0) {
+      for await (const page of pages()) {
+        for (const [key, value] of page)
+          if (minuteOf(value) === minute)
+            rows.push({ key, at: ageKnown(value) ? value.readDoubleBE() : -1, size: key.length + value.byteLength })
+      }
+    }
+    const found = new Set<string>()
+    let left = bytes
+    for (const { key, size } of rows.toSorted((a, b) => a.at - b.at)) {
+      if (left <= 0) break
+      found.add(key)
+      left -= size
+    }
+    return found
+  }
+  const sweep = async (now = steadyNow()): Promise<number> => {
     looked = now
-    const before = await cutoff(now)
+    const { minute, bytes } = await oversize()
+    const oldest = await oldestOf(minute, bytes)
+    const isOver = (key: string, row: Buffer) =>
+      !ageKnown(row) || row.readDoubleBE() < now - ttlMs || minuteOf(row) < minute || oldest.has(key)
     let gone = 0
     for await (const page of pages()) {
-      const old = page.filter(([, value]) => value.readDoubleBE() < before).map(([key]) => ({ key, value: undefined }))
-      if (old.length === 0) continue
+      const over = page.filter(([key, row]) => isOver(key, row))
+      if (over.length === 0) continue
       await queue.room()
-      await queue.commit(old, queue.generation).durable
-      gone += old.length
+      await queue.commit(
+        over.map(([key]) => ({ key, value: undefined })),
+        queue.generation,
+      ).durable
+      gone += over.length
+      for (const [key, row] of over) total -= key.length + row.byteLength
     }
     return gone
   }
 
   // One that cannot be done now, on a full disk, is done at the next time.
   const timer = setInterval(() => {
-    if (total > most || Date.now() - looked > ttlMs / 24) void sweep().catch(() => undefined)
+    if (total > most || steadyNow() - looked > ttlMs / 24) void sweep().catch(() => undefined)
   }, SWEEP_MS)
   timer.unref()
   return {

@@ -1,5 +1,5 @@
-import { fromBytes } from '../../wire/stored.ts'
 import { decodeMoved } from '../objects/moves.ts'
+import { checkRow } from '../objects/recorded-results.ts'
 import { partsOf } from '../store/store.ts'
 import { type FindingKind, reasonOf } from './findings.ts'
 import { rowsOf } from './rows.ts'
@@ -13,19 +13,18 @@ interface Family {
 const move = (bytes: Buffer) => {
   if (decodeMoved(bytes) === undefined) throw new Error('the note does not say where the object goes')
 }
-/** The time of the call, then its result. */
-const result = (bytes: Buffer) => {
-  if (bytes.byteLength < 8 || !Number.isFinite(bytes.readDoubleBE())) throw new Error('it does not say when the call was')
-  fromBytes(bytes.subarray(8))
+const arrived = (bytes: Buffer) => {
+  if (bytes.byteLength !== 8 || !Number.isFinite(bytes.readDoubleBE())) throw new Error('the note does not say when the object came')
 }
 const json = (bytes: Buffer): unknown => JSON.parse(bytes.toString('utf8'))
 const known: Family = { kind: 'unknown-key', check: () => undefined }
 
 /** What stands in a store, by the first part of its key. */
 const families: Readonly<Record<string, Family>> = {
-  result: { kind: 'result', check: result },
+  result: { kind: 'result', check: checkRow },
   leaving: { kind: 'move', check: move },
   moved: { kind: 'move', check: move },
+  arrived: { kind: 'move', check: arrived },
   declaration: { kind: 'note', check: json },
   adopted: { kind: 'adopted', check: json },
   // These have been looked at with the objects.

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { failure } from '../../core/errors.ts'
 import { folderContent } from '../content/folder-content.ts'
 import type { ContentStore } from '../content/content-store.ts'
+import { hasPendingRestore } from '../backup/pending-restore.ts'
 import { lockFolder } from '../folder-lock.ts'
 import { checkFormat } from '../store/format.ts'
 import { lmdbStore } from '../store/lmdb-store.ts'
@@ -54,6 +55,8 @@ export interface Verification {
  */
 export const verifyStore = async (data: string, { name, onProgress }: VerifyOptions = {}): Promise<Verified> => {
   const file = join(data, 'store', 'data.mdb')
+  if (hasPendingRestore(data))
+    throw failure('storage-failed', `a restore to ${data} was interrupted: start the node, which completes it, and verify then`)
   if (!existsSync(file)) throw failure('not-found', `${data} holds no store (there is no ${file}): give the --data folder of a node`)
   const unlock = await lockFolder(data)
   try {

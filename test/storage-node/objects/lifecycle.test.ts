@@ -146,6 +146,37 @@ test('aliases stand for objects: compare-and-set, rename, time', async (t) => {
   await client.aliases.set('soon-gone', target, { expected: 0 })
 })
 
+test('aliases that have expired take no place in a page', async (t) => {
+  const { client } = await prepared(t)
+  const target = client.objects.ref(chain, 'a')
+  for (let index = 0; index < 5; index++) await client.aliases.set(`a${index}`, target, { ttlMs: 0.001 })
+  await client.aliases.set('z', target)
+  await pause(2)
+  assert.deepEqual(
+    (await client.aliases.list({ limit: 3 })).map(({ name }) => name),
+    ['z'],
+  )
+})
+
+test('a version is there for the next reader, although its commit is still on its way to the disk', async (t) => {
+  const host = await inProcessNode({ name: 'version-host', objects: [chain] })
+  t.after(() => host.close())
+  const call = (object: string, method: string, kind: 'stateful' | 'readonly') =>
+    host.call({
+      type: typeName('chain'),
+      object: objectId(object),
+      method,
+      kind,
+      args: method === 'add' ? [1] : [],
+      context: { callId: newCallId(), chain: [], ...(kind === 'stateful' && { durability: 'async' as const }) },
+    })
+  await call('a', 'add', 'stateful')
+  for (let made = 0; made < 20; made++) {
+    const version = await call('a', '$newVersion', 'stateful')
+    assert.equal(await call(String(version), 'count', 'readonly'), 1)
+  }
+})
+
 test('a readonly method sees one moment, however long it takes', async (t) => {
   const { client } = await prepared(t)
   const object = client.object(chain, 'a')

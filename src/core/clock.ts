@@ -1,0 +1,32 @@
+/** Sources of time, in ms. */
+export interface ClockSources {
+  /** Since 1970; may be set by an operator or by NTP at any moment. */
+  readonly wall: () => number
+  /** Since some moment; only ever rises. */
+  readonly monotonic: () => number
+}
+
+/** Corrections of the wall clock up to this are followed. */
+const FOLLOWED_MS = 60_000
+
+/**
+ * The time in ms since 1970, without the jumps of the wall clock: what is kept for a day must not be dropped because the
+ * clock was a day ahead for a minute. A correction of more than a minute is followed by the next process. A machine that
+ * was suspended is behind by so long until then, which keeps things longer, never shorter.
+ */
+export const createSteadyClock = ({ wall, monotonic }: ClockSources): (() => number) => {
+  let base = wall()
+  let mark = monotonic()
+  return () => {
+    const now = monotonic()
+    const expected = base + now - mark
+    const given = wall()
+    if (Math.abs(given - expected) > FOLLOWED_MS) return expected
+    base = given
+    mark = now
+    return given
+  }
+}
+
+/** This process' steady clock: ms since 1970. */
+export const steadyNow = createSteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() })
