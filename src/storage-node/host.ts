@@ -155,7 +155,7 @@ export const createHost = ({
   })
   const collector = createCollector({ content, queue, usesOf: contentTarget })
   const spaces = createSweeper(queue, collector.letGoOf)
-  const shared: CallHost = { site, resolver, compute, view, hold: collector.hold }
+  const shared: CallHost = { site, resolver, compute, view, hold: collector.hold, links: new Set() }
   const records = createRecordSweeper(queue, results)
   const following = createFollowing((name) => (name === site ? host : peers.get(name)))
   const peer = (name: SiteName) => {
@@ -180,6 +180,8 @@ export const createHost = ({
   spaces.begin()
   departures.begin()
 
+  /** Whether a call that runs here waits for this one. A chain of strangers is a caller's own claim. */
+  const isNested = ({ context: { chain } }: Call): boolean => chain.some((link) => shared.links.has(link))
   /** Takes a call on. Whatever refuses it says which call it was. */
   const admit = (call: Call, stream: boolean) => {
     try {
@@ -190,7 +192,7 @@ export const createHost = ({
           `${call.type}.${call.method} ${entry.stream ? 'gives a stream' : 'gives one result'}: call it as such`,
         )
       if (entry.arguments !== undefined) declaredOf(call.type).checkArguments(call.method, call.args)
-      return { type, entry, leave: admission.enter(entry.stream, call.context.chain.length > 0) }
+      return { type, entry, leave: admission.enter(entry.stream, isNested(call)) }
     } catch (error) {
       throw located(call, toFailure(error))
     }
@@ -200,7 +202,7 @@ export const createHost = ({
     calls++
     const running = new RunningCall(call, type, entry, shared)
     const finish = (): void => {
-      running.scope.end()
+      running.end()
       const { inFlight } = admission
       leave()
       bytesFetched += running.fetched.bytes

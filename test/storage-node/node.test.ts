@@ -6,6 +6,10 @@ import { Client, credentials, loadPackageDefinition } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
+import { defineObject } from '../../src/core/define.ts'
+import { newCallId, objectId, typeName } from '../../src/core/ids.ts'
+import { integer, object } from '../../src/core/schema.ts'
+import type { Value } from '../../src/core/value.ts'
 import { dataset } from '../../src/objects/dataset/dataset.ts'
 import { site } from '../../src/objects/site.ts'
 import { createStorageNode } from '../../src/storage-node/node.ts'
@@ -121,6 +125,39 @@ test('beyond its limits a node refuses at the door with overloaded and a time to
   await main.nothing()
   assert.equal(node.host.stats().refused, 2)
   await stream.return?.()
+})
+
+test('a caller that names a chain of its own is not let in beyond the limit; a call made in one that runs here is', async (t) => {
+  const { type, seen } = createProbe()
+  const front = defineObject({
+    name: 'front',
+    state: () => ({ calls: 0 }),
+    schema: object({ calls: integer() }),
+    methods: {
+      async viaProbe(self): Promise<readonly Value[]> {
+        return self.object(type, 'main').echo('from within')
+      },
+    },
+  })
+  const node = await startNode(t, { objects: [type, front], limits: { calls: 2 } })
+  const link = linkTo(t, node.address)
+  const held = remote(link, type).gated()
+  await seen.waiting.promise
+  // The second place is its own; the call that it makes needs one more.
+  assert.deepEqual(await remote(link, front).viaProbe(), ['from within'])
+  const second = remote(link, type).gated()
+  const claimed = (chain: readonly string[]) =>
+    link.call({
+      type: typeName('probe'),
+      object: objectId('main'),
+      method: 'nothing',
+      kind: 'movable',
+      args: [],
+      context: { callId: newCallId(), chain },
+    })
+  for (const chain of [['x'], ['probe/main#x', 'front/main#y']]) await failing(claimed(chain), 'overloaded')
+  seen.opened.resolve()
+  await Promise.all([held, second])
 })
 
 test('arguments under way are bounded in bytes', async (t) => {

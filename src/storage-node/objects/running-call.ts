@@ -19,6 +19,8 @@ export interface CallHost {
   readonly view: HostView
   /** Keeps content from being collected; see `Collector`. */
   hold(hash: ContentHash): () => void
+  /** The links of calls that run here: what a caller says of the calls that it is made in is believed by these alone. */
+  readonly links: Set<string>
 }
 
 /** One call while it runs: its life, what it costs, and what its method sees. */
@@ -34,6 +36,7 @@ export class RunningCall implements Caller {
   readonly #held: (() => void)[] = []
   #queueMs = 0
   #link: string | undefined
+  #ended = false
   #content: Content | undefined
 
   constructor(call: Call, type: ObjectType, entry: MethodEntry, host: CallHost) {
@@ -45,7 +48,11 @@ export class RunningCall implements Caller {
   }
 
   get link(): string {
-    return (this.#link ??= `${nameOf(this.call)}#${newCallId()}`)
+    if (this.#link === undefined) {
+      this.#link = `${nameOf(this.call)}#${newCallId()}`
+      if (!this.#ended) this.#host.links.add(this.#link)
+    }
+    return this.#link
   }
 
   get chain(): readonly string[] {
@@ -59,6 +66,13 @@ export class RunningCall implements Caller {
       (hash) => this.#held.push(this.#host.hold(hash)),
       (letGo) => this.#held.push(letGo),
     ))
+  }
+
+  /** The call has been answered. */
+  end(): void {
+    this.#ended = true
+    this.scope.end()
+    if (this.#link !== undefined) this.#host.links.delete(this.#link)
   }
 
   /** Lets go of what the call has put and read, once its work is over: a method may go on after its caller was answered. */
