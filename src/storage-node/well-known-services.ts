@@ -2,6 +2,7 @@ import type { Server } from '@grpc/grpc-js'
 import { ReflectionService } from '@grpc/reflection'
 import { HealthImplementation } from 'grpc-health-check'
 import { packageDefinition } from '../wire/protocol.ts'
+import { endableStreams } from './endable-streams.ts'
 
 const SERVICE = 'active_storage.v1.StorageNode'
 /** Apart from the node's own health: one whose disk is full still reads, and a restart would not help it. */
@@ -11,10 +12,13 @@ const WRITES = 'active_storage.v1.StorageNode.writes'
 export const publicServices = () => {
   const health = new HealthImplementation({ '': 'SERVING', [SERVICE]: 'SERVING', [WRITES]: 'SERVING' })
   let stopping = false
+  let endStreams = () => {}
   return {
     addTo: (server: Server): void => {
-      health.addToServer(server)
-      new ReflectionService(packageDefinition).addToServer(server)
+      const streams = endableStreams(server)
+      endStreams = streams.endAll
+      health.addToServer(streams.server)
+      new ReflectionService(packageDefinition).addToServer(streams.server)
     },
     /** Whether the disk takes writes now. */
     writable: (now: boolean): void => {
@@ -23,6 +27,7 @@ export const publicServices = () => {
     stopping: (): void => {
       stopping = true
       for (const service of ['', SERVICE, WRITES]) health.setStatus(service, 'NOT_SERVING')
+      endStreams()
     },
   }
 }

@@ -127,6 +127,24 @@ test('beyond its limits a node refuses at the door with overloaded and a time to
   await stream.return?.()
 })
 
+test('a node stops at once although its health is watched and its reflection is open, and the watcher hears of it', async (t) => {
+  const node = await startNode(t)
+  const watch = healthOf(t, node.address).watch('')
+  assert.deepEqual(await watch.next(), { status: 'SERVING' })
+  const client = new Client(node.address, credentials.createInsecure())
+  t.after(() => client.close())
+  const raw = (bytes: Buffer) => bytes
+  const reflection = client.makeBidiStreamRequest('/grpc.reflection.v1.ServerReflection/ServerReflectionInfo', raw, raw)
+  reflection.on('error', () => undefined)
+  // list_services, field 7: an answer shows that the stream is open at the node.
+  reflection.write(Buffer.from([0x3a, 0x00]))
+  await new Promise((resolve) => reflection.once('data', resolve))
+  // No time is left to it that would let it wait for a force: where it waited for the streams, this would not end.
+  await node.close({ graceMs: 2 ** 31 - 1 })
+  assert.deepEqual(await watch.next(), { status: 'NOT_SERVING' })
+  assert.equal(await watch.next(), undefined)
+})
+
 test('a caller that names a chain of its own is not let in beyond the limit; a call made in one that runs here is', async (t) => {
   const { type, seen } = createProbe()
   const front = defineObject({
