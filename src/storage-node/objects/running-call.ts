@@ -55,6 +55,10 @@ export class RunningCall implements Caller {
     return this.#link
   }
 
+  get signal(): AbortSignal {
+    return this.scope.signal
+  }
+
   get chain(): readonly string[] {
     return this.call.context.chain
   }

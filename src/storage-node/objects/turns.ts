@@ -1,4 +1,5 @@
 import { failure } from '../../core/errors.ts'
+import { patient } from '../patience.ts'
 
 /** A call that asks for turns. */
 export interface Caller {
@@ -6,6 +7,8 @@ export interface Caller {
   readonly link: string
   /** The links of the calls that it was made in, outermost first. */
   readonly chain: readonly string[]
+  /** Fires when nobody waits for the call any more. */
+  readonly signal: AbortSignal
 }
 
 /** A time in which one call, and those made in it, have an object to themselves. */
@@ -21,6 +24,7 @@ export interface Turn<Work> {
 export interface Turns<Work> {
   /**
    * Resolves when it is this call's turn.
+   * @throws `cancelled` or `deadline-exceeded` as soon as nobody waits for the call: its arguments are held no longer
    * @throws `call-cycle` where the calls that hold what this one waits for wait for what this one, or one that it was made in, holds
    */
   take(object: string, caller: Caller): Promise<Turn<Work>>
@@ -43,14 +47,15 @@ export const createTurns = <Work>(): Turns<Work> => {
     seen.add(holder)
     return [...(waits.get(holder) ?? [])].some((next) => waitsFor(next.object, links, seen))
   }
-  const wait = async (object: string, { link, chain }: Caller, before: Promise<void>) => {
+  const wait = async (object: string, caller: Caller, before: Promise<void>) => {
+    const { link, chain } = caller
     const links = [...chain, link]
     if (waitsFor(object, links))
       throw failure('call-cycle', `this call waits for ${object}, whose holder waits for what this call holds: repeat it`)
     const waiting = { object }
     for (const each of links) waits.set(each, (waits.get(each) ?? new Set()).add(waiting))
     try {
-      await before
+      await patient(before, caller.signal)
     } finally {
       for (const each of links) {
         const all = waits.get(each)

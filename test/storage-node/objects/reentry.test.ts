@@ -52,7 +52,7 @@ test('a stranger that names the object in its chain waits for its turn like any 
   assert.equal(await host.call({ ...call, context } as never), 1)
 })
 
-const caller = (...chain: readonly string[]): Caller => ({ link: newCallId(), chain })
+const caller = (...chain: readonly string[]): Caller => ({ link: newCallId(), chain, signal: new AbortController().signal })
 
 test('two calls that wait for each other end with an error, not with their deadlines', async () => {
   // Calls of their own, or two that one method makes side by side.

@@ -32,9 +32,23 @@ test('100 increments at once give 100', async (t) => {
   assert.equal(await main.version(), 100)
 })
 
+test('a caller that gives up waiting is answered at once, never has a turn, and holds up nobody behind it', async () => {
+  const turns = createTurns<undefined>()
+  const controller = new AbortController()
+  const take = (signal: AbortSignal) => turns.take('a', { link: newCallId(), chain: [], signal })
+  const patient = new AbortController().signal
+  const first = await take(patient)
+  const second = take(controller.signal)
+  const third = take(patient)
+  controller.abort()
+  await failing(second, 'cancelled')
+  first.end()
+  ;(await third).end()
+})
+
 test('turns of one object come in the order asked, those of another do not wait', async () => {
   const turns = createTurns<undefined>()
-  const take = (object: string) => turns.take(object, { link: newCallId(), chain: [] })
+  const take = (object: string) => turns.take(object, { link: newCallId(), chain: [], signal: new AbortController().signal })
   const order: string[] = []
   const first = await take('a')
   const waiting = ['second', 'third'].map(async (name) => {
