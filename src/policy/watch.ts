@@ -1,4 +1,4 @@
-import { existsSync, type FSWatcher, readFileSync, watch } from 'node:fs'
+import { existsSync, type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { type ActiveStorageError, failure, toFailure } from '../core/errors.ts'
 import type { PolicyDocument } from './document.ts'
@@ -18,6 +18,12 @@ export interface WatchedPolicy {
   changed(): Promise<PolicyDocument>
   close(): void
 }
+
+/**
+ * A watch on a folder sees nothing where the file is behind a link, or where the folder itself is replaced: so the file is
+ * looked at from time to time, too.
+ */
+const LOOK_MS = 1000
 
 /**
  * Reads a policy file and follows its changes. The folder is watched, not the file: editors replace a file by renaming
@@ -67,15 +73,30 @@ export const watchPolicy = (path: string, { onWarning, settleMs = 50 }: WatchOpt
     onWarning(failure('invalid-policy', `${path}:1:1: changes will not be seen: ${toFailure(error).text}`, error))
   }
 
+  let seen = stampOf(file)
+  const look = setInterval(() => {
+    const now = stampOf(file)
+    if (now === seen) return
+    seen = now
+    reload()
+  }, LOOK_MS).unref()
+
   return {
     current: () => document,
     changed: () => new Promise((tell) => waiting.push(tell)),
     close: () => {
       clearTimeout(timer)
+      clearInterval(look)
       watcher?.close()
       waiting = []
     },
   }
+}
+
+/** Changes with the file, also with one behind a link. */
+const stampOf = (file: string): string => {
+  const now = statSync(file, { throwIfNoEntry: false })
+  return now === undefined ? 'gone' : `${now.dev} ${now.ino} ${now.size} ${now.mtimeMs} ${now.ctimeMs}`
 }
 
 const readText = (file: string, shown: string): string => {

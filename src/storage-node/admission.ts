@@ -6,7 +6,7 @@ export interface AdmissionLimits {
   readonly calls: number
   /** Streams under way. Default 256. */
   readonly streams: number
-  /** Bytes of arguments held by calls under way. Default 2 GiB. */
+  /** Bytes of arguments held by calls under way, but for small calls. Default 2 GiB. */
   readonly bytes: number
 }
 
@@ -33,6 +33,10 @@ export interface Admission {
   idle(): Promise<void>
 }
 
+/** Arguments of a call up to this many bytes, and of all such calls together, come beside the limit. */
+const SMALL = 64 * 1024
+const RESERVE = 8 * 1024 ** 2
+
 /** Memory that is short is not so for longer, as a rule: what calls leave behind is collected by then. */
 const SHORT_MS = 200
 
@@ -48,6 +52,8 @@ export const createAdmission = (limits: AdmissionLimits, room: () => number = ()
   let within = 0
   let streams = 0
   let bytes = 0
+  let small = 0
+  const reserve = Math.min(RESERVE, limits.bytes / 4)
   let refused = 0
   // What a call has lately taken: a refused caller that waits this long finds about one place freed.
   let typicalMs = 10
@@ -87,25 +93,34 @@ export const createAdmission = (limits: AdmissionLimits, room: () => number = ()
     },
     hold() {
       let held = 0
+      let ofReserve = 0
       return {
         take(count) {
+          // Small calls have room of their own, so that statistics, health and the like are answered whatever others hold.
+          if (held + count <= SMALL && small + count <= reserve) {
+            small += count
+            ofReserve += count
+            held += count
+            return
+          }
           // One call larger than the limit is let in when it is alone, or it could never run.
-          if (bytes > held && bytes + count > limits.bytes)
+          if (bytes + small > held && bytes + count > limits.bytes)
             throw refuse(`calls under way hold ${bytes} bytes of arguments; ${count} more are over the limit of ${limits.bytes}`)
           // Likewise, for memory that is short as a whole.
-          if (bytes > held && count > room())
+          if (bytes + small > held && count > room())
             throw refuse(`the node is at its limit of memory: ${count} more bytes of arguments are too many now`, SHORT_MS)
           bytes += count
           held += count
         },
         release() {
-          bytes -= held
-          held = 0
+          small -= ofReserve
+          bytes -= held - ofReserve
+          held = ofReserve = 0
         },
       }
     },
     get argumentBytes() {
-      return bytes
+      return bytes + small
     },
     get inFlight() {
       return calls

@@ -54,6 +54,9 @@ export const outgoing = (value: Value): Outgoing => outgoingOf(encode(value))
 const headsOf = (message: ValueMessage): SegmentHead[] =>
   message.segments.map(({ dtype, shape, byteLength }) => ({ dtype, shape: shape.map(Number), byteLength: Number(byteLength) }))
 
+/** Memory for a segment is taken when a SHAREth of it has come. */
+const SHARE = 256
+
 const untouched = (bytes: number): Uint8Array => {
   try {
     return Buffer.allocUnsafeSlow(bytes)
@@ -70,6 +73,8 @@ export class Incoming {
   readonly #parts: Uint8Array[] = []
   #part = 0
   #filled = 0
+  /** The first chunks of a segment that has no memory of its own yet. */
+  #begun: Uint8Array[] = []
 
   /** @throws ActiveStorageError `malformed-message`, `too-large`, `overloaded` */
   constructor(message: ValueMessage) {
@@ -87,8 +92,6 @@ export class Incoming {
       for (const { byteLength } of this.#heads) this.#parts.push(message.inline.subarray(from, (from += byteLength)))
       this.#part = this.#heads.length
     } else {
-      // Untouched pages cost nothing: the memory is really taken only as the bytes arrive.
-      for (const { byteLength } of this.#heads) this.#parts.push(untouched(byteLength))
       this.#skipFull()
     }
   }
@@ -97,22 +100,45 @@ export class Incoming {
     return this.#part >= this.#heads.length
   }
 
+  get #wanted(): number {
+    return this.#heads[this.#part]?.byteLength ?? 0
+  }
+
   #skipFull() {
-    while (this.#part < this.#parts.length && this.#filled === this.#parts[this.#part]!.byteLength) {
+    while (!this.complete && this.#filled === this.#wanted) {
+      if (this.#parts.length === this.#part) this.#parts.push(this.#gathered())
       this.#part++
       this.#filled = 0
     }
+  }
+
+  /** The memory of the present segment, with what has come of it. */
+  #gathered(): Uint8Array {
+    const part = untouched(this.#wanted)
+    let at = 0
+    for (const chunk of this.#begun) {
+      part.set(chunk, at)
+      at += chunk.byteLength
+    }
+    this.#begun = []
+    return part
   }
 
   /** @throws ActiveStorageError `malformed-message` where more comes than was announced. */
   push(chunk: Uint8Array): void {
     let from = 0
     while (from < chunk.byteLength) {
+      if (this.complete) throw failure('malformed-message', `${chunk.byteLength - from} bytes more than the segments announce`)
+      const count = Math.min(this.#wanted - this.#filled, chunk.byteLength - from)
+      const bytes = chunk.subarray(from, from + count)
       const part = this.#parts[this.#part]
-      if (part === undefined || this.complete)
-        throw failure('malformed-message', `${chunk.byteLength - from} bytes more than the segments announce`)
-      const count = Math.min(part.byteLength - this.#filled, chunk.byteLength - from)
-      part.set(chunk.subarray(from, from + count), this.#filled)
+      if (part !== undefined) part.set(bytes, this.#filled)
+      else {
+        this.#begun.push(bytes)
+        // An announcement takes no memory: a large segment gets its own when a share of it has come.
+        if (this.#filled + count >= Math.min(this.#wanted, Math.max(limits.chunkBytes, this.#wanted / SHARE)))
+          this.#parts.push(this.#gathered())
+      }
       this.#filled += count
       from += count
       this.#skipFull()

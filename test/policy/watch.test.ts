@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rename, rm, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -53,6 +53,38 @@ test('a file that is replaced by renaming another over it is taken over, again a
     await replace(path, `version: 1\nstrategy: ${strategy}`)
     assert.equal((await changed).strategy, strategy)
   }
+})
+
+test('a change behind a link is taken over, and one by a folder that is replaced', async (t) => {
+  const base = await mkdtemp(join(tmpdir(), 'policy-'))
+  const [target, linked, folder, other] = ['target', 'linked', 'folder', 'other'].map((name) => join(base, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ]
+  for (const path of [target, linked, folder, other]) await mkdir(path)
+  await writeFile(join(target, 'policy.yaml'), 'version: 1\nstrategy: local')
+  await symlink(join(target, 'policy.yaml'), join(linked, 'policy.yaml'))
+  await writeFile(join(folder, 'policy.yaml'), 'version: 1\nstrategy: local')
+  await writeFile(join(other, 'policy.yaml'), 'version: 1\nstrategy: cloud')
+  const policies = [linked, folder].map((path) =>
+    watchPolicy(join(path, 'policy.yaml'), { settleMs: 20, onWarning: (error) => assert.fail(error.message) }),
+  )
+  const alive = setInterval(() => undefined, 1000)
+  t.after(async () => {
+    clearInterval(alive)
+    for (const policy of policies) policy.close()
+    await rm(base, { recursive: true })
+  })
+  const changed = policies.map((policy) => policy.changed())
+  await writeFile(join(target, 'policy.yaml'), 'version: 1\nstrategy: cloud')
+  // The file is there at every moment: one that is gone for a moment is a warning.
+  await rename(folder, `${folder}-old`).then(() => rename(other, folder))
+  assert.deepEqual(
+    (await Promise.all(changed)).map(({ strategy }) => strategy),
+    ['cloud', 'cloud'],
+  )
 })
 
 test('a bad edit keeps the last good policy and is reported once, with its place', async (t) => {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Tensor } from '../../src/core/tensor.ts'
 import type { Value } from '../../src/core/value.ts'
+import { encode } from '../../src/wire/codec.ts'
 import { Incoming, type Outgoing, outgoing } from '../../src/wire/frames.ts'
 import type { Value as ValueMessage } from '../../src/wire/gen/active_storage/v1/Value.ts'
 import { limits } from '../../src/wire/limits.ts'
@@ -135,4 +136,44 @@ test('a huge announced size is refused, or takes no memory before its bytes come
 test('a body beyond the limit is refused unread', () => {
   const message = arrived(outgoing(1))
   assert.throws(() => new Incoming({ ...message, body: Buffer.alloc(limits.bodyBytes + 1) }), { code: 'too-large' })
+})
+
+test('a segment that is only announced takes no memory, and one whose share has come takes it once', () => {
+  const bytes = 3 * 1024 ** 3
+  const { body } = encode([new Uint8Array(2000)])
+  const before = process.memoryUsage().arrayBuffers
+  const announced = Array.from(
+    { length: 20 },
+    () => new Incoming({ body: Buffer.from(body), segments: [{ dtype: 'bytes', shape: [], byteLength: bytes }], inline: Buffer.alloc(0) }),
+  )
+  for (const incoming of announced) incoming.push(Buffer.alloc(1000))
+  assert.ok(process.memoryUsage().arrayBuffers - before < 16 * 1024 ** 2)
+})
+
+test('chunks of any sizes make the segments that they were cut from', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1025, max: 3_000_000 }), { minLength: 1, maxLength: 4 }),
+      fc.array(fc.integer({ min: 1, max: 1_500_000 }), { minLength: 1, maxLength: 5 }),
+      (sizes, cuts) => {
+        const parts = sizes.map((size, index) => Buffer.alloc(size, `${index}abc`))
+        const whole = Buffer.concat(parts)
+        const { body } = encode(parts)
+        const segments = sizes.map((byteLength) => ({ dtype: 'bytes', shape: [], byteLength }))
+        if (whole.byteLength <= limits.inlineBytes) return
+        const incoming = new Incoming({ body: Buffer.from(body), segments, inline: Buffer.alloc(0) })
+        for (let at = 0, turn = 0; at < whole.byteLength; turn++) {
+          const size = cuts[turn % cuts.length]!
+          assert.equal(incoming.complete, false)
+          incoming.push(whole.subarray(at, at + size))
+          at += size
+        }
+        assert.ok(incoming.complete)
+        const value = incoming.value()
+        assert.ok(Array.isArray(value) && value.length === parts.length)
+        for (const [index, part] of parts.entries()) assert.ok(part.equals(value[index] as Uint8Array))
+      },
+    ),
+    { numRuns: 60 },
+  )
 })

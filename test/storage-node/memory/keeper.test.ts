@@ -130,14 +130,29 @@ test('arguments beyond the room are refused as overloaded, but for a call that i
   let room = Infinity
   const admission = createAdmission(defaultAdmission, () => room)
   const first = admission.hold()
-  first.take(100)
-  room = 50
+  first.take(100 * MIB)
+  room = 50 * MIB
   const second = admission.hold()
-  second.take(50)
-  assert.throws(() => second.take(51), { code: 'overloaded', message: /limit of memory/ })
+  second.take(50 * MIB)
+  assert.throws(() => second.take(51 * MIB), { code: 'overloaded', message: /limit of memory/ })
   second.release()
-  first.take(1000)
+  first.take(1000 * MIB)
   first.release()
   room = 0
-  admission.hold().take(1000)
+  admission.hold().take(1000 * MIB)
+})
+
+test('small calls have room of their own, whatever large ones hold, and that is bounded too', () => {
+  const admission = createAdmission({ ...defaultAdmission, bytes: 40 * MIB }, () => 0)
+  const upload = admission.hold()
+  upload.take(70 * MIB)
+  const small = Array.from({ length: 128 }, () => admission.hold())
+  for (const hold of small) hold.take(64 * 1024)
+  assert.throws(() => admission.hold().take(64 * 1024), { code: 'overloaded' })
+  small[0]!.release()
+  const again = admission.hold()
+  again.take(1000)
+  assert.throws(() => again.take(64 * 1024), { code: 'overloaded' }, 'what is no small call any more')
+  for (const hold of [upload, again, ...small]) hold.release()
+  assert.equal(admission.argumentBytes, 0)
 })
