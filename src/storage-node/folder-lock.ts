@@ -1,9 +1,22 @@
-import { closeSync, mkdirSync, openSync, readFileSync, writeSync, ftruncateSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeSync, ftruncateSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { failure } from '../core/errors.ts'
 
 const LOCK_EX = 2
 const LOCK_NB = 4
+
+/** As `mkdir -p`. Node's own recursive mkdir never returns where the kernel refuses new folders as missing, as below /proc. */
+const makeFolders = (folder: string): void => {
+  if (existsSync(folder)) return
+  const parent = dirname(folder)
+  if (parent !== folder) makeFolders(parent)
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (!existsSync(folder)) throw error
+  }
+}
 
 /**
  * Takes the data folder for this process: flock on the folder itself, which nobody can remove while its content is used, and
@@ -16,7 +29,7 @@ export const lockFolder = async (folder: string): Promise<() => void> => {
   const path = join(folder, 'node.lock')
   const opened = () => {
     try {
-      mkdirSync(folder, { recursive: true })
+      makeFolders(resolve(folder))
       return [openSync(folder, 'r'), openSync(path, 'a+')] as const
     } catch (error) {
       throw failure(

@@ -289,6 +289,14 @@ test('a restore that was killed after it was decided is completed by the next no
   }
 })
 
+test('a folder that cannot be made is an error at once, also below /proc', async (t) => {
+  for (const folder of ['/proc/x', '/proc/x/y']) await failing(lockFolder(folder), 'storage-failed')
+  const deep = join(temporaryFolder(t), 'a', 'b', 'c')
+  const unlock = await lockFolder(deep)
+  unlock()
+  assert.ok(existsSync(deep))
+})
+
 test('a folder is taken also where somebody removed its lock file', async (t) => {
   const data = join(temporaryFolder(t), 'data')
   const unlock = await lockFolder(data)
