@@ -1,0 +1,49 @@
+// The libraries that the published package contains itself, in dist/node_modules (docs/decisions/014).
+// They are development dependencies here, so that nobody's npm installs them, or runs or refuses their install scripts.
+
+/** Libraries that src/ imports and that have an install script, or depend on one that has. */
+export const roots = [
+  '@grpc/grpc-js',
+  '@grpc/proto-loader',
+  '@grpc/reflection',
+  'grpc-health-check',
+  'koffi',
+  'lmdb',
+  'msgpackr',
+  'onnxruntime-node',
+  'protobufjs',
+]
+
+/** Dependencies that only an install script, a command line or a type declaration uses. */
+export const notNeeded = new Set(['@types/node', 'adm-zip', 'global-agent', 'node-addon-api', 'yargs'])
+
+/** Packages with the binaries of one platform each: npm chooses among them, so they stay dependencies. */
+export const platformScopes = ['@koromix/koffi-', '@lmdb/lmdb-', '@msgpackr-extract/msgpackr-extract-']
+
+export const platforms = ['linux-x64', 'linux-arm64']
+
+const kept = /\.(?:js|cjs|mjs|json|proto|node)$|\.so(?:\.\d+)*$|(?:^|\/)(?:licen[cs]e|notice|copying)[^/]*$/i
+const dropped =
+  /(?:^|\/)(?:\.[^/]+|tests?|benchmarks?|examples?|vendor|dependencies|node_modules)\/|(?:^|\/)(?:package-lock|tsconfig[^/]*|rollup\.config|test-worker|test)\.[^/]+$|\.min\.js$/
+
+/** Files of one library that nothing here loads. */
+const droppedOf = {
+  '@grpc/grpc-js': /^src\/|^proto\/protoc-gen-validate\//,
+  '@grpc/proto-loader': /^build\/bin\//,
+  'grpc-health-check': /^src\//,
+  koffi: /^lib\/|^cnoke\.cjs$|^doc\//,
+  lmdb: /^src\/|^bin\/|^dict\//,
+  msgpackr: /^dist\/(?:index|index-no-eval|unpack-no-eval)\.c?js$/,
+  'msgpackr-extract': /^src\/|^bin\//,
+  'onnxruntime-node': new RegExp(`^script/|^lib/|^bin/napi-v\\d+/(?!(?:${platforms.join('|').replaceAll('-', '/')})/)`),
+  'onnxruntime-common': /^lib\/|^dist\/esm\//,
+  protobufjs: /^dist\/|^scripts\/|^cli\//,
+}
+
+/** Whether a file of a library goes into the package. `path` is relative to the library's folder. */
+export const isKept = (name, path) => kept.test(path) && !dropped.test(path) && droppedOf[name]?.test(path) !== true
+
+const keptFields = ['name', 'version', 'license', 'type', 'main', 'module', 'exports', 'imports', 'binary']
+
+/** The library's package.json without its scripts, dependencies and types: what Node reads to find a module. */
+export const slimManifest = (manifest) => Object.fromEntries(keptFields.flatMap((key) => (key in manifest ? [[key, manifest[key]]] : [])))
