@@ -1,35 +1,12 @@
 import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { type ObjectType } from '../core/define.ts'
 import { failure } from '../core/errors.ts'
 import type { Command } from './command.ts'
+import { typesFrom } from './object-modules.ts'
 import { print, toJson } from './output.ts'
 import { onSupervisorGone, supervise } from './supervise.ts'
 import { sizeOf } from './size.ts'
 
 const tiers = ['edge', 'fog', 'cloud'] as const
-
-const isObjectType = (thing: unknown): thing is ObjectType =>
-  typeof thing === 'object' && thing !== null && 'entries' in thing && thing.entries instanceof Map && 'name' in thing
-
-/** Object types that a module exports. It is the operator's own, trusted code. */
-const typesFrom = async (module: string): Promise<ObjectType[]> => {
-  const load = async (): Promise<Record<string, unknown>> => {
-    try {
-      const loaded: unknown = await import(pathToFileURL(resolve(module)).href)
-      return typeof loaded === 'object' && loaded !== null ? { ...loaded } : {}
-    } catch (error) {
-      throw failure(
-        'invalid-argument',
-        `--objects ${module} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
-        error,
-      )
-    }
-  }
-  const types = Object.values(await load()).filter(isObjectType)
-  if (types.length === 0) throw failure('invalid-argument', `--objects ${module} exports no object type: export what defineObject returns`)
-  return types
-}
 
 const whole = (name: string, text: string | undefined, most: number): number | undefined => {
   if (text === undefined) return undefined
