@@ -1,21 +1,25 @@
 // The libraries that the published package contains itself, in dist/node_modules (docs/decisions/014).
 // They are development dependencies here, so that nobody's npm installs them, or runs or refuses their install scripts.
 
-/** Libraries that src/ imports and that have an install script, or depend on one that has. */
+/** Libraries that src/ imports, but for sharp, whose packages of each platform npm has to choose. */
 export const roots = [
   '@grpc/grpc-js',
   '@grpc/proto-loader',
   '@grpc/reflection',
+  '@swc/wasm-typescript',
+  'ajv',
   'grpc-health-check',
   'koffi',
   'lmdb',
   'msgpackr',
   'onnxruntime-node',
+  'piscina',
   'protobufjs',
+  'yaml',
 ]
 
-/** Dependencies that only an install script, a command line or a type declaration uses. */
-export const notNeeded = new Set(['@types/node', 'adm-zip', 'global-agent', 'node-addon-api', 'yargs'])
+/** Dependencies that only an install script, a command line, a type declaration or an option not used here needs. */
+export const notNeeded = new Set(['@napi-rs/nice', '@types/node', 'adm-zip', 'global-agent', 'node-addon-api', 'yargs'])
 
 /** Packages with the binaries of one platform each: npm chooses among them, so they stay dependencies. */
 export const platformScopes = ['@koromix/koffi-', '@lmdb/lmdb-', '@msgpackr-extract/msgpackr-extract-']
@@ -31,13 +35,17 @@ const droppedOf = {
   '@grpc/grpc-js': /^src\/|^proto\/protoc-gen-validate\//,
   '@grpc/proto-loader': /^build\/bin\//,
   'grpc-health-check': /^src\//,
+  ajv: /^lib\//,
+  'fast-uri': /^types\//,
   koffi: /^lib\/|^cnoke\.cjs$|^doc\//,
   lmdb: /^src\/|^bin\/|^dict\//,
   msgpackr: /^dist\/(?:index|index-no-eval|unpack-no-eval)\.c?js$/,
   'msgpackr-extract': /^src\/|^bin\//,
   'onnxruntime-node': new RegExp(`^script/|^lib/|^bin/napi-v\\d+/(?!(?:${platforms.join('|').replaceAll('-', '/')})/)`),
   'onnxruntime-common': /^lib\/|^dist\/esm\//,
+  piscina: /^src\/|^scripts\/|^docs\/|^test-jest\/|^benchmark\//,
   protobufjs: /^dist\/|^scripts\/|^cli\//,
+  yaml: /^browser\/|^dist\/(?:cli|test-events)\./,
 }
 
 /** Whether a file of a library goes into the package. `path` is relative to the library's folder. */
