@@ -77,6 +77,7 @@ for (const node of values.node) {
     for (const failure of failures) console.log(`\n${failure}\n`)
   }
 }
+console.log(`${results.length} installations in ${Math.round((performance.now() - since) / 1000)} s`)
 server?.close()
 rmSync(folder, { recursive: true, force: true })
 

@@ -1,12 +1,13 @@
 // Copies the libraries of vendored.mjs into dist/node_modules, where the built code finds them as Node always looks for
-// packages, and writes dist/THIRD_PARTY_NOTICES.txt. `npm run build` runs it after the compiler.
+// packages, and writes dist/THIRD_PARTY_NOTICES.txt. `npm run build` runs it after the compiler. A folder that is named as
+// the argument is used in place of dist.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isKept, notNeeded, platformScopes, roots, slimManifest } from './vendored.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const into = join(root, 'dist')
+const into = resolve(process.argv[2] ?? join(root, 'dist'))
 
 const manifestOf = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
 
@@ -94,4 +95,4 @@ const libraries = closure()
 rmSync(join(into, 'node_modules'), { recursive: true, force: true })
 for (const [folder, manifest] of libraries) copy(folder, manifest)
 writeFileSync(join(into, 'THIRD_PARTY_NOTICES.txt'), notices(libraries))
-console.log(`copied ${libraries.length} libraries into dist/node_modules`)
+console.log(`copied ${libraries.length} libraries into ${relative(root, join(into, 'node_modules'))}`)

@@ -45,7 +45,7 @@ const droppedOf = {
   'onnxruntime-common': /^lib\/|^dist\/esm\//,
   piscina: /^src\/|^scripts\/|^docs\/|^test-jest\/|^benchmark\//,
   protobufjs: /^dist\/|^scripts\/|^cli\//,
-  yaml: /^browser\/|^dist\/(?:cli|test-events)\./,
+  yaml: /^browser\/|^bin\.mjs$|^dist\/(?:cli|test-events)\./,
 }
 
 /** Whether a file of a library goes into the package. `path` is relative to the library's folder. */

@@ -35,7 +35,12 @@ export const node: Command = {
     name: { type: 'string', value: 'NAME', help: "the site's name, which references carry (default node)" },
     tier: { type: 'string', value: 'TIER', help: 'edge, fog or cloud (default edge)' },
     threads: { type: 'string', value: 'K', help: 'compute workers (default 2)' },
-    objects: { type: 'string', multiple: true, value: 'MODULE', help: 'module that exports object types; trusted code; may be repeated' },
+    objects: {
+      type: 'string',
+      multiple: true,
+      value: 'MODULE',
+      help: 'module (.js or .ts) that exports object types; trusted code; may be repeated',
+    },
     peer: { type: 'string', multiple: true, value: 'NAME=HOST:PORT', help: 'site that inputs may be fetched from; may be repeated' },
     adopt: { type: 'string', multiple: true, value: 'FOLDER', help: 'folder whose files callers may adopt in place; may be repeated' },
     backups: {
