@@ -1,5 +1,5 @@
 import * as modules from 'node:module'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { ObjectType } from '../core/define.ts'
 import { failure } from '../core/errors.ts'
@@ -7,7 +7,8 @@ import { failure } from '../core/errors.ts'
 const isObjectType = (thing: unknown): thing is ObjectType =>
   typeof thing === 'object' && thing !== null && 'entries' in thing && thing.entries instanceof Map && 'name' in thing
 
-const ownFolder = fileURLToPath(new URL('..', import.meta.url))
+/** Of this package's own code. */
+const ownFolder = `${dirname(dirname(fileURLToPath(import.meta.url)))}/`
 
 let registered = false
 /** Once a process: TypeScript is read from here on. */
