@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs'
 import * as modules from 'node:module'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { ObjectType } from '../core/define.ts'
-import { failure } from '../core/errors.ts'
+import { failure, isActiveStorageError } from '../core/errors.ts'
 
 const isObjectType = (thing: unknown): thing is ObjectType =>
   typeof thing === 'object' && thing !== null && 'entries' in thing && thing.entries instanceof Map && 'name' in thing
@@ -52,13 +53,14 @@ export const typesFrom = async (module: string): Promise<ObjectType[]> => {
   const load = async (): Promise<Record<string, unknown>> => {
     if (/\.(?:cts|tsx|jsx)$/.test(module))
       throw failure('invalid-argument', `--objects ${module}: use a module that ends in .ts, .mts, .js or .mjs`)
+    if (!existsSync(module)) throw failure('invalid-argument', `--objects ${module}: there is no such file in ${process.cwd()}`)
     try {
       await readTypeScript()
       const loaded: unknown = await import(pathToFileURL(resolve(module)).href)
       return typeof loaded === 'object' && loaded !== null ? { ...loaded } : {}
     } catch (error) {
-      const { message, place } =
-        error instanceof Error ? { message: error.message, place: placeOf(error) } : { message: String(error), place: '' }
+      const place = error instanceof Error ? placeOf(error) : ''
+      const message = isActiveStorageError(error) ? error.text : error instanceof Error ? error.message : String(error)
       throw failure('invalid-argument', `--objects ${module} cannot be loaded: ${place}${message}${remedyOf(message)}`, error)
     }
   }

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { transformSync } from '@swc/wasm-typescript'
 
@@ -23,12 +23,11 @@ interface Loaded {
 const own = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url).href
 const isTypeScript = (url: string | undefined) => url !== undefined && /^file:.*\.m?ts$/.test(url)
 
+/** As Node looks for a package. Node's own search would come back to these hooks. */
 const isInstalled = (name: string, from: string): boolean => {
-  try {
-    createRequire(from).resolve(name)
-    return true
-  } catch {
-    return false
+  for (let folder = dirname(fileURLToPath(from)); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'node_modules', name, 'package.json'))) return true
+    if (folder === dirname(folder)) return false
   }
 }
 

@@ -62,6 +62,15 @@ const mistakes = {
   'none.ts': ['export const a: number = 1\n', /none\.ts exports no object type/],
 } as const
 
+test('a file that is not there is said to be missing, and no file of the package is named', async () => {
+  await assert.rejects(typesFrom('nowhere/counter.ts'), (error) => {
+    assert.ok(isActiveStorageError(error, 'invalid-argument'))
+    assert.match(error.message, /nowhere\/counter\.ts: there is no such file in /)
+    assert.doesNotMatch(error.message, /object-modules/)
+    return true
+  })
+})
+
 for (const [name, [text, expected]] of Object.entries(mistakes)) {
   test(`a mistake in ${name} is answered with its place and what to do`, async (t) => {
     const folder = filesOf(t, { 'package.json': '{ "type": "commonjs" }', [name]: text })
