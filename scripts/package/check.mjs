@@ -58,9 +58,11 @@ console.log(
 const since = performance.now()
 const results = []
 for (const node of values.node) {
-  for (const path of values.npm) {
+  for (const [i, path] of values.npm.entries()) {
     const script = fileURLToPath(new URL('./consume.mjs', import.meta.url))
+    // What compiles does not depend on npm: in full for the first, once for the others.
     const asked = {
+      full: i === 0,
       tarball,
       model,
       typescripts,
@@ -73,7 +75,9 @@ for (const node of values.node) {
     const within = namespace === undefined ? command : [...namespace, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...command]
     const child = spawn(within[0], within.slice(1), { stdio: ['ignore', 'pipe', 'inherit'], cwd: folder })
     results.push(JSON.parse(await text(child.stdout)))
-    const { failures } = results.at(-1)
+    const { failures, node: version, npm: manager, seconds, megabytes, forms: used } = results.at(-1)
+    const passed = Object.keys(used).filter((name) => used[name])
+    console.log(`${version}, npm ${manager}: ${seconds} s, ${megabytes} MB; ${passed.join(', ')}`)
     for (const failure of failures) console.log(`\n${failure}\n`)
   }
 }

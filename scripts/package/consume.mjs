@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startProxy } from './network.mjs'
 
-const { tarball, model, npm, typescripts, relay, registry } = JSON.parse(process.argv[2])
+const { full, tarball, model, npm, typescripts, relay, registry } = JSON.parse(process.argv[2])
 const consumer = fileURLToPath(new URL('./consumer', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'active-storage-package-'))
 const proxy = relay === undefined ? undefined : await startProxy(relay, registry)
@@ -77,7 +77,7 @@ if (installed.ok) {
       bare: { module: 'nodenext', moduleResolution: 'nodenext', lib: ['es2022'], files: ['types.mts', 'counter.ts'] },
     }
     writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module', private: true }))
-    for (const [kind, { files, ...options }] of Object.entries(projects)) {
+    for (const [kind, { files, ...options }] of Object.entries(projects).slice(0, full ? undefined : 1)) {
       const file = join(project, `tsconfig.${kind}.json`)
       const compilerOptions = {
         strict: true,

@@ -17,8 +17,9 @@ const [line] = await Promise.race([
   once(node, 'exit').then(([code]) => assert.fail(`the node ended with ${code}`)),
 ])
 const { address, pid } = JSON.parse(line)
-const client = await connect({ node: address })
+let client
 try {
+  client = await connect({ node: address })
   assert.equal(await client.object(counter, 'visits').add(2), 2)
 
   const file = new Uint8Array(readFileSync('model.onnx'))
@@ -48,7 +49,7 @@ try {
   await training.save(run, { close: true })
   assert.ok((await training.export()).length > 100)
 } finally {
-  await client.close()
+  await client?.close()
   process.kill(pid, 'SIGTERM')
 }
 await once(node, 'exit')
