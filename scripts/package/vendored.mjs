@@ -1,7 +1,7 @@
 // The libraries that the published package contains itself, in dist/node_modules (docs/decisions/014).
 // They are development dependencies here, so that nobody's npm installs them, or runs or refuses their install scripts.
 
-/** Libraries that src/ imports, but for sharp, whose packages of each platform npm has to choose. */
+/** Libraries that src/ imports. */
 export const roots = [
   '@grpc/grpc-js',
   '@grpc/proto-loader',
@@ -15,6 +15,7 @@ export const roots = [
   'onnxruntime-node',
   'piscina',
   'protobufjs',
+  'sharp',
   'yaml',
 ]
 
@@ -22,7 +23,7 @@ export const roots = [
 export const notNeeded = new Set(['@napi-rs/nice', '@types/node', 'adm-zip', 'global-agent', 'node-addon-api', 'yargs'])
 
 /** Packages with the binaries of one platform each: npm chooses among them, so they stay dependencies. */
-export const platformScopes = ['@koromix/koffi-', '@lmdb/lmdb-', '@msgpackr-extract/msgpackr-extract-']
+export const platformScopes = ['@img/sharp-', '@koromix/koffi-', '@lmdb/lmdb-', '@msgpackr-extract/msgpackr-extract-']
 
 export const platforms = ['linux-x64', 'linux-arm64']
 
@@ -45,13 +46,20 @@ const droppedOf = {
   'onnxruntime-common': /^lib\/|^dist\/esm\//,
   piscina: /^src\/|^scripts\/|^docs\/|^test-jest\/|^benchmark\//,
   protobufjs: /^dist\/|^scripts\/|^cli\//,
+  sharp: /^src\/|^install\//,
   yaml: /^browser\/|^bin\.mjs$|^dist\/(?:cli|test-events)\./,
 }
 
 /** Whether a file of a library goes into the package. `path` is relative to the library's folder. */
 export const isKept = (name, path) => kept.test(path) && !dropped.test(path) && droppedOf[name]?.test(path) !== true
 
-const keptFields = ['name', 'version', 'license', 'type', 'main', 'module', 'exports', 'imports', 'binary']
+// sharp says by its own which binaries it goes with.
+const keptFields = ['name', 'version', 'license', 'type', 'main', 'module', 'exports', 'imports', 'binary', 'config', 'engines']
 
 /** The library's package.json without its scripts, dependencies and types: what Node reads to find a module. */
-export const slimManifest = (manifest) => Object.fromEntries(keptFields.flatMap((key) => (key in manifest ? [[key, manifest[key]]] : [])))
+export const slimManifest = (manifest) =>
+  Object.fromEntries(
+    [...keptFields, ...(manifest.name === 'sharp' ? ['optionalDependencies'] : [])].flatMap((key) =>
+      key in manifest ? [[key, manifest[key]]] : [],
+    ),
+  )

@@ -72,7 +72,7 @@ describe('the package', () => {
 
   test('nothing that npm installs for a user has an install script, or is deprecated', () => {
     const installed = installedForUsers()
-    assert.ok(installed.includes('node_modules/sharp') && installed.includes('node_modules/@lmdb/lmdb-linux-x64'))
+    assert.ok(installed.includes('node_modules/@img/sharp-linux-x64') && installed.includes('node_modules/@lmdb/lmdb-linux-x64'))
     for (const path of installed) {
       assert.equal(packages[path]?.hasInstallScript, undefined, path)
       assert.equal(packages[path]?.deprecated, undefined, path)
@@ -117,7 +117,7 @@ describe('the package', () => {
 
   test('the binaries of each platform are of the versions of the libraries inside', () => {
     for (const [name, version] of Object.entries(manifest.optionalDependencies ?? {})) {
-      const library = ['koffi', 'lmdb', 'msgpackr-extract'].find((one) => name.includes(`/${one}-`)) ?? ''
+      const library = ['koffi', 'lmdb', 'msgpackr-extract', 'sharp'].find((one) => name.includes(`/${one}-`)) ?? ''
       assert.equal(packages[`node_modules/${library}`]?.optionalDependencies?.[name], version, name)
     }
   })

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { connect, model, Tensor, trainer } from 'active-storage'
+import { connect, dataLoader, dataset, model, Tensor, trainer } from 'active-storage'
 import { counter } from './counter.mjs'
 
 const data = mkdtempSync(join(tmpdir(), 'active-storage-consumer-'))
@@ -21,6 +21,18 @@ let client
 try {
   client = await connect({ node: address })
   assert.equal(await client.object(counter, 'visits').add(2), 2)
+
+  // A picture of 2 x 2 pixels, decoded at the node.
+  const pictures = client.object(dataset, 'pictures')
+  const png = new Uint8Array(
+    Buffer.from(
+      'iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAAFklEQVQImWPgEpHTMLJhcAuISsmrAAAPGAMN3WDcMwAAAABJRU5ErkJggg==',
+      'base64',
+    ),
+  )
+  await pictures.put([{ id: 'a.png', bytes: png }])
+  const loader = dataLoader({ dataset: pictures, pipeline: [{ op: 'decode' }], batchSize: 1 })
+  for await (const { data: pixels } of client.wrap(loader)) assert.deepEqual([...pixels.data].slice(0, 6), [10, 20, 30, 40, 50, 60])
 
   const file = new Uint8Array(readFileSync('model.onnx'))
   const net = client.object(model, 'net')
