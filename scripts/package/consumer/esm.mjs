@@ -22,7 +22,7 @@ try {
   client = await connect({ node: address })
   assert.equal(await client.object(counter, 'visits').add(2), 2)
 
-  // A picture of 2 x 2 pixels, decoded at the node.
+  // A picture of 2 x 2 pixels, decoded: channels come first.
   const pictures = client.object(dataset, 'pictures')
   const png = new Uint8Array(
     Buffer.from(
@@ -32,7 +32,7 @@ try {
   )
   await pictures.put([{ id: 'a.png', bytes: png }])
   const loader = dataLoader({ dataset: pictures, pipeline: [{ op: 'decode' }], batchSize: 1 })
-  for await (const { data: pixels } of client.wrap(loader)) assert.deepEqual([...pixels.data].slice(0, 6), [10, 20, 30, 40, 50, 60])
+  for await (const { data: pixels } of client.wrap(loader)) assert.deepEqual([...pixels.data].slice(0, 6), [10, 40, 70, 100, 20, 50])
 
   const file = new Uint8Array(readFileSync('model.onnx'))
   const net = client.object(model, 'net')
