@@ -1,5 +1,5 @@
 // Packs the package, installs it into empty folders and uses it there in every form of module:
-//   npm run pack:check [-- --node /path/to/node ...] [-- --npm /path/to/npm-cli.js ...] [--keep TARBALL]
+//   npm run pack:check [-- --node /path/to/node ...] [-- --npm /path/to/npm-cli.js ...] [--keep TARBALL] [--skip-types]
 // Each Node.js with each npm; by default those that run this. In a network namespace from which the package registry of
 // npm's configuration alone is reached, where one can be made (as root, or with user namespaces). Ends with a table.
 import { execFileSync, spawn } from 'node:child_process'
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     node: { type: 'string', multiple: true, default: [process.execPath] },
     npm: { type: 'string', multiple: true, default: [process.env.npm_execpath ?? ''] },
     keep: { type: 'string' },
+    'skip-types': { type: 'boolean', default: false },
   },
 })
 const folder = mkdtempSync(join(tmpdir(), 'active-storage-pack-'))
@@ -40,9 +41,13 @@ execFileSync(process.execPath, ['--import', 'tsx', join(root, 'scripts/package/m
 
 const compilers = join(folder, 'compilers')
 const aliases = { 'TypeScript 5': 'typescript-5@npm:typescript@5', 'TypeScript 7': 'typescript-7@npm:typescript@7' }
-execFileSync(npm[0], [...npm.slice(1), 'install', '--silent', '--prefix', compilers, ...Object.values(aliases)], { stdio: 'ignore' })
+if (!values['skip-types'])
+  execFileSync(npm[0], [...npm.slice(1), 'install', '--silent', '--prefix', compilers, ...Object.values(aliases)], { stdio: 'ignore' })
 const typescripts = Object.fromEntries(
-  Object.entries(aliases).map(([name, alias]) => [name, join(compilers, 'node_modules', alias.split('@')[0], 'bin/tsc')]),
+  Object.entries(values['skip-types'] ? {} : aliases).map(([name, alias]) => [
+    name,
+    join(compilers, 'node_modules', alias.split('@')[0], 'bin/tsc'),
+  ]),
 )
 
 const namespace = withoutNetwork()
@@ -85,7 +90,7 @@ console.log(`${results.length} installations in ${Math.round((performance.now() 
 server?.close()
 rmSync(folder, { recursive: true, force: true })
 
-const forms = ['esm', 'require', 'TypeScript 5', 'TypeScript 7', 'cli']
+const forms = ['esm', 'require', ...Object.keys(typescripts), 'cli']
 const rows = results.map((one) => [
   one.node,
   one.npm,
