@@ -104,4 +104,6 @@ const main = async (argv: readonly string[]): Promise<number> => {
   }
 }
 
+// Without a listener, Node opens its inspector on this signal: a port that runs any code.
+process.on('SIGUSR1', () => undefined)
 process.exitCode = await main(process.argv.slice(2))

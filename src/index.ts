@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 // For those who use active-storage: objects, clients, loaders.
 export { defineObject } from './core/define.ts'
 export * as schema from './core/schema.ts'

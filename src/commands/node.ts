@@ -1,35 +1,12 @@
 import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { type ObjectType } from '../core/define.ts'
 import { failure } from '../core/errors.ts'
 import type { Command } from './command.ts'
+import { typesFrom } from './object-modules.ts'
 import { print, toJson } from './output.ts'
 import { onSupervisorGone, supervise } from './supervise.ts'
 import { sizeOf } from './size.ts'
 
 const tiers = ['edge', 'fog', 'cloud'] as const
-
-const isObjectType = (thing: unknown): thing is ObjectType =>
-  typeof thing === 'object' && thing !== null && 'entries' in thing && thing.entries instanceof Map && 'name' in thing
-
-/** Object types that a module exports. It is the operator's own, trusted code. */
-const typesFrom = async (module: string): Promise<ObjectType[]> => {
-  const load = async (): Promise<Record<string, unknown>> => {
-    try {
-      const loaded: unknown = await import(pathToFileURL(resolve(module)).href)
-      return typeof loaded === 'object' && loaded !== null ? { ...loaded } : {}
-    } catch (error) {
-      throw failure(
-        'invalid-argument',
-        `--objects ${module} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
-        error,
-      )
-    }
-  }
-  const types = Object.values(await load()).filter(isObjectType)
-  if (types.length === 0) throw failure('invalid-argument', `--objects ${module} exports no object type: export what defineObject returns`)
-  return types
-}
 
 const whole = (name: string, text: string | undefined, most: number): number | undefined => {
   if (text === undefined) return undefined
@@ -58,7 +35,12 @@ export const node: Command = {
     name: { type: 'string', value: 'NAME', help: "the site's name, which references carry (default node)" },
     tier: { type: 'string', value: 'TIER', help: 'edge, fog or cloud (default edge)' },
     threads: { type: 'string', value: 'K', help: 'compute workers (default 2)' },
-    objects: { type: 'string', multiple: true, value: 'MODULE', help: 'module that exports object types; trusted code; may be repeated' },
+    objects: {
+      type: 'string',
+      multiple: true,
+      value: 'MODULE',
+      help: 'module (.js or .ts) that exports object types; trusted code; may be repeated',
+    },
     peer: { type: 'string', multiple: true, value: 'NAME=HOST:PORT', help: 'site that inputs may be fetched from; may be repeated' },
     adopt: { type: 'string', multiple: true, value: 'FOLDER', help: 'folder whose files callers may adopt in place; may be repeated' },
     backups: {

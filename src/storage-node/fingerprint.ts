@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { arch, cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { onnxruntimeVersion } from './compute/onnxruntime.ts'
 
 /**
  * Read from its package file, found by walking up as Node does: loading the library itself would cost every client its
@@ -37,5 +38,5 @@ const processor = (): string => {
 /** Equal on two sites where the same work gives the same bits: builds of onnxruntime and sharp, and the processor. */
 export const fingerprint = (): string => {
   const features = createHash('sha256').update(processor()).digest('hex').slice(0, 8)
-  return `onnxruntime ${versionOf('onnxruntime-node')}, sharp ${versionOf('sharp')}, ${arch()}-${features}`
+  return `onnxruntime ${onnxruntimeVersion()}, sharp ${versionOf('sharp')}, ${arch()}-${features}`
 }

@@ -6,6 +6,7 @@ import type { Compute, ModelSource, TensorRef } from '../../core/self.ts'
 import { Tensor } from '../../core/tensor.ts'
 import { createOpened } from './opened.ts'
 import { tensorOf } from './plain.ts'
+import { checkOnnxruntime } from './onnxruntime.ts'
 import { createSlots } from './slots.ts'
 import { createTrainings } from './training.ts'
 import type { Answer, OpenBytes, OpenModel, PlainTensor, Task, TensorFile, WorkerOptions } from './task.ts'
@@ -98,6 +99,7 @@ export const createCompute = ({
   const trainings = createTrainings({ threads })
 
   const start = async (): Promise<Piscina<Task, Answer>> => {
+    checkOnnxruntime()
     // Telemetry of newer builds is stopped only from the main thread, before the library is first loaded.
     process.env['ORT_DISABLE_TELEMETRY'] = '1'
     const { Piscina: Pool } = await import('piscina')

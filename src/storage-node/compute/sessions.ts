@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { InferenceSession } from 'onnxruntime-node'
+import type { Onnx } from './onnxruntime.ts'
 import type { Task, WorkerOptions } from './task.ts'
-
-type Onnx = typeof import('onnxruntime-node')
 
 // With a table of external data onnxruntime reads no file that is not in it; without one, any in the model's folder, which
 // in a content store holds what belongs to others. So the table is never empty.

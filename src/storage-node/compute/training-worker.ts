@@ -5,6 +5,7 @@ import { readGraph } from '../../graph/read.ts'
 import { prepare, type TrainOptions } from '../../training/compile.ts'
 import { scalarsOf } from '../../training/optimizer.ts'
 import { Runner } from '../../training/runner.ts'
+import { loadOnnxruntime } from './onnxruntime.ts'
 import { plainOf, type PlainTensors, tensorsOf } from './plain.ts'
 import { type TrainingAnswer, trainingCodes, type TrainingAsk, type TrainingData } from './training-task.ts'
 
@@ -15,7 +16,7 @@ const { graph, options: given, seed, threads, state } = workerData as TrainingDa
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the trainer's schema has let it through, and `prepare` checks what that cannot
 const options = given as unknown as TrainOptions
 
-const onnx = await import('onnxruntime-node')
+const onnx = loadOnnxruntime()
 const port = parentPort
 const answer = (value: TrainingAnswer) => port?.postMessage(value)
 const failed = (error: unknown): TrainingAnswer => {

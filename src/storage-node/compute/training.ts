@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { fileURLToPath } from 'node:url'
 import { abortedBy, failure, failureWith } from '../../core/errors.ts'
 import type { Compute, Training, TrainingProgram, TrainingTold } from '../../core/self.ts'
+import { checkOnnxruntime } from './onnxruntime.ts'
 import { plainOf, tensorsOf } from './plain.ts'
 import type { TrainingAnswer, TrainingAsk, TrainingData } from './training-task.ts'
 
@@ -66,6 +67,7 @@ export const createTrainings = ({ threads, most = 4 }: { readonly threads: numbe
       if (signal.aborted) throw abortedBy(signal)
       if (open.size >= most)
         throw failureWith('overloaded', `${open.size} models are in training, the most that this host takes`, { retryAfterMs: 5000 })
+      checkOnnxruntime()
       // Telemetry of newer builds is stopped only from the main thread, before the library is first loaded.
       process.env['ORT_DISABLE_TELEMETRY'] = '1'
       const thread = new Thread({ graph, options, seed, threads, ...(state !== undefined && { state: plainOf(state) }) })

@@ -5,6 +5,7 @@ import { isDType } from '../../core/dtype.ts'
 import { failure, isActiveStorageError } from '../../core/errors.ts'
 import type { ModelShape, TensorSpec } from '../../core/self.ts'
 import { tensorFromBytes } from '../../core/tensor.ts'
+import { loadOnnxruntime } from './onnxruntime.ts'
 import { createSessions } from './sessions.ts'
 import type { Answer, PlainTensor, Task, TensorFile, WorkerOptions } from './task.ts'
 
@@ -17,7 +18,7 @@ const isOptions = (data: unknown): data is WorkerOptions => typeof data === 'obj
 const data: unknown = Array.isArray(workerData) ? workerData[1] : workerData
 const options: WorkerOptions = isOptions(data) ? data : { sessionBytes: 512 * 1024 ** 2, intraOpThreads: 1 }
 
-const onnx = await import('onnxruntime-node')
+const onnx = loadOnnxruntime()
 const sessionOf = createSessions(onnx, options)
 
 const reason = (error: unknown) => (error instanceof Error ? error.message : String(error))
