@@ -54,7 +54,7 @@ const nameOf = async (role: 'node' | 'cloud', address: string): Promise<SiteName
     if (!isActiveStorageError(error)) throw error
     throw failure(
       'unavailable',
-      `the ${role} at ${address} does not answer (${error.text}): start it with "active-storage node", or correct the address`,
+      `the ${role} at ${address} does not answer: ${error.text}; start it with "active-storage node", or correct the address`,
       error,
     )
   } finally {

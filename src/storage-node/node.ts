@@ -6,7 +6,8 @@ import { type SiteName, siteName } from '../core/ids.ts'
 import type { SiteDescription, Transport } from '../core/transport.ts'
 import { VERSION } from '../core/version.ts'
 import { createBreaker } from '../link/breaker.ts'
-import { checkAddress, grpcTransport } from '../link/grpc-transport.ts'
+import { isLoopback, parseAddress } from '../link/address.ts'
+import { grpcTransport } from '../link/grpc-transport.ts'
 import { resilient } from '../link/resilient.ts'
 import { channelOptions, protocol } from '../wire/protocol.ts'
 import { decodedCache } from '../objects/pipeline/decoded-cache.ts'
@@ -71,18 +72,29 @@ export interface StorageNode extends AsyncDisposable {
   close(options?: { graceMs?: number }): Promise<void>
 }
 
-const isLoopback = (address: string) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+$/.test(address)
+/** Why an address cannot be listened on, in words: grpc-js puts the system's errors into a text. */
+const bindFailure = (listen: string, error: Error): Error => {
+  const { message } = error
+  if (/EADDRINUSE/.test(message))
+    return failure('address-in-use', `${listen} is taken by another process: choose another port with --listen, or stop it`, error)
+  if (/EACCES|EPERM/.test(message))
+    return failure('permission-denied', `${listen}: this user may not listen on that port: choose one from 1024 with --listen`, error)
+  const why = /EADDRNOTAVAIL/.test(message)
+    ? 'the host is no address of this machine'
+    : /EAFNOSUPPORT|EINVAL/.test(message)
+      ? 'this machine has no such kind of address'
+      : /ENOTFOUND|EAI_|resol/i.test(message)
+        ? 'the host name is not known'
+        : 'the system refuses it'
+  return failure('invalid-argument', `cannot listen on ${listen}: ${why}; use host:port with an address of this machine, such as 127.0.0.1:7070`, error)
+}
 
 const bind = (server: Server, listen: string): Promise<number> =>
   new Promise((resolve, reject) => {
-    server.bindAsync(listen, ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) return resolve(port)
-      const taken = /EADDRINUSE/.test(error.message)
-      reject(
-        taken
-          ? failure('address-in-use', `${listen} is taken by another process: choose another port with --listen, or stop it`, error)
-          : failure('invalid-argument', `cannot listen on ${listen}: ${error.message}`, error),
-      )
+    // With its scheme: a host named "unix" would be taken for one.
+    server.bindAsync(`dns:${listen}`, ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve(port)
+      else reject(bindFailure(listen, error))
     })
   })
 
@@ -97,8 +109,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
   const name = siteName(options.name ?? 'node')
   if (name === 'local')
     throw failure('invalid-argument', '"local" is the name of every client\'s own process: give the node another --name')
-  checkAddress(listen)
-  if (!isLoopback(listen) && !insecure) {
+  if (!isLoopback(parseAddress(listen).host) && !insecure) {
     throw failure(
       'permission-denied',
       `${listen} can be reached from other machines, and connections are not encrypted yet: listen on 127.0.0.1, or say --insecure on a network that you trust`,
