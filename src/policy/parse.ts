@@ -2,7 +2,7 @@ import { Ajv, type ErrorObject } from 'ajv'
 import type { ActiveStorageError } from '../core/errors.ts'
 import { parseBytes, sizeUnits } from './figures.ts'
 import { type Condition, defaultPolicy, type Objective, type PolicyDocument, type Rule, type Strategy } from './document.ts'
-import { didYouMean } from '../core/nearest.ts'
+import { didYouMean, hint } from '../core/nearest.ts'
 import { notEnforced, type offloadRoles, policySchema } from './schema.ts'
 import { countsBytes, isSignal, type SignalName } from './signals.ts'
 import { pointerPart, readSource, type Source } from './source.ts'
@@ -95,11 +95,6 @@ const words: Readonly<Record<string, string>> = {
   string: 'a word',
   number: 'a number',
   integer: 'a whole number',
-}
-
-const hint = (word: string, known: readonly string[]): string => {
-  const end = didYouMean(word, known)
-  return end.startsWith('; did') ? end : ''
 }
 
 const described = (value: unknown): string => {

@@ -51,10 +51,11 @@ const nameOf = async (role: 'node' | 'cloud', address: string): Promise<SiteName
   try {
     return siteName((await describeAt(probe)).name)
   } catch (error) {
-    if (!isActiveStorageError(error)) throw error
+    // What cannot be reached says so by itself.
+    if (!isActiveStorageError(error) || error.code === 'unavailable' || error.code === 'invalid-argument') throw error
     throw failure(
       'unavailable',
-      `the ${role} at ${address} does not answer: ${error.text}; start it with "active-storage node", or correct the address`,
+      `the ${role} at ${address} does not answer (${error.text}): start it with "active-storage node", or correct the address`,
       error,
     )
   } finally {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { MethodEntry, ObjectType } from '../core/define.ts'
 import { type ActiveStorageError, abortedBy, failure, isActiveStorageError, toFailure } from '../core/errors.ts'
 import type { SiteName } from '../core/ids.ts'
+import { hint } from '../core/nearest.ts'
 import type { Compute, HostStats, HostView } from '../core/self.ts'
 import type { Call, SiteDescription, Transport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
@@ -94,7 +95,7 @@ export const createHost = ({
   let bytesFetched = 0
 
   const unknown = (name: string): never => {
-    throw failure('unknown-type', `${site} hosts no object type "${name.slice(0, 80)}"; it hosts ${[...byName.keys()].sort().join(', ')}`)
+    throw failure('unknown-type', `${site} hosts no object type "${name.slice(0, 80)}"${hint(name, [...byName.keys()])}; it hosts ${[...byName.keys()].sort().join(', ')}`)
   }
   const find = (name: string, method: string): { type: ObjectType; entry: MethodEntry } => {
     const type = byName.get(name)
@@ -103,7 +104,7 @@ export const createHost = ({
     if (entry === undefined)
       throw failure(
         'unknown-method',
-        `${name} has no method "${method.slice(0, 80)}"; it has ${[...type.entries.keys()].sort().join(', ')}`,
+        `${name} has no method "${method.slice(0, 80)}"${hint(method, [...type.entries.keys()])}; it has ${[...type.entries.keys()].sort().join(', ')}`,
       )
     return { type, entry }
   }
@@ -125,6 +126,8 @@ export const createHost = ({
   })
   const view: HostView = {
     describe: () => description,
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a schema that JSON cannot say is refused when its type is registered
+    declaration: (name) => declaredOf(name).describe() as unknown as Value,
     stats,
     flush: () => queue.flush(),
     collect: (options) => collector.collect(options),

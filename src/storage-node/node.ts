@@ -1,3 +1,5 @@
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import type { ObjectType } from '../core/define.ts'
@@ -26,7 +28,7 @@ import { keepMemory, planMemory } from './memory/node-memory.ts'
 import { watchedStore } from './memory/watched-store.ts'
 import { openerFor } from './open-for-workers.ts'
 import { serviceOf } from './server.ts'
-import { checkFormat } from './store/format.ts'
+import { checkFormat, nameOfStore, noteName } from './store/format.ts'
 import { widenReceiveWindow } from './receive-window.ts'
 import { lmdbStore } from './store/lmdb-store.ts'
 
@@ -35,7 +37,7 @@ export interface StorageNodeOptions {
   readonly data: string
   /** `host:port`; port 0 takes a free one. Default 127.0.0.1:7070. */
   readonly listen?: string
-  /** The site's name, which references carry. Default `node`. */
+  /** The site's name, which references carry. Default: the one that the folder was first used with, else `node`. */
   readonly name?: string
   /** Default `edge`. */
   readonly tier?: 'edge' | 'fog' | 'cloud'
@@ -98,6 +100,22 @@ const bind = (server: Server, listen: string): Promise<number> =>
     })
   })
 
+/** A folder that is mistyped would be found out by the first caller, as one that is not allowed. */
+const checkFolders = async (option: string, folders: readonly string[]): Promise<void> => {
+  for (const folder of folders) {
+    try {
+      await access(folder, constants.R_OK)
+    } catch (error) {
+      const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+      throw failure(
+        'invalid-argument',
+        `--${option} ${folder}: ${missing ? 'there is no such folder on this machine; make it, or correct the path' : 'this process may not read it; correct its permissions, or run as another user'}`,
+        error,
+      )
+    }
+  }
+}
+
 /**
  * Starts a storage node in this process.
  * @throws ActiveStorageError `folder-in-use`, `address-in-use`, `permission-denied`, `invalid-argument`, `storage-failed`
@@ -106,8 +124,8 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
   const { data, listen = '127.0.0.1:7070', tier = 'edge', threads = 2, objects = [], peers = {}, adopt = [], insecure = false } = options
   const plan = planMemory(options.memoryBytes)
   const cacheBytes = Math.min(options.cacheBytes ?? Infinity, plan.cacheBytes)
-  const name = siteName(options.name ?? 'node')
-  if (name === 'local')
+  const asked = options.name === undefined ? undefined : siteName(options.name)
+  if (asked === 'local')
     throw failure('invalid-argument', '"local" is the name of every client\'s own process: give the node another --name')
   if (!isLoopback(parseAddress(listen).host) && !insecure) {
     throw failure(
@@ -115,6 +133,8 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       `${listen} can be reached from other machines, and connections are not encrypted yet: listen on 127.0.0.1, or say --insecure on a network that you trust`,
     )
   }
+  await checkFolders('adopt', adopt)
+  await checkFolders('backups', options.backups ?? [])
   const closers: (() => Promise<void> | void)[] = []
   const closeAll = async () => {
     for (const close of closers.reverse()) await close()
@@ -135,6 +155,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     closers.push(() => memory.stop())
     const store = watchedStore(lmdb, memory.touched)
     await checkFormat(store, data)
+    const name = nameOfStore(store, data, asked)
     const peerLinks = new Map<SiteName, Transport>()
     for (const [peer, address] of Object.entries(peers)) {
       const transport = resilient(grpcTransport(address, siteName(peer)), { breaker: createBreaker() })
@@ -180,6 +201,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     server.addService(protocol.StorageNode.service, serviceOf(host))
     known.addTo(server)
     const port = await bind(server, listen)
+    await noteName(store, name, asked !== undefined)
     widenReceiveWindow(server)
     memory.begin()
     let closing: Promise<void> | undefined

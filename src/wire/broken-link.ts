@@ -16,7 +16,7 @@ const causes: readonly (readonly [says: RegExp, unreached: boolean, words: strin
 export const brokenText = (details: string, place: string): string => {
   const [, unreached = false, words = 'the connection failed before the answer'] = causes.find(([says]) => says.test(details)) ?? []
   return unreached
-    ? `cannot reach ${place}: ${words}; check that the node runs and that the address is right`
+    ? `cannot reach ${place}: ${words}; start the node with "active-storage node", or correct the address`
     : `the call at ${place} failed: ${words}; check that the node runs, and repeat the call if that does no harm`
 }
 

@@ -108,7 +108,7 @@ test('a node that is not there is unavailable', async (t) => {
   await node.close()
   const error = await failing(remote(linkTo(t, node.address), type).nothing(), 'unavailable')
   assert.equal(error.origin.site, 'node')
-  assert.equal(error.text, `cannot reach the node at ${node.address}: nothing listens there; check that the node runs and that the address is right`)
+  assert.equal(error.text, `cannot reach the node at ${node.address}: nothing listens there; start the node with "active-storage node", or correct the address`)
 })
 
 test('a node that dies in the middle of a call is unavailable', async (t) => {

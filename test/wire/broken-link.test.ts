@@ -21,7 +21,7 @@ test('a broken connection is told in words of our own, with the other end and wh
   for (const [details, words] of Object.entries(said)) {
     const text = brokenText(details, 'NODE')
     assert.match(text, words, details)
-    assert.match(text, /check that the node runs/)
+    assert.match(text, /start the node|check that the node runs/)
     assert.doesNotMatch(text, /RST_STREAM|Last error|Resolution note|UNAVAILABLE/)
   }
 })
