@@ -11,6 +11,8 @@ export const numberMeant = (text: string, key: string): string => {
   const plain = text.trim().replaceAll('_', '')
   if (NUMBER.test(plain)) return `${write(Number(plain))}, without ${plain === text.trim() ? 'quotes' : 'underscores'}`
   if (/^\d+,\d+$/.test(plain)) return write(plain.replace(',', '.'))
+  const [, over, under] = /^(\d+(?:\.\d+)?)\s*\/\s*(\d+(?:\.\d+)?)$/.exec(plain) ?? []
+  if (over !== undefined && Number(under) !== 0) return write(Number(over) / Number(under))
   const percent = /^(\d+(?:\.\d+)?)\s*%$/.exec(plain)?.[1]
   if (percent !== undefined) return `${write(Number(percent) / 100)}, a fraction`
   const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)\s*([A-Za-z/]+)$/.exec(plain) ?? []
