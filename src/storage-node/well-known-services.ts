@@ -1,7 +1,7 @@
 import type { Server } from '@grpc/grpc-js'
 import { ReflectionService } from '@grpc/reflection'
 import { HealthImplementation } from 'grpc-health-check'
-import { packageDefinition } from '../wire/protocol.ts'
+import { reflectedFiles } from './reflection.ts'
 
 const SERVICE = 'active_storage.v1.StorageNode'
 /** Apart from the node's own health: one whose disk is full still reads, and a restart would not help it. */
@@ -14,7 +14,7 @@ export const publicServices = () => {
   return {
     addTo: (server: Server): void => {
       health.addToServer(server)
-      new ReflectionService(packageDefinition).addToServer(server)
+      new ReflectionService(reflectedFiles()).addToServer(server)
     },
     /** Whether the disk takes writes now. */
     writable: (now: boolean): void => {

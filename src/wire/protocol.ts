@@ -14,7 +14,7 @@ export const loadOptions = { longs: Number, enums: String, defaults: true, oneof
 
 // The same depth from src/ and from dist/.
 export const protoFile = fileURLToPath(new URL('../../proto/active_storage/v1/active_storage.proto', import.meta.url))
-export const packageDefinition = loadSync(protoFile, loadOptions)
+const packageDefinition = loadSync(protoFile, loadOptions)
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- grpc-js cannot know the types that the generator wrote for this very file
 const loaded = loadPackageDefinition(packageDefinition) as unknown as ProtoGrpcType
