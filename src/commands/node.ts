@@ -91,6 +91,7 @@ export const node: Command = {
     insecure: { type: 'boolean', help: 'listen beyond loopback without encryption' },
     supervised: { type: 'boolean', help: 'start the node again at once where it dies; give --listen a port' },
     stacks: { type: 'boolean', help: 'send the stacks of errors to callers' },
+    quiet: { type: 'boolean', help: 'say nothing on stderr of calls that fail, a full disk or a slow event loop' },
   },
   examples: [
     'active-storage node --data /srv/as --name edge-7 --adopt /srv/photos',
@@ -129,6 +130,7 @@ export const node: Command = {
       backups: args.texts('backups').map((folder) => resolve(folder)),
       insecure: args.flag('insecure'),
       stacks: args.flag('stacks'),
+      ...(!args.flag('quiet') && { log: (line: string) => void process.stderr.write(`active-storage node: ${line}\n`) }),
       ...(listen !== undefined && { listen }),
       ...(name !== undefined && { name }),
       ...(threads !== undefined && { threads }),

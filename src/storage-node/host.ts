@@ -42,8 +42,8 @@ export interface HostOptions {
   readonly stacks?: boolean
   /** How long results of keyed calls are kept. */
   readonly results?: RecordLimits
-  /** Told when the disk takes no more writes, and when it does again. */
-  readonly onWritable?: (writable: boolean) => void
+  /** Told when the disk takes no more writes, and why; and when it does again. */
+  readonly onWritable?: (writable: boolean, why?: string) => void
   /** Default: backups are refused. */
   readonly backup?: HostView['backup']
 }
@@ -145,7 +145,7 @@ export const createHost = ({
 
   const queue = createCommitQueue(store, {
     ...(pendingBytes !== undefined && { maxPendingBytes: pendingBytes }),
-    onHealth: ({ writable }) => onWritable?.(writable),
+    onHealth: (health) => onWritable?.(health.writable, health.writable ? undefined : health.why.text),
   })
   const collector = createCollector({ content, queue, usesOf: contentTarget })
   const spaces = createSweeper(queue, collector.letGoOf)

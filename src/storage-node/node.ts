@@ -27,6 +27,8 @@ import { createHost, type Host } from './host.ts'
 import { keepMemory, planMemory } from './memory/node-memory.ts'
 import { watchedStore } from './memory/watched-store.ts'
 import { openerFor } from './open-for-workers.ts'
+import { watchLoop } from './loop-watch.ts'
+import { createReporter } from './reporter.ts'
 import { serviceOf } from './server.ts'
 import { checkFormat, nameOfStore, noteName } from './store/format.ts'
 import { widenReceiveWindow } from './receive-window.ts'
@@ -63,6 +65,11 @@ export interface StorageNodeOptions {
    */
   readonly memoryBytes?: number
   readonly limits?: Partial<AdmissionLimits>
+  /**
+   * Takes lines on what fails: errors of calls by code, object and method (never what callers send), a disk that takes no
+   * writes, a slow event loop. The first of a kind at once, then at most one in 10 s. Default: nothing is said.
+   */
+  readonly log?: (line: string) => void
 }
 
 export interface StorageNode extends AsyncDisposable {
@@ -177,6 +184,8 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       peers: [...peerLinks.keys()],
       types: types.map((type) => type.name),
     }
+    const reporter = options.log === undefined ? undefined : createReporter({ write: options.log })
+    if (reporter !== undefined) closers.push(() => reporter.close())
     const admission = createAdmission({ ...defaultAdmission, bytes: plan.argumentBytes, ...options.limits }, memory.room)
     const { publicServices } = await import('./well-known-services.ts')
     const known = publicServices()
@@ -191,19 +200,24 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       peers: peerLinks,
       stacks: options.stacks ?? false,
       pendingBytes: plan.pendingBytes,
-      onWritable: known.writable,
+      onWritable: (writable, why) => {
+        known.writable(writable)
+        reporter?.writable(writable, why)
+      },
       backup: createBackups({ site: name, store: lmdb, folder: contentFolder, content: kept, allowed: options.backups ?? [] }),
     })
     // Calls are over by then, but for methods that ignore that they were stopped.
     closers.push(() => host.close({ graceMs: 1000 }))
 
     const server = new Server({ ...channelOptions, 'grpc.max_concurrent_streams': 4096 })
-    server.addService(protocol.StorageNode.service, serviceOf(host))
+    server.addService(protocol.StorageNode.service, serviceOf(host, reporter?.failed))
     known.addTo(server)
     const port = await bind(server, listen)
     await noteName(store, name, asked !== undefined)
     widenReceiveWindow(server)
     memory.begin()
+    // Only now: what a start loads holds the event loop up as a matter of course.
+    if (reporter !== undefined) closers.push(watchLoop(reporter.slow))
     let closing: Promise<void> | undefined
     const shutdown = async (graceMs: number) => {
       known.stopping()
