@@ -21,21 +21,27 @@ export const valueOf = (text: string): Value => {
   } catch (error) {
     if (!/^\s*[[{]/.test(text)) return text
     const why = error instanceof Error ? error.message : String(error)
-    throw failure('invalid-argument', `the argument ${text.slice(0, 80)} is not JSON (${why}): write keys in double quotes, '{"limit": 3}'`, error)
+    throw failure(
+      'invalid-argument',
+      `the argument ${text.slice(0, 80)} is not JSON (${why}): write keys in double quotes, '{"limit": 3}'`,
+      error,
+    )
   }
 }
 
 /** Whether the method gives a stream. @throws ActiveStorageError `unknown-method`, `invalid-argument` */
-export const isStream = (type: string, method: string, methods: ReadonlyMap<string, DeclaredMethod> | undefined, asked: boolean): boolean => {
+export const isStream = (
+  type: string,
+  method: string,
+  methods: ReadonlyMap<string, DeclaredMethod> | undefined,
+  asked: boolean,
+): boolean => {
   // Every object has methods such as $describe, which no type declares.
   if (methods === undefined || method.startsWith('$')) return asked
   const declared = methods.get(method)
   const names = [...methods.keys()].sort()
   if (declared === undefined) {
-    throw failure(
-      'unknown-method',
-      `${type} has no method "${method.slice(0, 80)}"${hint(method, names)}; it has ${names.join(', ')}`,
-    )
+    throw failure('unknown-method', `${type} has no method "${method.slice(0, 80)}"${hint(method, names)}; it has ${names.join(', ')}`)
   }
   if (asked && !declared.stream) throw failure('invalid-argument', `${type}.${method} gives one result: leave --stream out`)
   return declared.stream

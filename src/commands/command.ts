@@ -48,8 +48,7 @@ export const nodeOption = {
 } as const satisfies Options
 
 /** An error of this command's arguments, which ends by saying where they are explained. */
-const misused = (command: Command, what: string) =>
-  failure('invalid-argument', `${what}\nTry: active-storage ${command.name} --help`)
+const misused = (command: Command, what: string) => failure('invalid-argument', `${what}\nTry: active-storage ${command.name} --help`)
 
 /** A word on the command line that no option takes: too much, or what an option was to be given. */
 const stray = (command: Command, word: string): string => {
@@ -100,7 +99,8 @@ export const parse = (command: Command, argv: readonly string[]): Parsed => {
   }
   const extra = command.takes === undefined ? undefined : positionals[command.takes]
   if (extra !== undefined) throw misused(command, stray(command, extra))
-  const all = (name: string): readonly string[] => [values[name]].flat().flatMap((value) => (typeof value === 'string' ? [unmasked(value)] : []))
+  const all = (name: string): readonly string[] =>
+    [values[name]].flat().flatMap((value) => (typeof value === 'string' ? [unmasked(value)] : []))
   return { positionals, texts: all, text: (name) => all(name).at(-1), flag: (name) => values[name] === true }
 }
 

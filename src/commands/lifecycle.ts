@@ -25,7 +25,11 @@ export const objectOf = (
 }
 
 /** Runs calls on an object; where it is not there, the error names the nearest that is. */
-export const withNames = async <T>(transport: Transport, { type, id }: { type: string; id: string }, work: () => Promise<T>): Promise<T> => {
+export const withNames = async <T>(
+  transport: Transport,
+  { type, id }: { type: string; id: string },
+  work: () => Promise<T>,
+): Promise<T> => {
   try {
     return await work()
   } catch (error) {
@@ -34,7 +38,9 @@ export const withNames = async <T>(transport: Transport, { type, id }: { type: s
       .list({ type })
       .catch(() => [])
     const names = listed.map((entry) => entry.id)
-    throw failure('not-found', `${error.text}${names.length === 0 ? `; there is no ${type} at all` : didYouMean(id, names)}`, error).at(error.origin)
+    throw failure('not-found', `${error.text}${names.length === 0 ? `; there is no ${type} at all` : didYouMean(id, names)}`, error).at(
+      error.origin,
+    )
   }
 }
 const LIST_MS = 5000

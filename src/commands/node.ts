@@ -69,7 +69,11 @@ export const node: Command = {
   options: {
     data: { type: 'string', value: 'DIR', help: 'folder for everything that lasts (required)' },
     listen: { type: 'string', value: 'HOST:PORT', help: 'address (default 127.0.0.1:7070; port 0 takes a free one)' },
-    name: { type: 'string', value: 'NAME', help: "the site's name, which references carry; it stays with the folder (default: the folder's, else node)" },
+    name: {
+      type: 'string',
+      value: 'NAME',
+      help: "the site's name, which references carry; it stays with the folder (default: the folder's, else node)",
+    },
     tier: { type: 'string', value: 'TIER', help: 'edge, fog or cloud (default edge)' },
     threads: { type: 'string', value: 'K', help: 'compute workers (default 2)' },
     objects: { type: 'string', multiple: true, value: 'MODULE', help: 'module that exports object types; trusted code; may be repeated' },
@@ -102,7 +106,8 @@ export const node: Command = {
     const data = args.text('data')
     if (data === undefined) throw failure('invalid-argument', '--data DIR is required: the folder for everything that lasts')
     const tier = tiers.find((known) => known === (args.text('tier') ?? 'edge'))
-    if (tier === undefined) throw failure('invalid-argument', `--tier ${args.text('tier')}: use ${tiers.join(', ')}${hint(args.text('tier') ?? '', tiers)}`)
+    if (tier === undefined)
+      throw failure('invalid-argument', `--tier ${args.text('tier')}: use ${tiers.join(', ')}${hint(args.text('tier') ?? '', tiers)}`)
     const threads = whole('threads', args.text('threads'), 256)
     const cacheMib = whole('cache-mib', args.text('cache-mib'), 1024 * 1024)
     const memoryBytes = sizeOf('memory', args.text('memory'))

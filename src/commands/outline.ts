@@ -31,8 +31,15 @@ const shown = (key: string, value: unknown): string => {
 
 const isTensorSpec = (value: unknown): value is { readonly name: string; readonly dtype: string; readonly shape: readonly unknown[] } =>
   isPlain(value) && typeof value['name'] === 'string' && typeof value['dtype'] === 'string' && Array.isArray(value['shape'])
-const tensorText = ({ name, dtype, shape }: { readonly name: string; readonly dtype: string; readonly shape: readonly unknown[] }): string =>
-  `${name} ${dtype}[${shape.map(String).join(', ')}]`
+const tensorText = ({
+  name,
+  dtype,
+  shape,
+}: {
+  readonly name: string
+  readonly dtype: string
+  readonly shape: readonly unknown[]
+}): string => `${name} ${dtype}[${shape.map(String).join(', ')}]`
 
 /**
  * A heading, then the fields of a record, each on one line that fits a terminal: ten lines at the most. Fields without a value are
@@ -46,7 +53,11 @@ export const outline = (heading: string, fields: Readonly<Record<string, unknown
   const room = LINES - 2 - last.length
   const kept = all.length <= room ? all : all.slice(0, room - 1)
   const left = all.slice(kept.length).map(([key]) => key)
-  const rows = [...kept.map(([key, value]) => [key, shown(key, value)] as const), ...(left.length > 0 ? [['also', left.join(', ')] as const] : []), ...last]
+  const rows = [
+    ...kept.map(([key, value]) => [key, shown(key, value)] as const),
+    ...(left.length > 0 ? [['also', left.join(', ')] as const] : []),
+    ...last,
+  ]
   const width = Math.max(0, ...rows.map(([key]) => key.length))
   return [
     clipped(heading, WIDTH),

@@ -9,7 +9,11 @@ type Mapping = Readonly<Record<string, unknown>>
 export const isMapping = (value: unknown): value is Mapping => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const quoted = (value: unknown): string =>
-  typeof value === 'string' ? `"${value.slice(0, 80)}"` : typeof value === 'number' ? String(value) : String(JSON.stringify(value)).slice(0, 80)
+  typeof value === 'string'
+    ? `"${value.slice(0, 80)}"`
+    : typeof value === 'number'
+      ? String(value)
+      : String(JSON.stringify(value)).slice(0, 80)
 const described = (value: unknown): string => {
   if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
@@ -75,10 +79,16 @@ export const noteAgainst = (source: Source, schema: JsonSchema, data: unknown, p
     const names = Object.keys(properties)
     const strange = one['additionalProperties'] === false ? Object.keys(value).filter((name) => !names.includes(name)) : []
     for (const name of strange)
-      source.mistake(`${at}/${pointerPart(name)}`, `unknown key ${quoted(name)}${hint(name, names)}; known here: ${names.join(', ')}`, 'key')
+      source.mistake(
+        `${at}/${pointerPart(name)}`,
+        `unknown key ${quoted(name)}${hint(name, names)}; known here: ${names.join(', ')}`,
+        'key',
+      )
     const required: readonly unknown[] = Array.isArray(one['required']) ? one['required'] : []
     // A mistyped key is also a missing one: the typo is the better thing to say.
-    const missing = required.filter((name) => !Object.hasOwn(value, String(name)) && !strange.some((typo) => hint(typo, [String(name)]) !== ''))
+    const missing = required.filter(
+      (name) => !Object.hasOwn(value, String(name)) && !strange.some((typo) => hint(typo, [String(name)]) !== ''),
+    )
     for (const name of missing) source.mistake(at, `\`${String(name)}\` is missing; known here: ${names.join(', ')}`)
     for (const [name, held] of Object.entries(value)) {
       const inner = properties[name]
@@ -118,7 +128,8 @@ export const noteAgainst = (source: Source, schema: JsonSchema, data: unknown, p
     one = fitting.find((each) => kindsOf(each).includes(kind))
     if (kind === undefined) {
       const typo = Object.keys(data).find((name) => hint(name, ['kind']) !== '')
-      if (typo !== undefined) return source.mistake(`${pointer}/${pointerPart(typo)}`, `unknown key ${quoted(typo)}; did you mean \`kind\`?`, 'key')
+      if (typo !== undefined)
+        return source.mistake(`${pointer}/${pointerPart(typo)}`, `unknown key ${quoted(typo)}; did you mean \`kind\`?`, 'key')
       return source.mistake(pointer, `\`kind\` is missing: one of ${kinds.join(', ')}`)
     }
     if (one === undefined) {
@@ -154,6 +165,10 @@ export const notePipeline = (source: Source, pipeline: unknown, pointer: string)
     // The node's words speak of the place by name; here it is the line.
     const shown = name === undefined || held !== undefined ? what : `${name}: ${what}`
     // An unknown field is wrong by its name, the rest by its value.
-    source.mistake(at, `${shown}${typeof held === 'string' && what.includes('number') ? numberMeant(held, name ?? '') : ''}`, what.includes('no such field') ? 'key' : 'value')
+    source.mistake(
+      at,
+      `${shown}${typeof held === 'string' && what.includes('number') ? numberMeant(held, name ?? '') : ''}`,
+      what.includes('no such field') ? 'key' : 'value',
+    )
   }
 }

@@ -17,8 +17,7 @@ export interface Plan {
 }
 
 const PARTS = ['trainer', 'fit'] as const
-const TWO_PARTS =
-  'a plan has two parts, `trainer` (loss, optimizer, learningRate) and `fit` (dataset, pipeline, batchSize, epochs)'
+const TWO_PARTS = 'a plan has two parts, `trainer` (loss, optimizer, learningRate) and `fit` (dataset, pipeline, batchSize, epochs)'
 
 /** Notes what is wrong with a plan, as the node would find it. */
 const notePlan = (source: Source, plan: Readonly<Record<string, unknown>>, epochs: number | undefined): void => {

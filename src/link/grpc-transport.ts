@@ -45,7 +45,10 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
   const to = parseAddress(address)
   if (to.port === 0) throw failure('invalid-argument', `"${address}": port 0 is for listening only; use host:port with the node's port`)
   const proxy = proxyFor(to)
-  const via = proxy === undefined ? '' : ` by way of the proxy ${proxy.address}, which ${proxy.variable} names; add ${to.host} to no_proxy to go there directly`
+  const via =
+    proxy === undefined
+      ? ''
+      : ` by way of the proxy ${proxy.address}, which ${proxy.variable} names; add ${to.host} to no_proxy to go there directly`
   // With its scheme: a host named "unix" would be taken for one.
   const target = `dns:${address}`
   const open = (name: string) =>

@@ -20,7 +20,11 @@ const EXCEPTION_VARIABLES = ['no_grpc_proxy', 'no_proxy', 'NO_PROXY'] as const
 /** As an address to connect to, the system takes these for this machine. */
 const UNSPECIFIED: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
 
-const bare = (host: string): string => host.toLowerCase().replace(/^\[|\]$/g, '').replace(/\.$/, '')
+const bare = (host: string): string =>
+  host
+    .toLowerCase()
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
 
 const inSubnet = (host: string, subnet: string): boolean => {
   const [base = '', bits = '', ...more] = subnet.split('/')

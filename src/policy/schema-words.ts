@@ -75,7 +75,10 @@ const note = (source: Source, error: ErrorObject): void => {
       return source.mistake(path, `${quoted(value)} is not one of ${known.join(', ')}${known.includes(word) ? '' : hint(word, known)}`)
     }
     case 'const':
-      return source.mistake(path, `version ${quoted(value)} is not known; this version reads version 1${value === '1' ? ', without quotes' : ''}`)
+      return source.mistake(
+        path,
+        `version ${quoted(value)} is not known; this version reads version 1${value === '1' ? ', without quotes' : ''}`,
+      )
     case 'required':
       return source.mistake(path, `\`${textParam(error, 'missingProperty')}\` is missing`)
     case 'type': {

@@ -81,7 +81,14 @@ export const readSource = (text: string, fileName: string, options: SourceOption
   if (Buffer.byteLength(text) > MAX_FILE_BYTES) note(0, `the file is larger than ${MAX_FILE_BYTES} bytes`)
   check()
 
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: false, version: '1.2', stringKeys: false, uniqueKeys: true })
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    merge: false,
+    version: '1.2',
+    stringKeys: false,
+    uniqueKeys: true,
+  })
   // What a reader puts in the place of bytes that are no UTF-8.
   const odd = /[\uFFFD\0]/.exec(text)
   if (odd !== null) note(odd.index, 'the file is not UTF-8 here: save it as UTF-8')
@@ -89,7 +96,8 @@ export const readSource = (text: string, fileName: string, options: SourceOption
   const doubled = problems.filter((problem) => problem.code === 'DUPLICATE_KEY')
   // The earliest is the cause; those after it are often only its consequences.
   const broken = problems.find((problem) => problem.code !== 'DUPLICATE_KEY')
-  for (const { pos, code: kind, message } of broken === undefined ? doubled : [...doubled, broken]) note(pos[0], inOwnWords(kind, message, what))
+  for (const { pos, code: kind, message } of broken === undefined ? doubled : [...doubled, broken])
+    note(pos[0], inOwnWords(kind, message, what))
   if (broken !== undefined || odd !== null) check()
 
   const data = walked(document, { note, places, aliases, what })

@@ -63,7 +63,8 @@ const host: Check = (value) => (isMapping(value) && typeof value['call'] === 'fu
  * @throws ActiveStorageError `invalid-argument` that names the option, the nearest one and what it may be
  */
 export const checkOptions = (options: unknown): void => {
-  if (!isMapping(options)) throw refuse(`connect: it takes an object of options, such as { node: "edge-7:7070" }, and was given ${shown(options)}`)
+  if (!isMapping(options))
+    throw refuse(`connect: it takes an object of options, such as { node: "edge-7:7070" }, and was given ${shown(options)}`)
   checkKeys('connect', options, known)
   const { node, cloud, sites, policy } = options
   for (const address of [node, cloud]) if (typeof address === 'string') parseAddress(address)

@@ -95,7 +95,10 @@ export const createHost = ({
   let bytesFetched = 0
 
   const unknown = (name: string): never => {
-    throw failure('unknown-type', `${site} hosts no object type "${name.slice(0, 80)}"${hint(name, [...byName.keys()])}; it hosts ${[...byName.keys()].sort().join(', ')}`)
+    throw failure(
+      'unknown-type',
+      `${site} hosts no object type "${name.slice(0, 80)}"${hint(name, [...byName.keys()])}; it hosts ${[...byName.keys()].sort().join(', ')}`,
+    )
   }
   const find = (name: string, method: string): { type: ObjectType; entry: MethodEntry } => {
     const type = byName.get(name)

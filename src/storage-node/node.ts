@@ -95,7 +95,11 @@ const bindFailure = (listen: string, error: Error): Error => {
       : /ENOTFOUND|EAI_|resol/i.test(message)
         ? 'the host name is not known'
         : 'the system refuses it'
-  return failure('invalid-argument', `cannot listen on ${listen}: ${why}; use host:port with an address of this machine, such as 127.0.0.1:7070`, error)
+  return failure(
+    'invalid-argument',
+    `cannot listen on ${listen}: ${why}; use host:port with an address of this machine, such as 127.0.0.1:7070`,
+    error,
+  )
 }
 
 const bind = (server: Server, listen: string): Promise<number> =>

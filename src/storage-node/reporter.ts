@@ -57,7 +57,12 @@ interface Kind {
   readonly callOff: () => void
 }
 
-export const createReporter = ({ write, everyMs = 10_000, now = () => performance.now(), later = inBackground }: ReporterOptions): Reporter => {
+export const createReporter = ({
+  write,
+  everyMs = 10_000,
+  now = () => performance.now(),
+  later = inBackground,
+}: ReporterOptions): Reporter => {
   const kinds = new Map<Code, Kind>()
   const seconds = Math.round(everyMs / 1000)
   let slowSince: number | undefined
@@ -68,8 +73,7 @@ export const createReporter = ({ write, everyMs = 10_000, now = () => performanc
     const rest = most.slice(NAMES_TOLD).reduce((sum, [, count]) => sum + count, 0)
     return [...most.slice(0, NAMES_TOLD).map(([name, count]) => `${name} ${count}`), ...(rest > 0 ? [`${OTHERS} ${rest}`] : [])].join(', ')
   }
-  const begin = (code: Code) =>
-    kinds.set(code, { count: 0, names: new Map(), callOff: later(everyMs, () => sum(code)) })
+  const begin = (code: Code) => kinds.set(code, { count: 0, names: new Map(), callOff: later(everyMs, () => sum(code)) })
   /** Says what has come since the last line; where nothing has, the next is a first one again. */
   const sum = (code: Code) => {
     const kind = kinds.get(code)
@@ -98,13 +102,19 @@ export const createReporter = ({ write, everyMs = 10_000, now = () => performanc
     writable(takes, why = '') {
       if (takes === wasWritable) return
       wasWritable = takes
-      write(takes ? 'the disk takes writes again' : `the disk takes no writes; reads go on, and it is tried again: ${oneLine(why, LONGEST_TEXT)}`)
+      write(
+        takes
+          ? 'the disk takes writes again'
+          : `the disk takes no writes; reads go on, and it is tried again: ${oneLine(why, LONGEST_TEXT)}`,
+      )
     },
     slow(ms) {
       const at = now()
       if (slowSince !== undefined && at - slowSince < everyMs) return
       slowSince = at
-      write(`the event loop was held up for ${Math.round(ms)} ms: calls wait for it; a method of an object, or a machine that is short of processors, may be why`)
+      write(
+        `the event loop was held up for ${Math.round(ms)} ms: calls wait for it; a method of an object, or a machine that is short of processors, may be why`,
+      )
     },
     close() {
       for (const [code, kind] of kinds) {

@@ -8,7 +8,11 @@ const causes: readonly (readonly [says: RegExp, unreached: boolean, words: strin
   [/Protocol error|ERR_HTTP2|HTTP status|HTTP\/1|NGHTTP2_PROTOCOL_ERROR/i, true, 'what listens there speaks no gRPC'],
   [/No connection established|Failed to connect/, true, 'no connection could be made'],
   [/Channel closed|has been closed/, false, 'the link was closed'],
-  [/ECONNRESET|EPIPE|socket hang up|Connection dropped|Received RST_STREAM|Stream refused|GOAWAY|Write (error|failed)/, false, 'the connection broke before the answer'],
+  [
+    /ECONNRESET|EPIPE|socket hang up|Connection dropped|Received RST_STREAM|Stream refused|GOAWAY|Write (error|failed)/,
+    false,
+    'the connection broke before the answer',
+  ],
   [/Call cancelled|Cancelled/i, false, 'it ended the call'],
 ]
 

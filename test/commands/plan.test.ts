@@ -101,7 +101,10 @@ test('a plan whose mistakes lie in what aliases name is refused there, and one t
 fit: { dataset: a, pipeline: &p ${pipeline}, batchSize: 1, epochs: 1, validate: { pipeline: *p } }
 `
   await assert.rejects(read(t, fit('[{ op: decodee }]')), { message: /plan\.yaml:2:40: "decodee" is no op/ })
-  const bomb = ['a: &a [x, x, x, x]', ...'bcdefghij'.split('').map((name, index) => `${name}: &${name} [${`*${'abcdefghij'[index]}, `.repeat(8)}]`)]
+  const bomb = [
+    'a: &a [x, x, x, x]',
+    ...'bcdefghij'.split('').map((name, index) => `${name}: &${name} [${`*${'abcdefghij'[index]}, `.repeat(8)}]`),
+  ]
   await assert.rejects(read(t, bomb.join('\n')), { message: /alias|more than/ })
 })
 

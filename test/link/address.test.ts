@@ -48,7 +48,17 @@ test('anything else is refused, and the error says what to write', () => {
 })
 
 test('loopback is told by name and by address', () => {
-  for (const host of ['localhost', 'LOCALHOST', 'localhost.', 'a.localhost', '127.0.0.1', '127.8.9.10', '::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1'])
+  for (const host of [
+    'localhost',
+    'LOCALHOST',
+    'localhost.',
+    'a.localhost',
+    '127.0.0.1',
+    '127.8.9.10',
+    '::1',
+    '0:0:0:0:0:0:0:1',
+    '::ffff:127.0.0.1',
+  ])
     assert.ok(isLoopback(host), host)
   for (const host of ['localhost.example', '128.0.0.1', '0.0.0.0', '::', '::2', '::ffff:10.0.0.1', 'edge-7', '127.0.0.1.example'])
     assert.ok(!isLoopback(host), host)

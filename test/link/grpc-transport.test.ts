@@ -108,7 +108,10 @@ test('a node that is not there is unavailable', async (t) => {
   await node.close()
   const error = await failing(remote(linkTo(t, node.address), type).nothing(), 'unavailable')
   assert.equal(error.origin.site, 'node')
-  assert.equal(error.text, `cannot reach the node at ${node.address}: nothing listens there; start the node with "active-storage node", or correct the address`)
+  assert.equal(
+    error.text,
+    `cannot reach the node at ${node.address}: nothing listens there; start the node with "active-storage node", or correct the address`,
+  )
 })
 
 test('a node that dies in the middle of a call is unavailable', async (t) => {
@@ -160,7 +163,10 @@ test('a connection by a proxy goes through it, and its error names the variable'
   const { type } = createProbe()
   const error = await failing(remote(linkTo(t, 'edge.invalid:7070'), type, 'main', { timeoutMs: 5000 }).nothing(), 'unavailable')
   assert.equal(asked[0], 'edge.invalid:7070')
-  assert.match(error.text, /edge\.invalid:7070 by way of the proxy 127\.0\.0\.1:\d+, which https_proxy names; add edge\.invalid to no_proxy/)
+  assert.match(
+    error.text,
+    /edge\.invalid:7070 by way of the proxy 127\.0\.0\.1:\d+, which https_proxy names; add edge\.invalid to no_proxy/,
+  )
   // This machine is reached without it.
   const node = await startNode(t, { objects: [type] })
   await remote(linkTo(t, node.address), type).nothing()

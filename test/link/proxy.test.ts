@@ -5,11 +5,21 @@ import { proxyFor } from '../../src/link/proxy.ts'
 
 const variableFor = (address: string, env: Record<string, string>) => proxyFor(parseAddress(address), env)?.variable
 const all = Object.fromEntries(
-  ['http_proxy', 'https_proxy', 'grpc_proxy', 'all_proxy'].flatMap((name) => [name, name.toUpperCase()]).map((name) => [name, 'http://p:3128']),
+  ['http_proxy', 'https_proxy', 'grpc_proxy', 'all_proxy']
+    .flatMap((name) => [name, name.toUpperCase()])
+    .map((name) => [name, 'http://p:3128']),
 )
 
 test('this machine is never reached by a proxy', () => {
-  for (const address of ['127.0.0.1:7070', '127.9.9.9:1', 'localhost:7070', '[::1]:7070', '[::ffff:127.0.0.1]:1', '0.0.0.0:7070', '[::]:7070'])
+  for (const address of [
+    '127.0.0.1:7070',
+    '127.9.9.9:1',
+    'localhost:7070',
+    '[::1]:7070',
+    '[::ffff:127.0.0.1]:1',
+    '0.0.0.0:7070',
+    '[::]:7070',
+  ])
     assert.equal(variableFor(address, all), undefined, address)
 })
 
@@ -20,7 +30,8 @@ test('another machine is, by the variables that gRPC libraries read, in their or
   for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'])
     assert.equal(variableFor('edge:7070', { [name]: 'http://p' }), undefined, name)
   assert.equal(variableFor('edge:7070', { https_proxy: '', http_proxy: 'http://p' }), 'http_proxy')
-  for (const value of ['p:3128', 'https://p:3128', 'socks5://p:1080', '%%']) assert.equal(variableFor('edge:7070', { https_proxy: value }), undefined)
+  for (const value of ['p:3128', 'https://p:3128', 'socks5://p:1080', '%%'])
+    assert.equal(variableFor('edge:7070', { https_proxy: value }), undefined)
   const full = proxyFor(parseAddress('edge:7070'), { http_proxy: 'http://ann:a%20b@p:3128/' })
   assert.deepEqual(full, { variable: 'http_proxy', address: 'p:3128', credentials: 'ann:a b' })
   assert.equal(proxyFor(parseAddress('edge:7070'), { http_proxy: 'http://p' })?.address, 'p:80')

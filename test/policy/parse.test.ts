@@ -137,12 +137,24 @@ const slips: readonly (readonly [what: string, yaml: string, message: string | R
   ['another case', 'version: 1\nstrategy: Cost-Model', /did you mean `cost-model`\?$/],
   ['an underscore for a hyphen', 'version: 1\nstrategy: cost_model', /did you mean `cost-model`\?$/],
   ['an operator', 'version: 1\nrules: [{ name: a, when: { node.inFlight: ">32" }, place: cloud }]', /write \{ above: 32 \}$/],
-  ['a bare bound', 'version: 1\nrules: [{ name: a, when: { node.inFlight: 32 }, place: cloud }]', /write \{ above: 32 \} or \{ below: 32 \}$/],
+  [
+    'a bare bound',
+    'version: 1\nrules: [{ name: a, when: { node.inFlight: 32 }, place: cloud }]',
+    /write \{ above: 32 \} or \{ below: 32 \}$/,
+  ],
   ['rules that are no list', 'version: 1\nrules: { name: a }', /a mapping stands where a list is wanted; begin each item with "- "/],
   ['no space after a colon', 'version:1', /is there a space after the colon\?$/],
-  ['a condition on a flag', 'version: 1\nrules: [{ name: a, when: { node.up: { above: 1 } }, place: node }]', /never above 1; write \{ above: 0 \}/],
+  [
+    'a condition on a flag',
+    'version: 1\nrules: [{ name: a, when: { node.up: { above: 1 } }, place: node }]',
+    /never above 1; write \{ above: 0 \}/,
+  ],
   ['below nothing', 'version: 1\nrules: [{ name: a, when: { node.rttMs: { below: 0 } }, place: node }]', /never below 0/],
-  ['a negative bound', 'version: 1\nrules: [{ name: a, when: { node.rttMs: { above: -1 } }, place: node }]', /-1 is below 0, which node\.rttMs never is/],
+  [
+    'a negative bound',
+    'version: 1\nrules: [{ name: a, when: { node.rttMs: { above: -1 } }, place: node }]',
+    /-1 is below 0, which node\.rttMs never is/,
+  ],
   [
     'no whole number between',
     'version: 1\nrules: [{ name: a, when: { node.inFlight: { above: 3, below: 4 } }, place: node }]',
@@ -152,7 +164,8 @@ const slips: readonly (readonly [what: string, yaml: string, message: string | R
 ]
 
 for (const [what, yaml, message] of slips) {
-  test(`${what} is refused, with what to write`, () => assert.match(textOf(yaml), message instanceof RegExp ? message : new RegExp(message)))
+  test(`${what} is refused, with what to write`, () =>
+    assert.match(textOf(yaml), message instanceof RegExp ? message : new RegExp(message)))
 }
 
 test('all mistakes are told at once, in the order of the file', () => {

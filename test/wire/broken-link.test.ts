@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { brokenText, lateText } from '../../src/wire/broken-link.ts'
 
 const said: Record<string, RegExp> = {
-  'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ': /cannot reach NODE: nothing listens there/,
+  'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ':
+    /cannot reach NODE: nothing listens there/,
   'Name resolution failed for target dns:nowhere:7070': /the host name is not known/,
   'No connection established. Last error: connect EHOSTUNREACH 10.0.0.1:7070': /no route/,
   'No connection established. Last error: connect ETIMEDOUT 10.0.0.1:7070': /does not answer/,
@@ -28,5 +29,8 @@ test('a broken connection is told in words of our own, with the other end and wh
 
 test('a deadline tells whether there was a connection', () => {
   assert.match(lateText('Deadline exceeded after 5.001s,Waiting for LB pick', 'NODE'), /no connection to NODE/)
-  assert.equal(lateText('Deadline exceeded after 5.001s,LB pick: 0.001s,remote_addr=127.0.0.1:7', 'NODE'), 'the time given to the call ran out')
+  assert.equal(
+    lateText('Deadline exceeded after 5.001s,LB pick: 0.001s,remote_addr=127.0.0.1:7', 'NODE'),
+    'the time given to the call ran out',
+  )
 })
