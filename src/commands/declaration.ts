@@ -18,7 +18,9 @@ export const methodsIn = (description: Value): ReadonlyMap<string, DeclaredMetho
   return new Map(
     Object.entries(isRecord(methods) ? methods : {}).map(([name, method]) => [
       name,
-      isRecord(method) ? { kind: String(method['kind']), stream: method['stream'] === true } : { kind: '', stream: false },
+      isRecord(method)
+        ? { kind: typeof method['kind'] === 'string' ? method['kind'] : '', stream: method['stream'] === true }
+        : { kind: '', stream: false },
     ]),
   )
 }

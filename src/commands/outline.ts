@@ -26,7 +26,7 @@ const shown = (key: string, value: unknown): string => {
     return Object.entries(value)
       .map(([name, held]) => `${name} ${typeof held === 'object' && held !== null ? toJsonLine(held) : shown(name, held)}`)
       .join(', ')
-  return typeof value === 'object' ? toJsonLine(value) : String(value)
+  return typeof value === 'string' ? value : toJsonLine(value)
 }
 
 const isTensorSpec = (value: unknown): value is { readonly name: string; readonly dtype: string; readonly shape: readonly unknown[] } =>

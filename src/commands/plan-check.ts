@@ -133,7 +133,10 @@ export const noteAgainst = (source: Source, schema: JsonSchema, data: unknown, p
       return source.mistake(pointer, `\`kind\` is missing: one of ${kinds.join(', ')}`)
     }
     if (one === undefined) {
-      return source.mistake(`${pointer}/kind`, `${quoted(kind)} is not one of ${kinds.join(', ')}${hint(String(kind), kinds.map(String))}`)
+      return source.mistake(
+        `${pointer}/kind`,
+        `${quoted(kind)} is not one of ${kinds.join(', ')}${typeof kind === 'string' ? hint(kind, kinds.map(String)) : ''}`,
+      )
     }
   }
   if (one === undefined) return

@@ -44,10 +44,10 @@ const sizeOf = (source: Source, pointer: string, value: unknown): number => {
 const boundOf = (source: Source, pointer: string, signal: SignalName, value: unknown): number | undefined => {
   if (typeof value === 'string') {
     if (countsBytes(signal)) return sizeOf(source, pointer, value)
-    return void source.mistake(pointer, `${quoted(value)} is no number, which a bound on ${signal} must be${numberMeant(value, signal)}`)
+    return source.mistake(pointer, `${quoted(value)} is no number, which a bound on ${signal} must be${numberMeant(value, signal)}`)
   }
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined
-  if (value < 0) return void source.mistake(pointer, `${value} is below 0, which ${signal} never is`)
+  if (value < 0) return source.mistake(pointer, `${value} is below 0, which ${signal} never is`)
   return value
 }
 

@@ -54,7 +54,7 @@ const namesBeside = (error: ErrorObject): readonly string[] => {
   return Object.keys(typeof schema === 'object' && schema !== null ? schema : {})
 }
 
-const note = (source: Source, error: ErrorObject): void => {
+const note = (source: Source, error: ErrorObject): undefined => {
   const { keyword, instancePath: path } = error
   const value = valueAt(source.data, path)
   // What could not be read is noted already.
@@ -68,7 +68,7 @@ const note = (source: Source, error: ErrorObject): void => {
       return source.mistake(where, `unknown ${kind} ${quoted(key)}${didYouMean(key, namesBeside(error))}`, 'key')
     }
     case 'enum': {
-      const word = String(value)
+      const word = typeof value === 'string' ? value : quoted(value)
       if (notEnforced[path]?.includes(word) === true) return source.mistake(path, unenforced(word))
       const allowed: unknown = error.params['allowedValues']
       const known = Array.isArray(allowed) ? allowed.map(String) : []

@@ -28,7 +28,7 @@ export interface SourceOptions {
 export interface Source {
   readonly data: unknown
   /** Notes a mistake at a JSON pointer: at its value, or at its key where the key itself is wrong. */
-  mistake(pointer: string, text: string, at?: 'value' | 'key'): void
+  mistake(pointer: string, text: string, at?: 'value' | 'key'): undefined
   /** @throws ActiveStorageError with all mistakes so far, in the order of the file, a line each, where there are any */
   check(): void
 }
@@ -64,7 +64,9 @@ export const readSource = (text: string, fileName: string, options: SourceOption
   const lines = new LineCounter()
   const places = new Map<string, Place>()
   const mistakes: { readonly offset: number; readonly text: string }[] = []
-  const note = (offset: number, message: string) => void mistakes.push({ offset, text: message })
+  const note = (offset: number, message: string): undefined => {
+    mistakes.push({ offset, text: message })
+  }
   const line = (offset: number, message: string): string => {
     const { line: row, col } = lines.linePos(offset)
     // linePos answers 0:0 where the text has no line at all.
@@ -109,7 +111,7 @@ export const readSource = (text: string, fileName: string, options: SourceOption
 }
 
 interface Walk {
-  readonly note: (offset: number, message: string) => void
+  readonly note: (offset: number, message: string) => undefined
   readonly places: Map<string, Place>
   readonly aliases: boolean
   readonly what: string
@@ -122,15 +124,15 @@ const walked = (document: Document.Parsed, { note, places, aliases, what }: Walk
     const start = rangeOf(node) ?? key
     places.set(pointer, { value: start, key })
     values++
-    if (depth > MAX_DEPTH) return void note(start, `nested more than ${MAX_DEPTH} levels deep`)
+    if (depth > MAX_DEPTH) return note(start, `nested more than ${MAX_DEPTH} levels deep`)
     if (isAlias(node)) {
-      if (!aliases) return void note(start, `aliases are not used in a ${what}; write the value out`)
+      if (!aliases) return note(start, `aliases are not used in a ${what}; write the value out`)
       const meant = node.resolve(document)
-      if (meant === undefined || values > MAX_VALUES) return void note(start, 'this alias names nothing, or too much')
+      if (meant === undefined || values > MAX_VALUES) return note(start, 'this alias names nothing, or too much')
       return walk(meant, pointer, key, depth + 1)
     }
     if (isScalar(node)) return node.value
-    if (values > MAX_VALUES) return void note(start, `the ${what} has more than ${MAX_VALUES} values`)
+    if (values > MAX_VALUES) return note(start, `the ${what} has more than ${MAX_VALUES} values`)
     if (isSeq(node)) return node.items.map((item, index) => walk(item, `${pointer}/${index}`, rangeOf(item) ?? start, depth + 1))
     if (!isMap(node)) return undefined
     const data: Record<string, unknown> = {}
