@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { type Command, helpOf, parse } from './commands/command.ts'
 import { type Code, toFailure } from './core/errors.ts'
+import { nearest } from './core/nearest.ts'
 import { VERSION } from './core/version.ts'
 
 /** Each command is loaded when it is asked for: a node need not load what only `explain` uses. */
@@ -72,8 +73,37 @@ const overview = (): string => {
   ].join('\n')
 }
 
+/** What other tools call these. */
+const synonyms: Readonly<Record<string, string>> = {
+  add: 'put',
+  cat: 'describe',
+  check: 'verify',
+  delete: 'rm',
+  get: 'describe',
+  inspect: 'describe',
+  list: 'ls',
+  move: 'mv',
+  remove: 'rm',
+  rename: 'mv',
+  run: 'node',
+  serve: 'node',
+  show: 'describe',
+  start: 'node',
+  status: 'stats',
+  upload: 'put',
+}
+
+const noCommand = (name: string): string => {
+  const names = commands.map((known) => known.name)
+  const meant = (Object.hasOwn(synonyms, name) ? synonyms[name] : undefined) ?? nearest(name, names)
+  const start = name.startsWith('-') ? `the command comes first: active-storage COMMAND ${name}` : `there is no command "${name}"`
+  return `${start}${meant === undefined ? '' : `; did you mean \`${meant}\`?`}\nactive-storage --help lists the commands\n`
+}
+
 const main = async (argv: readonly string[]): Promise<number> => {
-  const [name, ...rest] = argv
+  const [first, ...others] = argv
+  // `help COMMAND` is `COMMAND --help`.
+  const [name, rest] = first === 'help' && others[0] !== undefined ? [others[0], ['--help']] : [first, others]
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(overview())
     return name === undefined ? 2 : 0
@@ -84,11 +114,13 @@ const main = async (argv: readonly string[]): Promise<number> => {
   }
   const found = commands.find((known) => known.name === name)
   if (found === undefined) {
-    process.stderr.write(`active-storage: there is no command "${name}"\n\n${overview()}`)
+    process.stderr.write(`active-storage: ${noCommand(name)}`)
     return 2
   }
   const command = await found.load()
-  if (rest.includes('--help') || rest.includes('-h')) {
+  const end = rest.indexOf('--')
+  const given = end < 0 ? rest : rest.slice(0, end)
+  if (given.includes('--help') || given.includes('-h')) {
     process.stdout.write(helpOf(command))
     return 0
   }
@@ -96,7 +128,7 @@ const main = async (argv: readonly string[]): Promise<number> => {
     return (await command.run(parse(command, rest))) ?? 0
   } catch (error) {
     const known = toFailure(error)
-    if (rest.includes('--json'))
+    if (given.includes('--json'))
       process.stderr.write(`${JSON.stringify({ code: known.code, message: known.text, origin: known.origin })}\n`)
     else process.stderr.write(`active-storage ${name}: ${known.message}\n`)
     if (known.code === 'internal' && known.stack !== undefined) process.stderr.write(`${known.stack}\n`)
@@ -106,4 +138,6 @@ const main = async (argv: readonly string[]): Promise<number> => {
 
 // Without a listener, Node opens its inspector on this signal: a port that runs any code.
 process.on('SIGUSR1', () => undefined)
+// A reader that has seen enough, such as `head`, closes the pipe: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 process.exitCode = await main(process.argv.slice(2))

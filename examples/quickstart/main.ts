@@ -7,6 +7,7 @@ import { median, ratioOf } from '../../benchmarks/support/statistics.ts'
 import { connect, dataset, model, site, withCall } from '../../src/index.ts'
 import { table } from '../../src/commands/output.ts'
 import { blazeFace, earth, knownFaces, people, textDirection } from './material.ts'
+import { answerTo } from './options.ts'
 import { type Runner, startNode, startRunner } from './processes.ts'
 import type { EpochResult } from './runner.ts'
 
@@ -176,8 +177,13 @@ const measured = async (runner: Runner, epoch: number, wire: () => { near: numbe
   return { result, near: after.near - before.near, cloud: after.cloud - before.cloud, fetch: after.fetch - before.fetch }
 }
 
+const answer = answerTo(process.argv.slice(2))
 try {
-  process.exitCode = (await run()) ? 0 : 1
+  if (answer === undefined) process.exitCode = (await run()) ? 0 : 1
+  else {
+    process.stdout.write(answer.text)
+    process.exitCode = answer.code
+  }
 } finally {
   await closeAll()
 }

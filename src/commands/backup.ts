@@ -9,6 +9,7 @@ export const backup: Command = {
   name: 'backup',
   summary: 'Has a running node write a backup of itself, to a folder of its own machine.',
   usage: '--to FOLDER',
+  takes: 0,
   options: {
     ...nodeOption,
     timeout: { ...nodeOption.timeout, help: 'the most time to wait (default 3600)' },

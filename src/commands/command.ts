@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { failure } from '../core/errors.ts'
+import { nearest } from '../core/nearest.ts'
 
 /** Options as `parseArgs` takes them, each with a line of help. */
 export interface OptionHelp {
@@ -19,6 +20,8 @@ export interface Command {
   readonly summary: string
   /** Arguments as the usage line shows them. */
   readonly usage: string
+  /** The most words that are no options; undefined: any number. */
+  readonly takes?: number
   readonly options: Options
   readonly examples: readonly string[]
   /** Gives an exit code where it is none of an error's, nor 0. */
@@ -44,28 +47,66 @@ export const nodeOption = {
   timeout: { type: 'string', value: 'SECONDS', help: 'the most time to wait (default 60)' },
 } as const satisfies Options
 
+/** An error of this command's arguments, which ends by saying where they are explained. */
+const misused = (command: Command, what: string) => failure('invalid-argument', `${what}\nTry: active-storage ${command.name} --help`)
+
+/** A word on the command line that no option takes: too much, or what an option was to be given. */
+const stray = (command: Command, word: string): string => {
+  const takes = command.usage === '' ? 'it takes options only' : `usage: active-storage ${command.name} ${command.usage}`
+  const meant = nearest(word, Object.keys(command.options))
+  return `"${word}" is one word too many; ${meant === undefined ? takes : `did you mean --${meant}?`}`
+}
+
+/** No option begins with a digit: a negative number is a word, or a value. */
+const NEGATIVE = /^-\.?\d/
+const MASK = '\u0000'
+const masked = (arg: string): string => (NEGATIVE.test(arg) ? MASK + arg : arg)
+const unmasked = (arg: string): string => (arg.startsWith(MASK) ? arg.slice(MASK.length) : arg)
+
+/**
+ * Reads the arguments of a command.
+ * @throws ActiveStorageError `invalid-argument` for an unknown option (with the nearest one), an option without its value,
+ * a value for a switch, and more words than the command takes
+ */
 export const parse = (command: Command, argv: readonly string[]): Parsed => {
-  const options = { ...common, ...command.options }
+  const options: Options = { ...common, ...command.options }
   const config: ParseArgsConfig['options'] = Object.fromEntries(
-    Object.entries(options).map(([name, { type, multiple, short }]: [string, OptionHelp]) => [
+    Object.entries(options).map(([name, { type, multiple, short }]) => [
       name,
       { type, ...(multiple !== undefined && { multiple }), ...(short !== undefined && { short }) },
     ]),
   )
-  const read = () => {
-    try {
-      return parseArgs({ args: [...argv], options: config, allowPositionals: true, strict: true })
-    } catch (error) {
-      throw failure(
-        'invalid-argument',
-        `${error instanceof Error ? error.message : String(error)}\nTry: active-storage ${command.name} --help`,
-        error,
-      )
+  // Not strict: the library's own errors name neither the nearest option nor what a value looks like.
+  const {
+    values,
+    positionals: words,
+    tokens,
+  } = parseArgs({ args: argv.map(masked), options: config, allowPositionals: true, strict: false, tokens: true })
+  const positionals = words.map(unmasked)
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue
+    const { name, rawName, value, inlineValue } = token
+    const option = Object.hasOwn(options, name) ? options[name] : undefined
+    if (option === undefined) throw misused(command, `there is no option ${rawName}${nearestOption(name, Object.keys(options))}`)
+    if (option.type === 'boolean') {
+      if (value !== undefined) throw misused(command, `${rawName} takes no value; it was given "${value}"`)
+      continue
     }
+    const form = `--${name} ${option.value ?? 'VALUE'}`
+    if (value === undefined) throw misused(command, `${rawName} needs a value: ${form}`)
+    if (inlineValue === false && value.startsWith('-') && value.length > 1)
+      throw misused(command, `${rawName} needs a value, and ${value} follows: write ${form}, or --${name}=${value} where that is the value`)
   }
-  const { values, positionals } = read()
-  const all = (name: string): readonly string[] => [values[name]].flat().filter((value) => typeof value === 'string')
+  const extra = command.takes === undefined ? undefined : positionals[command.takes]
+  if (extra !== undefined) throw misused(command, stray(command, extra))
+  const all = (name: string): readonly string[] =>
+    [values[name]].flat().flatMap((value) => (typeof value === 'string' ? [unmasked(value)] : []))
   return { positionals, texts: all, text: (name) => all(name).at(-1), flag: (name) => values[name] === true }
+}
+
+const nearestOption = (name: string, names: readonly string[]): string => {
+  const meant = name.length < 2 ? undefined : nearest(name, names)
+  return meant === undefined ? '' : `; did you mean --${meant}?`
 }
 
 export const helpOf = (command: Command): string => {

@@ -28,6 +28,7 @@ export const explain: Command = {
   name: 'explain',
   summary: 'Checks a policy file, and shows where it would place a call and why.',
   usage: 'POLICY.yaml [--call TYPE.METHOD] [--signal NAME=NUMBER...]',
+  takes: 1,
   options: {
     call: { type: 'string', value: 'TYPE.METHOD', help: 'the movable call to place (default loader.batch)' },
     signal: { type: 'string', multiple: true, value: 'NAME=NUMBER', help: 'what is measured; may be repeated' },

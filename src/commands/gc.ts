@@ -9,6 +9,7 @@ export const gc: Command = {
   name: 'gc',
   summary: 'Removes content that no object refers to.',
   usage: '',
+  takes: 0,
   options: { ...nodeOption, 'dry-run': { type: 'boolean', help: 'only count what would go' } },
   examples: ['active-storage gc --dry-run', 'active-storage gc'],
   run: (args) =>

@@ -1,5 +1,8 @@
 import { resolve } from 'node:path'
-import { failure } from '../core/errors.ts'
+import { failure, toFailure } from '../core/errors.ts'
+import { siteName } from '../core/ids.ts'
+import { hint } from '../core/nearest.ts'
+import { parseAddress } from '../link/address.ts'
 import type { Command } from './command.ts'
 import { typesFrom } from './object-modules.ts'
 import { print, toJson } from './output.ts'
@@ -12,27 +15,42 @@ const whole = (name: string, text: string | undefined, most: number): number | u
   if (text === undefined) return undefined
   const number = Number(text)
   if (!Number.isSafeInteger(number) || number < 1 || number > most)
-    throw failure('invalid-argument', `--${name} ${text}: use a whole number from 1 to ${most}`)
+    throw failure('invalid-argument', `--${name} ${text}: use a whole number from 1 to ${most}, without a unit`)
   return number
 }
 
-const peersFrom = (texts: readonly string[]): Record<string, string> =>
-  Object.fromEntries(
-    texts.map((text) => {
-      const cut = text.indexOf('=')
-      if (cut < 1) throw failure('invalid-argument', `--peer ${text}: use NAME=HOST:PORT`)
-      return [text.slice(0, cut), text.slice(cut + 1)]
-    }),
-  )
+/** Peers by name. @throws ActiveStorageError `invalid-argument` that names the option */
+const peersFrom = (texts: readonly string[]): Record<string, string> => {
+  const peers: Record<string, string> = {}
+  for (const text of texts) {
+    const cut = text.indexOf('=')
+    if (cut < 1) throw failure('invalid-argument', `--peer ${text}: use NAME=HOST:PORT, such as fog-2=10.0.0.2:7070`)
+    const [name, address] = [text.slice(0, cut), text.slice(cut + 1)]
+    if (Object.hasOwn(peers, name)) throw failure('invalid-argument', `--peer ${text}: the peer "${name}" is named twice`)
+    try {
+      siteName(name)
+      parseAddress(address)
+    } catch (error) {
+      throw failure('invalid-argument', `--peer ${text}: ${toFailure(error).text}`, error)
+    }
+    peers[name] = address
+  }
+  return peers
+}
 
 export const node: Command = {
   name: 'node',
   summary: 'Runs a storage node: keeps objects, and runs their methods beside the data.',
   usage: '--data DIR [options]',
+  takes: 0,
   options: {
     data: { type: 'string', value: 'DIR', help: 'folder for everything that lasts (required)' },
     listen: { type: 'string', value: 'HOST:PORT', help: 'address (default 127.0.0.1:7070; port 0 takes a free one)' },
-    name: { type: 'string', value: 'NAME', help: "the site's name, which references carry (default node)" },
+    name: {
+      type: 'string',
+      value: 'NAME',
+      help: "the site's name, which references carry; it stays with the folder (default: the folder's, else node)",
+    },
     tier: { type: 'string', value: 'TIER', help: 'edge, fog or cloud (default edge)' },
     threads: { type: 'string', value: 'K', help: 'compute workers (default 2)' },
     objects: {
@@ -59,6 +77,7 @@ export const node: Command = {
     insecure: { type: 'boolean', help: 'listen beyond loopback without encryption' },
     supervised: { type: 'boolean', help: 'start the node again at once where it dies; give --listen a port' },
     stacks: { type: 'boolean', help: 'send the stacks of errors to callers' },
+    quiet: { type: 'boolean', help: 'say nothing on stderr of calls that fail, a full disk or a slow event loop' },
   },
   examples: [
     'active-storage node --data /srv/as --name edge-7 --adopt /srv/photos',
@@ -69,13 +88,16 @@ export const node: Command = {
     const data = args.text('data')
     if (data === undefined) throw failure('invalid-argument', '--data DIR is required: the folder for everything that lasts')
     const tier = tiers.find((known) => known === (args.text('tier') ?? 'edge'))
-    if (tier === undefined) throw failure('invalid-argument', `--tier ${args.text('tier')}: use ${tiers.join(', ')}`)
+    if (tier === undefined)
+      throw failure('invalid-argument', `--tier ${args.text('tier')}: use ${tiers.join(', ')}${hint(args.text('tier') ?? '', tiers)}`)
     const threads = whole('threads', args.text('threads'), 256)
     const cacheMib = whole('cache-mib', args.text('cache-mib'), 1024 * 1024)
     const memoryBytes = sizeOf('memory', args.text('memory'))
     const maxCalls = whole('max-calls', args.text('max-calls'), 1_000_000)
     const listen = args.text('listen')
+    if (listen !== undefined) parseAddress(listen)
     const name = args.text('name')
+    const peers = peersFrom(args.texts('peer'))
     if (args.flag('supervised')) {
       if (listen?.endsWith(':0') === true)
         throw failure('invalid-argument', `--supervised with --listen ${listen}: give a port, so that callers find the node again`)
@@ -90,11 +112,12 @@ export const node: Command = {
       data,
       tier,
       objects,
-      peers: peersFrom(args.texts('peer')),
+      peers,
       adopt: args.texts('adopt').map((folder) => resolve(folder)),
       backups: args.texts('backups').map((folder) => resolve(folder)),
       insecure: args.flag('insecure'),
       stacks: args.flag('stacks'),
+      ...(!args.flag('quiet') && { log: (line: string) => void process.stderr.write(`active-storage node: ${line}\n`) }),
       ...(listen !== undefined && { listen }),
       ...(name !== undefined && { name }),
       ...(threads !== undefined && { threads }),

@@ -2,7 +2,11 @@ import { ContentRef } from '../core/content.ts'
 import { Tensor } from '../core/tensor.ts'
 
 /** JSON of any value: tensors and bytes by what they are, with their first numbers; bigints as text. */
-export const toJson = (value: unknown): string =>
+export const toJson = (value: unknown): string => json(value, 2)
+/** The same on one line. */
+export const toJsonLine = (value: unknown): string => json(value, undefined)
+
+const json = (value: unknown, indent: number | undefined): string =>
   JSON.stringify(
     value,
     (_key, held: unknown) => {
@@ -12,7 +16,7 @@ export const toJson = (value: unknown): string =>
       if (held instanceof Uint8Array) return { bytes: held.byteLength }
       return held
     },
-    2,
+    indent,
   )
 const firstOf = (tensor: Tensor): unknown[] =>
   Array.from<unknown>(tensor.data)

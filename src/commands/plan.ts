@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises'
-import { parseDocument } from 'yaml'
 import { failure } from '../core/errors.ts'
+import { hint } from '../core/nearest.ts'
 import type { Remote } from '../core/remote.ts'
 import type { dataset } from '../objects/dataset/dataset.ts'
 import type { VocabularyOptions } from '../objects/dataset/vocabulary.ts'
 import type { Op } from '../objects/pipeline/spec.ts'
-import type { ParallelPlan } from '../objects/parallel/plan.ts'
-import type { FitPlan, TrainerSpec } from '../objects/trainer/spec.ts'
+import { parallelPlan, type ParallelPlan } from '../objects/parallel/plan.ts'
+import { fitPlan, type FitPlan, trainerSpec, type TrainerSpec } from '../objects/trainer/spec.ts'
+import { pointerPart, readSource, type Source } from '../policy/source.ts'
+import { isMapping, notePipeline, noteAgainst } from './plan-check.ts'
 
 export interface Plan {
   readonly trainer: TrainerSpec
@@ -14,24 +16,47 @@ export interface Plan {
   readonly fit: FitPlan | ParallelPlan
 }
 
+const PARTS = ['trainer', 'fit'] as const
+const TWO_PARTS = 'a plan has two parts, `trainer` (loss, optimizer, learningRate) and `fit` (dataset, pipeline, batchSize, epochs)'
+
+/** Notes what is wrong with a plan, as the node would find it. */
+const notePlan = (source: Source, plan: Readonly<Record<string, unknown>>, epochs: number | undefined): void => {
+  for (const name of Object.keys(plan)) {
+    if (PARTS.some((part) => part === name)) continue
+    const home = [trainerSpec, fitPlan, parallelPlan].findIndex((schema) => Object.hasOwn(Object(schema['properties']), name))
+    const inside = home < 0 ? '' : `; it belongs in \`${home === 0 ? 'trainer' : 'fit'}\``
+    source.mistake(`/${pointerPart(name)}`, `unknown key "${name}"${inside === '' ? hint(name, PARTS) : inside}; ${TWO_PARTS}`, 'key')
+  }
+  for (const part of PARTS) if (!Object.hasOwn(plan, part)) source.mistake('', `\`${part}\` is missing: ${TWO_PARTS}`)
+  const { trainer, fit } = plan
+  if ('trainer' in plan) noteAgainst(source, trainerSpec, trainer, '/trainer')
+  if (!('fit' in plan)) return
+  if (!isMapping(fit)) return noteAgainst(source, fitPlan, fit, '/fit')
+  const schema = 'members' in fit ? parallelPlan : fitPlan
+  noteAgainst(source, schema, epochs === undefined ? fit : { ...fit, epochs }, '/fit')
+  notePipeline(source, fit['pipeline'], '/fit/pipeline')
+  const { validate, members } = fit
+  if (isMapping(validate)) notePipeline(source, validate['pipeline'], '/fit/validate/pipeline')
+  if (Array.isArray(members))
+    for (const [index, member] of members.entries())
+      if (isMapping(member)) notePipeline(source, member['pipeline'], `/fit/members/${index}/pipeline`)
+}
+
 /**
- * A plan's file: the two halves are checked by the node, which names what is wrong in them.
+ * Reads a plan's file, YAML or JSON.
  * @param epochs in place of those of the plan
+ * @throws ActiveStorageError `not-found`; `invalid-argument` with all mistakes, a line each; each begins `file:line:column`
  */
 export const readPlan = async (path: string, epochs?: number): Promise<Plan> => {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw failure('not-found', `${path}: ${error instanceof Error ? error.message : String(error)}`, error)
   })
-  const document = parseDocument(text)
-  const [problem] = document.errors
-  if (problem !== undefined) throw failure('invalid-argument', `${path}: ${problem.message.split('\n')[0] ?? ''}`)
-  const plan: unknown = document.toJS()
-  if (typeof plan !== 'object' || plan === null || !('trainer' in plan) || !('fit' in plan))
-    throw failure(
-      'invalid-argument',
-      `${path}: a plan has two parts, \`trainer\` (loss, optimizer, learningRate) and \`fit\` (dataset, pipeline, batchSize, epochs)`,
-    )
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the node holds it against the schemas
+  const source = readSource(text, path, { code: 'invalid-argument', what: 'plan', aliases: true })
+  const plan: unknown = source.data
+  if (isMapping(plan)) notePlan(source, plan, epochs)
+  else source.mistake('', TWO_PARTS)
+  source.check()
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- held against the schemas above, and by the node again
   const { trainer, fit } = plan as Plan
   return { trainer, fit: epochs === undefined ? fit : { ...fit, epochs } }
 }

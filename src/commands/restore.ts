@@ -7,6 +7,7 @@ export const restore: Command = {
   name: 'restore',
   summary: 'Makes a data folder from a backup, and verifies it. No node may have the folder open.',
   usage: '--from FOLDER --data DIR',
+  takes: 0,
   options: {
     from: { type: 'string', value: 'FOLDER', help: 'the backup (required)' },
     data: { type: 'string', value: 'DIR', help: 'the data folder to make (required)' },

@@ -10,5 +10,7 @@ export const sizeOf = (option: string, text: string | undefined): number | undef
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([A-Za-z]+)$/.exec(text) ?? []
   const bytes = isUnit(unit) ? Math.floor(Number(number) * units[unit]) : Number.NaN
   if (Number.isSafeInteger(bytes) && bytes > 0) return bytes
-  throw failure('invalid-argument', `--${option} ${text}: use a size with its unit, ${Object.keys(units).join(', ')}; 512MiB, say`)
+  const [, amount, prefix = 'M'] = /^(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?$/i.exec(text) ?? []
+  const meant = amount === undefined ? '512MiB' : `${amount}${prefix === '' ? 'M' : prefix.toUpperCase()}iB`
+  throw failure('invalid-argument', `--${option} ${text}: use a size with its unit, ${Object.keys(units).join(', ')}, such as ${meant}`)
 }

@@ -8,6 +8,7 @@ export const stats: Command = {
   name: 'stats',
   summary: 'Shows what a node is doing and has done.',
   usage: '',
+  takes: 0,
   options: nodeOption,
   examples: ['active-storage stats', 'active-storage stats --json'],
   run: (args) =>

@@ -27,6 +27,7 @@ export const train: Command = {
   summary:
     'Trains a model beside the data of a node, or of several, and shows how far it has come. Ctrl-C interrupts it; --resume goes on.',
   usage: 'NAME (--model FILE --plan FILE | --resume | --pause | --cancel | --status) [--export FILE]',
+  takes: 1,
   options: {
     ...nodeOption,
     model: { type: 'string', value: 'FILE', help: 'the model to train, an ONNX file' },

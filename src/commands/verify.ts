@@ -19,6 +19,7 @@ export const verify: Command = {
   name: 'verify',
   summary: 'Checks a whole data folder that no node has open. It repairs nothing.',
   usage: '--data DIR',
+  takes: 0,
   options: {
     data: { type: 'string', value: 'DIR', help: 'the data folder, or a backup (required)' },
     name: {

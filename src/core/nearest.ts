@@ -38,3 +38,9 @@ export const didYouMean = (word: string, words: readonly string[]): string => {
   if (meant !== undefined) return `; did you mean \`${meant}\`?`
   return words.length > 12 ? '' : `; known here: ${words.map((known) => `\`${known}\``).join(', ')}`
 }
+
+/** The same where all words are listed beside: the nearest one, or nothing. */
+export const hint = (word: string, words: readonly string[]): string => {
+  const meant = nearest(word, words)
+  return meant === undefined ? '' : `; did you mean \`${meant}\`?`
+}

@@ -176,6 +176,12 @@ export interface BackupProgress {
 /** The host that runs the call, as the built-in `site` object shows it. */
 export interface HostView {
   describe(): SiteDescription
+  /**
+   * What an object type declares, as plain data: `type`, `version`, `state` (a JSON Schema) and `methods` by name, each with `kind`,
+   * `stream` and, where they are declared, `arguments` and `result`.
+   * @throws `unknown-type`
+   */
+  declaration(type: string): Value
   stats(): HostStats
   /** Objects in order of type and id, from after `after` (`type/id`), `limit` at the most. */
   list(range: { type?: string; prefix?: string; after?: string; limit?: number }): readonly ObjectEntry[]

@@ -10,19 +10,13 @@ import type { ServerFrame } from '../wire/gen/active_storage/v1/ServerFrame.ts'
 import { limits } from '../wire/limits.ts'
 import { decodeLoad } from '../wire/load-report.ts'
 import { channelOptions, protocol, trailers } from '../wire/protocol.ts'
+import { parseAddress } from './address.ts'
+import { proxyFor } from './proxy.ts'
 
 type Duplex = ClientDuplexStream<ClientFrameIn, ServerFrame>
 
 /** A name that resolves elsewhere later must not be retried at the old place for two minutes, grpc-js' default. */
 const reconnect = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': 2000 } as const
-
-/** `host:port`, an IPv6 address in brackets. @throws `invalid-argument` */
-export const checkAddress = (address: string): string => {
-  const match = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(address)
-  if (match === null || Number(match[1]) > 65_535)
-    throw failure('invalid-argument', `"${address}" is not an address: use host:port, such as edge-7:7070 or [::1]:7070`)
-  return address
-}
 
 /** grpc-js writes deadlines as whole seconds in 32 bits of ms: a budget beyond that is left to the node, which is told it too. */
 const LONGEST_MS = 2 ** 31 - 1001
@@ -43,15 +37,29 @@ interface Flight {
  * Calls to one storage node over gRPC. Small calls and bulk use a connection each, so that a small call does not wait
  * behind somebody's 64 MiB: a call goes by the bulk connection when its arguments are chunked, or when the same
  * method's last result was.
+ * @param address `host:port`, an IPv6 address in brackets
  * @param observe sees the report of every call, as the call's own `onReport` does
+ * @throws ActiveStorageError `invalid-argument` for what is no address
  */
 export const grpcTransport = (address: string, site: SiteName, observe?: (report: CallReport) => void): Transport => {
-  checkAddress(address)
+  const to = parseAddress(address)
+  if (to.port === 0) throw failure('invalid-argument', `"${address}": port 0 is for listening only; use host:port with the node's port`)
+  const proxy = proxyFor(to)
+  const via =
+    proxy === undefined
+      ? ''
+      : ` by way of the proxy ${proxy.address}, which ${proxy.variable} names; add ${to.host} to no_proxy to go there directly`
+  // With its scheme: a host named "unix" would be taken for one.
+  const target = `dns:${address}`
   const open = (name: string) =>
-    // Without a pool of its own, grpc-js would give both clients the same connection.
-    new protocol.StorageNode(address, credentials.createInsecure(), {
+    new protocol.StorageNode(proxy === undefined ? target : `dns:${proxy.address}`, credentials.createInsecure(), {
       ...channelOptions,
       ...reconnect,
+      // Which proxy is used is decided here: grpc-js would send calls to this machine through it as well.
+      'grpc.enable_http_proxy': 0,
+      ...(proxy !== undefined && { 'grpc.http_connect_target': target, 'grpc.default_authority': address }),
+      ...(proxy?.credentials !== undefined && { 'grpc.http_connect_creds': proxy.credentials }),
+      // Without a pool of its own, grpc-js would give both clients the same connection.
       'grpc.use_local_subchannel_pool': 1,
       'grpc.primary_user_agent': `active-storage-${name}`,
     })
@@ -110,7 +118,7 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
 
   const errorOf = (call: Call, error: ServiceError) => {
     const { signal } = call.context
-    const known = signal?.aborted === true ? abortedBy(signal) : failureOf(error)
+    const known = signal?.aborted === true ? abortedBy(signal) : failureOf(error, `the node at ${address}${via}`)
     return known.at({ object: `${call.type}/${call.object}`, method: call.method, site, callId: call.context.callId })
   }
 

@@ -1,11 +1,12 @@
-import { Ajv, type ErrorObject } from 'ajv'
-import type { ActiveStorageError } from '../core/errors.ts'
-import { parseBytes, sizeUnits } from './figures.ts'
+import { Ajv } from 'ajv'
+import { parseBytes } from './figures.ts'
 import { type Condition, defaultPolicy, type Objective, type PolicyDocument, type Rule, type Strategy } from './document.ts'
-import { didYouMean } from '../core/nearest.ts'
-import { notEnforced, type offloadRoles, policySchema } from './schema.ts'
-import { countsBytes, isSignal, type SignalName } from './signals.ts'
-import { pointerPart, readSource, type Source } from './source.ts'
+import { type offloadRoles, policySchema } from './schema.ts'
+import { failure } from '../core/errors.ts'
+import { noteSchemaErrors, quoted } from './schema-words.ts'
+import { countsBytes, isSignal, isWhole, type SignalName } from './signals.ts'
+import { numberMeant, sizeMeant } from './slips.ts'
+import { readSource, type Source } from './source.ts'
 import type { Role } from './types.ts'
 
 /** The shape of the data once the schema has accepted it. */
@@ -27,135 +28,97 @@ interface RawRule {
 
 const validate = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true }).compile<Raw>(policySchema)
 
-const listed = (words: readonly unknown[]): string => words.map(String).join(', ')
-const quoted = (value: unknown): string =>
-  typeof value === 'string' ? `"${value.slice(0, 80)}"` : String(JSON.stringify(value)).slice(0, 80)
-const unenforced = (word: string): string => `this version does not enforce \`${word}\`, and ignoring it would be worse; remove it`
+type Mapping = Readonly<Record<string, unknown>>
+const isMapping = (value: unknown): value is Mapping => typeof value === 'object' && value !== null && !Array.isArray(value)
+const within = (data: unknown, key: string): unknown => (isMapping(data) ? data[key] : undefined)
 
-/** The value at a JSON pointer of data that came out of YAML. */
-const valueAt = (data: unknown, pointer: string): unknown => {
-  let value = data
-  for (const part of pointer.split('/').slice(1)) {
-    if (typeof value !== 'object' || value === null) return undefined
-    value = Object.getOwnPropertyDescriptor(value, part.replaceAll('~1', '/').replaceAll('~0', '~'))?.value
+/** The bytes of a size; 0 with a note where it is none. What is neither number nor text is the schema's to refuse. */
+const sizeOf = (source: Source, pointer: string, value: unknown): number => {
+  if (typeof value !== 'number' && typeof value !== 'string') return 0
+  const bytes = parseBytes(value)
+  if (bytes === undefined && !(typeof value === 'number' && value < 0))
+    source.mistake(pointer, `${quoted(value)} is no size; ${sizeMeant(value)}`)
+  return bytes ?? 0
+}
+
+const boundOf = (source: Source, pointer: string, signal: SignalName, value: unknown): number | undefined => {
+  if (typeof value === 'string') {
+    if (countsBytes(signal)) return sizeOf(source, pointer, value)
+    return source.mistake(pointer, `${quoted(value)} is no number, which a bound on ${signal} must be${numberMeant(value, signal)}`)
   }
+  if (typeof value !== 'number' || !Number.isFinite(value)) return undefined
+  if (value < 0) return source.mistake(pointer, `${value} is below 0, which ${signal} never is`)
   return value
 }
 
-// ajv hands out its parameters as a bare record; the keyword says which of them are there.
-const textParam = ({ params }: ErrorObject, name: string): string => String(params[name])
+/** Why no value of the signal fits both bounds; undefined where one may. */
+const neverHolds = (signal: SignalName, above: number | undefined, below: number | undefined): string | undefined => {
+  if (below === 0) return `${signal} is never below 0`
+  if (signal.endsWith('.up')) {
+    if (above !== undefined && above >= 1) return `${signal} is 0 or 1, and never above ${above}; write { above: 0 }`
+    return undefined
+  }
+  if (above === undefined || below === undefined) return undefined
+  if (above >= below) return `nothing is above ${above} and below ${below}${above > below ? '; are the two swapped?' : ''}`
+  return isWhole(signal) && Math.floor(above) + 1 >= below ? `no whole number is above ${above} and below ${below}` : undefined
+}
 
-const worded = (source: Source, error: ErrorObject): ActiveStorageError => {
-  const { keyword, instancePath: path } = error
-  const value = valueAt(source.data, path)
-  switch (keyword) {
-    case 'additionalProperties': {
-      const key = textParam(error, 'additionalProperty')
-      const where = `${path}/${pointerPart(key)}`
-      if (notEnforced[path]?.includes(key) === true) return source.problem(where, unenforced(key), 'key')
-      const schema: unknown = error.parentSchema?.['properties']
-      const known = Object.keys(typeof schema === 'object' && schema !== null ? schema : {})
-      const kind = path.endsWith('/when') ? 'signal' : 'key'
-      return source.problem(where, `unknown ${kind} ${quoted(key)}${didYouMean(key, known)}`, 'key')
-    }
-    case 'enum': {
-      const word = String(value)
-      if (notEnforced[path]?.includes(word) === true) return source.problem(path, unenforced(word))
-      const allowed: unknown = error.params['allowedValues']
-      const known = Array.isArray(allowed) ? allowed.map(String) : []
-      return source.problem(path, `${quoted(value)} is not one of ${listed(known)}${known.includes(word) ? '' : hint(word, known)}`)
-    }
-    case 'const':
-      return source.problem(path, `version ${quoted(value)} is not known; this version reads version 1`)
-    case 'required':
-      return source.problem(path, `\`${textParam(error, 'missingProperty')}\` is missing`)
-    case 'type': {
-      const wanted: unknown = error.params['type']
-      return source.problem(
-        path,
-        `${described(value)} stands where ${[wanted]
-          .flat()
-          .map((type) => words[String(type)] ?? String(type))
-          .join(' or ')} is wanted`,
-      )
-    }
-    case 'minProperties':
-      return source.problem(
-        path,
-        path.endsWith('/match') ? '`match` needs `type`, `method` or both' : 'a condition needs `above`, `below` or both',
-      )
-    default:
-      return source.problem(path, `${quoted(value)} ${error.message ?? 'is not acceptable'}`)
+const conditionsOf = (source: Source, pointer: string, when: unknown): Condition[] => {
+  if (!isMapping(when)) return []
+  return Object.entries(when).flatMap(([signal, bounds]) => {
+    // What is no signal is the schema's to refuse.
+    if (!isSignal(signal) || !isMapping(bounds)) return []
+    const at = `${pointer}/${signal}`
+    const above = boundOf(source, `${at}/above`, signal, bounds['above'])
+    const below = boundOf(source, `${at}/below`, signal, bounds['below'])
+    const never = neverHolds(signal, above, below)
+    if (never !== undefined) source.mistake(at, never)
+    return [Object.freeze({ signal, above, below })]
+  })
+}
+
+/** Checks what a schema cannot say, whatever else is wrong. @returns sizes and conditions, for what the schema lets through */
+const meaningOf = (source: Source) => {
+  const { data } = source
+  const { offloadAboveBytes: usual } = defaultPolicy.threshold
+  const offload = within(within(data, 'threshold'), 'offloadAboveBytes') ?? usual
+  const rules = within(data, 'rules')
+  return {
+    offloadAboveBytes: sizeOf(source, '/threshold/offloadAboveBytes', offload),
+    conditions: (Array.isArray(rules) ? rules : []).map((rule: unknown, index) => {
+      const when = conditionsOf(source, `/rules/${index}/when`, within(rule, 'when'))
+      const named = within(rule, 'when')
+      if (isMapping(rule) && (named === undefined || (isMapping(named) && Object.keys(named).length === 0)) && rule['match'] === undefined)
+        source.mistake(`/rules/${index}`, 'a rule needs `when` or `match`; one that always holds is a `strategy`')
+      return when
+    }),
   }
 }
 
-const words: Readonly<Record<string, string>> = {
-  object: 'a mapping',
-  array: 'a list',
-  string: 'a word',
-  number: 'a number',
-  integer: 'a whole number',
-}
-
-const hint = (word: string, known: readonly string[]): string => {
-  const end = didYouMean(word, known)
-  return end.startsWith('; did') ? end : ''
-}
-
-const described = (value: unknown): string => {
-  if (value === null || value === undefined) return 'nothing'
-  if (Array.isArray(value)) return 'a list'
-  return typeof value === 'object' ? 'a mapping' : `the ${typeof value} ${quoted(value)}`
-}
-
-const sizeOf = (source: Source, pointer: string, value: number | string): number => {
-  const bytes = parseBytes(value)
-  if (bytes !== undefined) return bytes
-  throw source.problem(pointer, `${quoted(value)} is no size; write whole bytes or a number with ${listed(sizeUnits)}, such as 64MiB`)
-}
-
-const boundOf = (source: Source, pointer: string, signal: SignalName, value: number | string | undefined): number | undefined => {
-  if (typeof value === 'string' && countsBytes(signal)) return sizeOf(source, pointer, value)
-  if (value === undefined) return undefined
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw source.problem(pointer, `${quoted(value)} is no number, which a bound on ${signal} must be`)
-}
-
-const ruleOf = (source: Source, raw: RawRule, index: number): Rule => {
-  const pointer = `/rules/${index}`
-  const when: Condition[] = []
-  for (const [signal, bounds] of Object.entries(raw.when ?? {})) {
-    const at = `${pointer}/when/${signal}`
-    if (!isSignal(signal)) throw source.problem(at, `unknown signal ${quoted(signal)}`, 'key')
-    const above = boundOf(source, `${at}/above`, signal, bounds.above)
-    const below = boundOf(source, `${at}/below`, signal, bounds.below)
-    if (above !== undefined && below !== undefined && above >= below)
-      throw source.problem(at, `nothing is above ${above} and below ${below}`)
-    when.push(Object.freeze({ signal, above, below }))
-  }
-  if (when.length === 0 && raw.match === undefined)
-    throw source.problem(pointer, 'a rule needs `when` or `match`; one that always holds is a `strategy`')
-  return Object.freeze({
+const ruleOf = (raw: RawRule, when: readonly Condition[]): Rule =>
+  Object.freeze({
     name: raw.name,
     match: Object.freeze({ type: raw.match?.type, method: raw.match?.method }),
     when: Object.freeze(when),
     place: raw.place,
   })
-}
 
 /**
  * Parses a policy file. What this version does not enforce is refused, never ignored.
- * @throws ActiveStorageError `invalid-policy`; its text begins `file:line:column`.
+ * @throws ActiveStorageError `invalid-policy` with all mistakes, a line each; each begins `file:line:column`.
  */
 export const parsePolicy = (text: string, fileName: string): PolicyDocument => {
   const source = readSource(text, fileName)
   const data: unknown = source.data
-  if (data === null || data === undefined) throw source.problem('', 'the policy is empty; begin with `version: 1`')
-  if (!validate(data)) {
-    // A mistyped key is also a missing one: the typo is the better thing to say.
-    const error = validate.errors?.find(({ keyword }) => keyword !== 'required') ?? validate.errors?.[0]
-    throw error === undefined ? source.problem('', 'the policy is not acceptable') : worded(source, withSchema(error))
+  if (data === null || data === undefined) {
+    source.mistake('', 'the policy is empty; begin with `version: 1`')
+    source.check()
   }
+  const fits = validate(data)
+  if (!fits) noteSchemaErrors(source, validate.errors ?? [])
+  const { offloadAboveBytes, conditions } = meaningOf(source)
+  source.check()
+  if (!fits) throw failure('internal', `${fileName}: the policy is not acceptable`)
   const minimize = data.objective?.minimize ?? defaultPolicy.objective.minimize
   const { threshold, costModel } = data
   return Object.freeze({
@@ -163,14 +126,7 @@ export const parsePolicy = (text: string, fileName: string): PolicyDocument => {
     objective: Object.freeze({ minimize, tieBreak: data.objective?.tieBreak ?? (minimize === 'time' ? 'bytes' : 'time') }),
     constraints: Object.freeze({ deadlineMs: data.constraints?.deadlineMs }),
     strategy: data.strategy ?? defaultPolicy.strategy,
-    threshold: Object.freeze({
-      offloadAboveBytes: sizeOf(
-        source,
-        '/threshold/offloadAboveBytes',
-        threshold?.offloadAboveBytes ?? defaultPolicy.threshold.offloadAboveBytes,
-      ),
-      to: threshold?.to ?? defaultPolicy.threshold.to,
-    }),
+    threshold: Object.freeze({ offloadAboveBytes, to: threshold?.to ?? defaultPolicy.threshold.to }),
     costModel: Object.freeze({
       margin: costModel?.margin ?? defaultPolicy.costModel.margin,
       explore: Object.freeze({
@@ -178,13 +134,6 @@ export const parsePolicy = (text: string, fileName: string): PolicyDocument => {
         share: costModel?.explore?.share ?? defaultPolicy.costModel.explore.share,
       }),
     }),
-    rules: Object.freeze((data.rules ?? []).map((rule, index) => ruleOf(source, rule, index))),
+    rules: Object.freeze((data.rules ?? []).map((rule, index) => ruleOf(rule, conditions[index] ?? []))),
   })
-}
-
-// Without `verbose` ajv leaves the parent schema out; it is found again by its own path.
-const withSchema = (error: ErrorObject): ErrorObject => {
-  const parent = error.schemaPath.replace(/^#/, '').replace(/\/[^/]*$/, '')
-  const schema = valueAt(policySchema, parent)
-  return typeof schema === 'object' && schema !== null ? { ...error, parentSchema: schema } : error
 }

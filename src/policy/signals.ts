@@ -40,6 +40,9 @@ export const isSignal = (name: string): name is SignalName => names.has(name)
 /** Whether a bound on the signal may be written as a size, such as `64MiB`. */
 export const countsBytes = (name: SignalName): boolean => name.endsWith('Bytes')
 
+/** Whether the signal is a count. */
+export const isWhole = (name: SignalName): boolean => /(Bytes|\.inFlight|\.outstanding)$/.test(name)
+
 /** Bytes a millisecond in one megabit a second. */
 export const BYTES_PER_MS_IN_MBPS = 125
 

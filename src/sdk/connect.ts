@@ -2,13 +2,14 @@ import type { ObjectType } from '../core/define.ts'
 import { failure, isActiveStorageError } from '../core/errors.ts'
 import { LOCAL, type SiteName, siteName } from '../core/ids.ts'
 import { remoteOf } from '../core/remote.ts'
-import type { SiteDescription, Transport } from '../core/transport.ts'
+import type { Call, SiteDescription, Transport } from '../core/transport.ts'
 import { grpcTransport } from '../link/grpc-transport.ts'
 import { site as siteType } from '../objects/site.ts'
 import { defaultPolicy, type PolicyDocument } from '../policy/document.ts'
 import { createPolicy } from '../policy/policy.ts'
 import type { Role } from '../policy/types.ts'
 import { type Client, createClient } from './client.ts'
+import { checkOptions } from './connect-options.ts'
 import { hostSite, localSite, remoteSite, type Site } from './site.ts'
 
 /** A site by its address, or a host in this process (`inProcessNode`), as tests use it. */
@@ -35,6 +36,11 @@ export interface ConnectOptions {
   readonly timeoutMs?: number
   /** Told of what deserves a look but stops nothing. Default: a warning of the process. */
   readonly onWarning?: (message: string) => void
+  /**
+   * Says that objects without a node are meant to be in this process's memory, and to be gone when it ends: without a node,
+   * `connect` then gives no warning at the first object that is changed here. Default false.
+   */
+  readonly inMemory?: boolean
 }
 
 /** What a host in this process keeps where nothing else is said. */
@@ -51,7 +57,8 @@ const nameOf = async (role: 'node' | 'cloud', address: string): Promise<SiteName
   try {
     return siteName((await describeAt(probe)).name)
   } catch (error) {
-    if (!isActiveStorageError(error)) throw error
+    // What cannot be reached says so by itself.
+    if (!isActiveStorageError(error) || error.code === 'unavailable' || error.code === 'invalid-argument') throw error
     throw failure(
       'unavailable',
       `the ${role} at ${address} does not answer (${error.text}): start it with "active-storage node", or correct the address`,
@@ -79,6 +86,34 @@ const meet = async (site: Site, expected: string, onWarning: (message: string) =
   }
 }
 
+/** The same site, which says once that what changes there does not last. */
+const warningOnce = (local: Site, onWarning: (message: string) => void): Site => {
+  let warned = false
+  const warn = ({ kind, type, object }: Call) => {
+    if (warned || kind !== 'stateful') return
+    warned = true
+    const unread = process.env['ACTIVE_STORAGE_NODE'] === undefined ? '' : ' (connect itself does not read ACTIVE_STORAGE_NODE)'
+    onWarning(
+      `${type}/${object} is in the memory of this process only, and gone when it ends: connect({ node: "HOST:PORT" })${unread} keeps objects on a node, which "active-storage node --data DIR" starts; connect({ inMemory: true }) says that this is meant`,
+    )
+  }
+  const { transport } = local
+  return {
+    ...local,
+    transport: {
+      call: (call) => {
+        warn(call)
+        return transport.call(call)
+      },
+      stream: (call) => {
+        warn(call)
+        return transport.stream(call)
+      },
+      close: () => transport.close(),
+    },
+  }
+}
+
 interface OpenPolicy {
   current(): PolicyDocument
   close(): void
@@ -92,10 +127,12 @@ const openPolicy = async (given: ConnectOptions['policy'], onWarning: (error: Er
 }
 
 /**
- * Connects to storage nodes. Without any, everything runs in this process.
- * @throws ActiveStorageError `unavailable`, `invalid-argument`, `invalid-policy`
+ * Connects to storage nodes. Without any, everything runs in this process, and objects are in its memory only: the first
+ * that is changed then gives a warning, unless `inMemory` says that this is meant.
+ * @throws ActiveStorageError `unavailable`; `invalid-argument` for an unknown option, which names the nearest; `invalid-policy`
  */
 export const connect = async (options: ConnectOptions = {}): Promise<Client> => {
+  checkOptions(options)
   const { onWarning = (message) => process.emitWarning(message, 'ActiveStorageWarning'), timeoutMs } = options
   const resilience = timeoutMs === undefined ? {} : { timeoutMs }
   const policy = await openPolicy(options.policy, (error) => onWarning(error.message))
@@ -123,7 +160,8 @@ export const connect = async (options: ConnectOptions = {}): Promise<Client> => 
         ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
       })
     })
-    sites.set(LOCAL, local)
+    const alone = options.node === undefined && options.cloud === undefined && Object.keys(options.sites ?? {}).length === 0
+    sites.set(LOCAL, alone && options.inMemory !== true ? warningOnce(local, onWarning) : local)
     const short: [Role & ('node' | 'cloud'), string | undefined][] = [
       ['node', options.node],
       ['cloud', options.cloud],

@@ -8,11 +8,17 @@ import type { WrappedIterable } from './wrap.ts'
 let shared: Promise<Client> | undefined
 
 const client = (): Promise<Client> => {
-  const { ACTIVE_STORAGE_NODE: node, ACTIVE_STORAGE_CLOUD: cloud, ACTIVE_STORAGE_POLICY: policy } = process.env
+  const {
+    ACTIVE_STORAGE_NODE: node,
+    ACTIVE_STORAGE_CLOUD: cloud,
+    ACTIVE_STORAGE_POLICY: policy,
+    ACTIVE_STORAGE_IN_MEMORY: inMemory = '',
+  } = process.env
   return (shared ??= connect({
     ...(node !== undefined && { node }),
     ...(cloud !== undefined && { cloud }),
     ...(policy !== undefined && { policy }),
+    ...(inMemory !== '' && { inMemory: true }),
   }).catch((error: unknown) => {
     // A node that was down may be there at the next try.
     shared = undefined
@@ -62,7 +68,8 @@ const lazy = <Item>(made: (client: Client) => WrappedIterable<Item>): WrappedIte
 
 /**
  * A client shared by the process, connected at first use from the environment: `ACTIVE_STORAGE_NODE` and
- * `ACTIVE_STORAGE_CLOUD` are addresses, `ACTIVE_STORAGE_POLICY` the path of a policy. Without them all runs here.
+ * `ACTIVE_STORAGE_CLOUD` are addresses, `ACTIVE_STORAGE_POLICY` the path of a policy. Without them all runs here,
+ * and objects are in memory only: `ACTIVE_STORAGE_IN_MEMORY=1` says that this is meant, as `inMemory` of `connect` does.
  */
 export const activeStorage = {
   wrap,

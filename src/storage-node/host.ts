@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { MethodEntry, ObjectType } from '../core/define.ts'
 import { type ActiveStorageError, abortedBy, failure, failureWith, isActiveStorageError, toFailure } from '../core/errors.ts'
 import type { SiteName } from '../core/ids.ts'
+import { hint } from '../core/nearest.ts'
 import type { Compute, HostStats, HostView } from '../core/self.ts'
 import type { Call, SiteDescription, Transport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
@@ -41,8 +42,8 @@ export interface HostOptions {
   readonly stacks?: boolean
   /** How long results of keyed calls are kept. */
   readonly results?: RecordLimits
-  /** Told when the disk takes no more writes, and when it does again. */
-  readonly onWritable?: (writable: boolean) => void
+  /** Told when the disk takes no more writes, and why; and when it does again. */
+  readonly onWritable?: (writable: boolean, why?: string) => void
   /** Default: backups are refused. */
   readonly backup?: HostView['backup']
 }
@@ -103,7 +104,10 @@ export const createHost = ({
   let bytesFetched = 0
 
   const unknown = (name: string): never => {
-    throw failure('unknown-type', `${site} hosts no object type "${name.slice(0, 80)}"; it hosts ${[...byName.keys()].sort().join(', ')}`)
+    throw failure(
+      'unknown-type',
+      `${site} hosts no object type "${name.slice(0, 80)}"${hint(name, [...byName.keys()])}; it hosts ${[...byName.keys()].sort().join(', ')}`,
+    )
   }
   const find = (name: string, method: string): { type: ObjectType; entry: MethodEntry } => {
     const type = byName.get(name)
@@ -112,7 +116,7 @@ export const createHost = ({
     if (entry === undefined)
       throw failure(
         'unknown-method',
-        `${name} has no method "${method.slice(0, 80)}"; it has ${[...type.entries.keys()].sort().join(', ')}`,
+        `${name} has no method "${method.slice(0, 80)}"${hint(method, [...type.entries.keys()])}; it has ${[...type.entries.keys()].sort().join(', ')}`,
       )
     return { type, entry }
   }
@@ -134,6 +138,8 @@ export const createHost = ({
   })
   const view: HostView = {
     describe: () => description,
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a schema that JSON cannot say is refused when its type is registered
+    declaration: (name) => declaredOf(name).describe() as unknown as Value,
     stats,
     flush: () => queue.flush(),
     collect: (options) => collector.collect(options),
@@ -151,7 +157,7 @@ export const createHost = ({
 
   const queue = createCommitQueue(store, {
     ...(pendingBytes !== undefined && { maxPendingBytes: pendingBytes }),
-    onHealth: ({ writable }) => onWritable?.(writable),
+    onHealth: (health) => onWritable?.(health.writable, health.writable ? undefined : health.why.text),
   })
   const collector = createCollector({ content, queue, usesOf: contentTarget })
   const spaces = createSweeper(queue, collector.letGoOf)

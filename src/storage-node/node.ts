@@ -1,3 +1,5 @@
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import type { ObjectType } from '../core/define.ts'
@@ -6,7 +8,8 @@ import { type SiteName, siteName } from '../core/ids.ts'
 import type { SiteDescription, Transport } from '../core/transport.ts'
 import { VERSION } from '../core/version.ts'
 import { createBreaker } from '../link/breaker.ts'
-import { checkAddress, grpcTransport } from '../link/grpc-transport.ts'
+import { isLoopback, parseAddress } from '../link/address.ts'
+import { grpcTransport } from '../link/grpc-transport.ts'
 import { resilient } from '../link/resilient.ts'
 import { channelOptions, protocol } from '../wire/protocol.ts'
 import { decodedCache } from '../objects/pipeline/decoded-cache.ts'
@@ -25,8 +28,10 @@ import { createHost, type Host } from './host.ts'
 import { keepMemory, planMemory } from './memory/node-memory.ts'
 import { watchedStore } from './memory/watched-store.ts'
 import { openerFor } from './open-for-workers.ts'
+import { watchLoop } from './loop-watch.ts'
+import { createReporter } from './reporter.ts'
 import { serviceOf } from './server.ts'
-import { checkFormat } from './store/format.ts'
+import { checkFormat, nameOfStore, noteName } from './store/format.ts'
 import { widenReceiveWindow } from './receive-window.ts'
 import { lmdbStore } from './store/lmdb-store.ts'
 
@@ -35,7 +40,7 @@ export interface StorageNodeOptions {
   readonly data: string
   /** `host:port`; port 0 takes a free one. Default 127.0.0.1:7070. */
   readonly listen?: string
-  /** The site's name, which references carry. Default `node`. */
+  /** The site's name, which references carry. Default: the one that the folder was first used with, else `node`. */
   readonly name?: string
   /** Default `edge`. */
   readonly tier?: 'edge' | 'fog' | 'cloud'
@@ -61,6 +66,11 @@ export interface StorageNodeOptions {
    */
   readonly memoryBytes?: number
   readonly limits?: Partial<AdmissionLimits>
+  /**
+   * Takes lines on what fails: errors of calls by code, object and method (never what callers send), a disk that takes no
+   * writes, a slow event loop. The first of a kind at once, then at most one in 10 s. Default: nothing is said.
+   */
+  readonly log?: (line: string) => void
 }
 
 export interface StorageNode extends AsyncDisposable {
@@ -75,20 +85,51 @@ export interface StorageNode extends AsyncDisposable {
 /** A caller whose machine is gone without a word is missed after 50 s, and its calls end. */
 const liveness = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 20_000 } as const
 
-const isLoopback = (address: string) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+$/.test(address)
+/** Why an address cannot be listened on, in words: grpc-js puts the system's errors into a text. */
+const bindFailure = (listen: string, error: Error): Error => {
+  const { message } = error
+  if (/EADDRINUSE/.test(message))
+    return failure('address-in-use', `${listen} is taken by another process: choose another port with --listen, or stop it`, error)
+  if (/EACCES|EPERM/.test(message))
+    return failure('permission-denied', `${listen}: this user may not listen on that port: choose one from 1024 with --listen`, error)
+  const why = /EADDRNOTAVAIL/.test(message)
+    ? 'the host is no address of this machine'
+    : /EAFNOSUPPORT|EINVAL/.test(message)
+      ? 'this machine has no such kind of address'
+      : /ENOTFOUND|EAI_|resol/i.test(message)
+        ? 'the host name is not known'
+        : 'the system refuses it'
+  return failure(
+    'invalid-argument',
+    `cannot listen on ${listen}: ${why}; use host:port with an address of this machine, such as 127.0.0.1:7070`,
+    error,
+  )
+}
 
 const bind = (server: Server, listen: string): Promise<number> =>
   new Promise((resolve, reject) => {
-    server.bindAsync(listen, ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) return resolve(port)
-      const taken = /EADDRINUSE/.test(error.message)
-      reject(
-        taken
-          ? failure('address-in-use', `${listen} is taken by another process: choose another port with --listen, or stop it`, error)
-          : failure('invalid-argument', `cannot listen on ${listen}: ${error.message}`, error),
-      )
+    // With its scheme: a host named "unix" would be taken for one.
+    server.bindAsync(`dns:${listen}`, ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve(port)
+      else reject(bindFailure(listen, error))
     })
   })
+
+/** A folder that is mistyped would be found out by the first caller, as one that is not allowed. */
+const checkFolders = async (option: string, folders: readonly string[]): Promise<void> => {
+  for (const folder of folders) {
+    try {
+      await access(folder, constants.R_OK)
+    } catch (error) {
+      const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+      throw failure(
+        'invalid-argument',
+        `--${option} ${folder}: ${missing ? 'there is no such folder on this machine; make it, or correct the path' : 'this process may not read it; correct its permissions, or run as another user'}`,
+        error,
+      )
+    }
+  }
+}
 
 /**
  * Starts a storage node in this process.
@@ -98,16 +139,17 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
   const { data, listen = '127.0.0.1:7070', tier = 'edge', threads = 2, objects = [], peers = {}, adopt = [], insecure = false } = options
   const plan = planMemory(options.memoryBytes)
   const cacheBytes = Math.min(options.cacheBytes ?? Infinity, plan.cacheBytes)
-  const name = siteName(options.name ?? 'node')
-  if (name === 'local')
+  const asked = options.name === undefined ? undefined : siteName(options.name)
+  if (asked === 'local')
     throw failure('invalid-argument', '"local" is the name of every client\'s own process: give the node another --name')
-  checkAddress(listen)
-  if (!isLoopback(listen) && !insecure) {
+  if (!isLoopback(parseAddress(listen).host) && !insecure) {
     throw failure(
       'permission-denied',
       `${listen} can be reached from other machines, and connections are not encrypted yet: listen on 127.0.0.1, or say --insecure on a network that you trust`,
     )
   }
+  await checkFolders('adopt', adopt)
+  await checkFolders('backups', options.backups ?? [])
   const closers: (() => Promise<void> | void)[] = []
   const closeAll = async () => {
     for (const close of closers.reverse()) await close()
@@ -129,6 +171,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     closers.push(() => memory.stop())
     const store = watchedStore(lmdb, memory.touched)
     await checkFormat(store, data)
+    const name = nameOfStore(store, data, asked)
     const peerLinks = new Map<SiteName, Transport>()
     for (const [peer, address] of Object.entries(peers)) {
       const transport = resilient(grpcTransport(address, siteName(peer)), { breaker: createBreaker() })
@@ -150,6 +193,8 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       peers: [...peerLinks.keys()],
       types: types.map((type) => type.name),
     }
+    const reporter = options.log === undefined ? undefined : createReporter({ write: options.log })
+    if (reporter !== undefined) closers.push(() => reporter.close())
     const admission = createAdmission({ ...defaultAdmission, bytes: plan.argumentBytes, ...options.limits }, memory.room)
     const { publicServices } = await import('./well-known-services.ts')
     const known = publicServices()
@@ -164,18 +209,24 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       peers: peerLinks,
       stacks: options.stacks ?? false,
       pendingBytes: plan.pendingBytes,
-      onWritable: known.writable,
+      onWritable: (writable, why) => {
+        known.writable(writable)
+        reporter?.writable(writable, why)
+      },
       backup: createBackups({ site: name, store: lmdb, folder: contentFolder, content: kept, allowed: options.backups ?? [] }),
     })
     // Calls are over by then, but for methods that ignore that they were stopped.
     closers.push(() => host.close({ graceMs: 1000 }))
 
     const server = new Server({ ...channelOptions, ...liveness, 'grpc.max_concurrent_streams': 4096 })
-    server.addService(protocol.StorageNode.service, serviceOf(host))
+    server.addService(protocol.StorageNode.service, serviceOf(host, reporter?.failed))
     known.addTo(server)
     const port = await bind(server, listen)
+    await noteName(store, name, asked !== undefined)
     widenReceiveWindow(server)
     memory.begin()
+    // Only now: what a start loads holds the event loop up as a matter of course.
+    if (reporter !== undefined) closers.push(watchLoop(reporter.slow))
     let closing: Promise<void> | undefined
     const shutdown = async (graceMs: number) => {
       known.stopping()

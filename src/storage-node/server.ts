@@ -1,5 +1,5 @@
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js'
-import { failure, toFailure } from '../core/errors.ts'
+import { type ActiveStorageError, failure, toFailure } from '../core/errors.ts'
 import { type CallId, callId, objectId, type SiteName, typeName } from '../core/ids.ts'
 import type { Call, CallContext, CallReport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
@@ -82,9 +82,12 @@ class ServedCall {
   #gone = false
   #over = false
 
-  constructor(stream: Stream, host: Host) {
+  readonly #failed: Failed
+
+  constructor(stream: Stream, host: Host, failed: Failed) {
     this.#stream = stream
     this.#host = host
+    this.#failed = failed
     this.#hold = host.admission.hold()
   }
 
@@ -205,15 +208,20 @@ class ServedCall {
   }
   #fail(error: unknown): void {
     const metadata = this.#trailers()
-    if (metadata !== undefined)
-      this.#stream.emit('error', { name: 'failure', message: '', ...statusOf(error, metadata, this.#host.stacks) })
+    if (metadata === undefined) return
+    const start = this.#start
+    this.#failed(toFailure(error), start === undefined ? 'a call' : `${start.type}/${start.object}`, start?.method ?? 'start')
+    this.#stream.emit('error', { name: 'failure', message: '', ...statusOf(error, metadata, this.#host.stacks) })
   }
 }
 
+/** Told of each call that ends with an error. */
+type Failed = (error: ActiveStorageError, object: string, method: string) => void
+
 /** The gRPC service over a host. Whatever arrives, a call ends with a status and the node goes on. */
-export const serviceOf = (host: Host): StorageNodeHandlers => ({
+export const serviceOf = (host: Host, failed: Failed = () => undefined): StorageNodeHandlers => ({
   Call: (stream) => {
-    const served = new ServedCall(stream, host)
+    const served = new ServedCall(stream, host, failed)
     stream.on('data', (frame: ReceivedFrame) => served.take(frame))
     stream.on('end', () => served.end())
     stream.on('cancelled', () => served.leave())

@@ -1,8 +1,8 @@
 import type { Server } from '@grpc/grpc-js'
 import { ReflectionService } from '@grpc/reflection'
 import { HealthImplementation } from 'grpc-health-check'
-import { packageDefinition } from '../wire/protocol.ts'
 import { endableStreams } from './endable-streams.ts'
+import { reflectedFiles } from './reflection.ts'
 
 const SERVICE = 'active_storage.v1.StorageNode'
 /** Apart from the node's own health: one whose disk is full still reads, and a restart would not help it. */
@@ -18,7 +18,7 @@ export const publicServices = () => {
       const streams = endableStreams(server)
       endStreams = streams.endAll
       health.addToServer(streams.server)
-      new ReflectionService(packageDefinition).addToServer(streams.server)
+      new ReflectionService(reflectedFiles()).addToServer(streams.server)
     },
     /** Whether the disk takes writes now. */
     writable: (now: boolean): void => {

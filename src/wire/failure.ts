@@ -1,5 +1,6 @@
 import { Metadata, type ServiceError, status, type StatusObject } from '@grpc/grpc-js'
 import { type ActiveStorageError, type Code, codes, failure, failureWith, type StatusName, toFailure } from '../core/errors.ts'
+import { brokenText, lateText } from './broken-link.ts'
 import { protocol, trailers } from './protocol.ts'
 
 /** The status number of each code's status; a status the table does not know does not compile. */
@@ -39,25 +40,28 @@ export const statusOf = (thrown: unknown, metadata: Metadata, stacks = false): P
 const HALF = /\p{Surrogate}/gu
 
 /** What a status without a failure of ours means: the other end, or the connection, broke before it could say more. */
-const plain = (error: ServiceError): ActiveStorageError => {
+const plain = (error: ServiceError, place: string): ActiveStorageError => {
   switch (error.code) {
     case status.DEADLINE_EXCEEDED:
-      return failure('deadline-exceeded', 'the time given to the call ran out', error)
+      return failure('deadline-exceeded', lateText(error.details, place), error)
     case status.RESOURCE_EXHAUSTED:
-      return failure('too-large', `a message is over the limit of the other end: ${error.details}`, error)
+      return failure('too-large', `a message is larger than ${place} or this end takes (16 MiB)`, error)
     case status.UNIMPLEMENTED:
-      return failure('unsupported', `the other end is no storage node of this protocol version: ${error.details}`, error)
+      return failure('unsupported', `${place} is no storage node of this protocol version`, error)
     default:
       // A process that dies shows as UNAVAILABLE, or INTERNAL with an RST_STREAM, or UNKNOWN, as its timing falls; one
       // that stops by force, as CANCELLED. (A caller that gave up knows by its own signal.)
-      return failure('unavailable', `${status[error.code] ?? 'no status'}: ${error.details}`, error)
+      return failure('unavailable', brokenText(error.details, place), error)
   }
 }
 
-/** The error of ours in a failed call. */
-export const failureOf = (error: ServiceError): ActiveStorageError => {
+/**
+ * The error of ours in a failed call.
+ * @param place the other end in words, such as "the node at edge-7:7070"
+ */
+export const failureOf = (error: ServiceError, place = 'the other end'): ActiveStorageError => {
   const [bytes] = error.metadata?.get(trailers.failure) ?? []
-  if (!(bytes instanceof Buffer)) return plain(error)
+  if (!(bytes instanceof Buffer)) return plain(error, place)
   try {
     const { code, message, object, method, site, callId, retryAfterMs, missing, actualVersion, movedTo, stack } =
       protocol.Failure.deserialize(bytes)
@@ -75,6 +79,6 @@ export const failureOf = (error: ServiceError): ActiveStorageError => {
     if (code === 'moved') return failureWith(code, message, { site: movedTo }).at(origin)
     return failure(code, message).at(origin)
   } catch {
-    return plain(error)
+    return plain(error, place)
   }
 }

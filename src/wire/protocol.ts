@@ -1,15 +1,20 @@
 import { fileURLToPath } from 'node:url'
-import { loadPackageDefinition } from '@grpc/grpc-js'
+import { loadPackageDefinition, logVerbosity, setLogVerbosity } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { decodeServerFrame, encodeClientFrame, encodeServerFrame, receiveClientFrame } from './frame-codec.ts'
 import type { ProtoGrpcType } from './gen/active_storage.ts'
+
+// grpc-js writes failures of connections to stderr by itself. They are errors of calls here, in words of our own; whoever
+// asks grpc-js for its log gets it.
+const asked = ['GRPC_NODE_VERBOSITY', 'GRPC_VERBOSITY', 'GRPC_NODE_TRACE', 'GRPC_TRACE'].some((name) => (process.env[name] ?? '') !== '')
+if (!asked) setLogVerbosity(logVerbosity.NONE)
 
 /** Options of the proto loader; the type generator is run with the same (a test compares them). */
 export const loadOptions = { longs: Number, enums: String, defaults: true, oneofs: true } as const
 
 // The same depth from src/ and from dist/.
 export const protoFile = fileURLToPath(new URL('../../proto/active_storage/v1/active_storage.proto', import.meta.url))
-export const packageDefinition = loadSync(protoFile, loadOptions)
+const packageDefinition = loadSync(protoFile, loadOptions)
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- grpc-js cannot know the types that the generator wrote for this very file
 const loaded = loadPackageDefinition(packageDefinition) as unknown as ProtoGrpcType

@@ -89,6 +89,24 @@ describe('the command line', () => {
     assert.equal(((await json('stats')) as { site: string }).site, 'edge')
   })
 
+  test('describes an object in ten lines, and by its schemas', async () => {
+    const short = await run('describe', 'model', 'faces')
+    assert.ok(short.stdout.trimEnd().split('\n').length <= 10, short.stdout)
+    assert.match(short.stdout, /inputs +input:0 float32\[1, 256, 256, 3\]/)
+    const schema = await run('describe', 'dataset', 'photos', '--schema')
+    assert.equal((JSON.parse(schema.stdout) as { methods: { adopt: { kind: string } } }).methods.adopt.kind, 'stateful')
+  })
+
+  test('a stream is printed item by item, and a call that cannot be made changes nothing', async () => {
+    // Calls a method of the site that streams, and refuses as it begins.
+    const refused = await run('call', 'site', 'main', 'backup', '/tmp/nowhere')
+    assert.equal(refused.code, 8, refused.stderr)
+    const before = await json('ls')
+    assert.equal((await run('call', 'pipeline', 'never', 'putt', '1')).code, 3)
+    assert.equal((await run('call', 'dataset', 'never', 'list', '{limit: 1}')).code, 2)
+    assert.deepEqual(await json('ls'), before)
+  })
+
   test('deletes an object and the content that it alone referred to', async () => {
     await json('put', 'model', 'short-lived', model)
     assert.deepEqual(await json('gc', '--dry-run'), { contents: 0, bytes: 0, notes: 0, aliases: 0, dryRun: true })
@@ -104,10 +122,19 @@ describe('the command line', () => {
   test('exit codes tell a script what went wrong', async () => {
     const cases: [string[], number, RegExp][] = [
       [['bogus'], 2, /no command "bogus"/],
+      [['list'], 2, /no command "list"; did you mean `ls`\?/],
+      [['ls', 'datasets'], 3, /hosts no object type "datasets"; did you mean `dataset`\?/],
+      [['describe', 'dataset', 'photo'], 3, /no dataset named "photo"; did you mean `photos`\?/],
+      [['node', '--data', `${folder.path}/other`, '--adopt', `${folder.path}/nowhere`], 2, /--adopt .*nowhere: there is no such folder/],
+      [['node', '--data', `${folder.path}/other`, '--listen', 'localhost'], 2, /write localhost:7070/],
       [['ls', '--bogus'], 2, /active-storage ls --help/],
       [['call', 'dataset', 'nothing', 'count'], 3, /no dataset named "nothing"/],
       [['call', 'dataset', 'photos', 'explode'], 3, /it has adopt, .*count/],
-      [['ls', '--node', '127.0.0.1:1', '--timeout', '5'], 4, /\[unavailable\]/],
+      [
+        ['ls', '--node', '127.0.0.1:1', '--timeout', '5'],
+        4,
+        /^active-storage ls: \[unavailable\] cannot reach the node at 127\.0\.0\.1:1: nothing listens/,
+      ],
       [['node', '--data', `${folder.path}/data`, '--listen', '127.0.0.1:0'], 7, /folder-in-use/],
       [['node', '--data', `${folder.path}/other`, '--listen', node.address], 7, /address-in-use/],
       [['node', '--data', `${folder.path}/other`, '--listen', '0.0.0.0:0'], 8, /--insecure/],

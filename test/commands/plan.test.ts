@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { readPlan, withVocabulary } from '../../src/commands/plan.ts'
 import { ContentRef } from '../../src/core/content.ts'
+import { toFailure } from '../../src/core/errors.ts'
 import type { VocabularyOptions } from '../../src/objects/dataset/vocabulary.ts'
 import type { Split } from '../../src/objects/dataset/split.ts'
 import type { FitPlan } from '../../src/objects/trainer/spec.ts'
@@ -56,6 +57,62 @@ test('a plan that asks for a vocabulary gets one of the samples that it trains o
   }
   assert.equal(await withVocabulary(words, setOf), words)
   assert.equal(asked.length, 1)
+})
+
+test('all mistakes of a plan are told at once, each with its place and the choices there are', async (t) => {
+  const wrong = `trainer:
+  loss: { kind: cross-entropie }
+  optimizer: { kind: sgd, momentun: 0.9 }
+  learningrate: 0.1
+fit:
+  dataset: photos
+  pipeline: &images
+    - { op: decode }
+    - { op: normalize, scale: 1/255 }
+  batchSize: 0
+  epochs: 2.5
+  shuffle: yes
+  validate: { pipeline: [{ op: decode }, { op: resise, width: 8, height: 8 }], batchSize: 8 }
+epochs: 3
+`
+  const error = await read(t, wrong).then(
+    () => assert.fail('taken'),
+    (thrown: unknown) => toFailure(thrown),
+  )
+  assert.equal(error.code, 'invalid-argument')
+  const expected = [
+    /^2:17: "cross-entropie" is not one of cross-entropy, .*huber; did you mean `cross-entropy`\?$/,
+    /^3:27: unknown key "momentun"; did you mean `momentum`\?; known here: kind, weightDecay, momentum, nesterov$/,
+    /^4:3: unknown key "learningrate"; did you mean `learningRate`\?; known here: loss, optimizer,/,
+    /^9:31: "1\/255" will not do: use a number; write 0\.0039/,
+    /^10:14: 0 is out of bounds: the least is 1$/,
+    /^11:11: 2\.5 stands where a whole number is wanted$/,
+    /^12:12: "yes" stands where true or false is wanted; write true$/,
+    /^13:48: "resise" is no op: did you mean "resize"\?/,
+    /^14:1: unknown key "epochs"; it belongs in `fit`/,
+  ]
+  const lines = error.text.split('\n').map((line) => line.replace(/^.*plan\.yaml:/, ''))
+  assert.equal(lines.length, expected.length, error.text)
+  for (const [index, pattern] of expected.entries()) assert.match(lines[index] ?? '', pattern)
+})
+
+test('a plan whose mistakes lie in what aliases name is refused there, and one that grows without bound at all', async (t) => {
+  const fit = (pipeline: string) => `trainer: { loss: { kind: mse }, optimizer: { kind: sgd }, learningRate: 0.1 }
+fit: { dataset: a, pipeline: &p ${pipeline}, batchSize: 1, epochs: 1, validate: { pipeline: *p } }
+`
+  await assert.rejects(read(t, fit('[{ op: decodee }]')), { message: /plan\.yaml:2:40: "decodee" is no op/ })
+  const bomb = [
+    'a: &a [x, x, x, x]',
+    ...'bcdefghij'.split('').map((name, index) => `${name}: &${name} [${`*${'abcdefghij'[index]}, `.repeat(8)}]`),
+  ]
+  await assert.rejects(read(t, bomb.join('\n')), { message: /alias|more than/ })
+})
+
+test('epochs of the command line take the place of those of the plan', async (t) => {
+  const file = join(temporaryFolder(t), 'plan.yaml')
+  writeFileSync(file, plan.replace('  epochs: 1\n', ''))
+  assert.equal((await readPlan(file, 7)).fit.epochs, 7)
+  await assert.rejects(readPlan(file), { message: /`epochs` is missing/ })
 })
 
 test('a file that is no plan is refused, and says what one is', async (t) => {

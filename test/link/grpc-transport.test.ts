@@ -1,37 +1,17 @@
 import assert from 'node:assert/strict'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
 import { siteName } from '../../src/core/ids.ts'
 import type { CallReport } from '../../src/core/transport.ts'
 import { site as siteType } from '../../src/objects/site.ts'
-import { checkAddress, grpcTransport } from '../../src/link/grpc-transport.ts'
+import { grpcTransport } from '../../src/link/grpc-transport.ts'
 import { createProbe } from '../contracts/probe.ts'
 import { failing, transportContract } from '../contracts/transport.ts'
 import { linkTo, remote, startNode, temporaryFolder } from '../storage-node/support.ts'
 
 transportContract('gRPC to a storage node', async (t, objects) => linkTo(t, (await startNode(t, { objects })).address))
-
-test('addresses are host:port, IPv6 in brackets', () => {
-  for (const good of ['edge-7:7070', '127.0.0.1:0', '[::1]:7070', 'a.b.example:65535']) assert.equal(checkAddress(good), good)
-  for (const bad of [
-    '',
-    'edge-7',
-    ':7070',
-    'edge-7:',
-    'edge-7:x',
-    'edge-7:65536',
-    '::1:7070',
-    'http://edge-7:7070',
-    'unix:/tmp/x',
-    'dns:///edge-7:7070',
-    'a b:1',
-    'edge-7:7070\n',
-    '[::1:7070',
-  ]) {
-    assert.throws(() => checkAddress(bad), { code: 'invalid-argument', message: /host:port/ }, bad)
-  }
-})
 
 /** Forwards to a node, counts what comes by each connection, and can hold back the answers of large ones. */
 const startRelay = async (t: TestContext, target: string) => {
@@ -128,6 +108,10 @@ test('a node that is not there is unavailable', async (t) => {
   await node.close()
   const error = await failing(remote(linkTo(t, node.address), type).nothing(), 'unavailable')
   assert.equal(error.origin.site, 'node')
+  assert.equal(
+    error.text,
+    `cannot reach the node at ${node.address}: nothing listens there; start the node with "active-storage node", or correct the address`,
+  )
 })
 
 test('a node that dies in the middle of a call is unavailable', async (t) => {
@@ -157,7 +141,36 @@ test('something that is no storage node is told apart', async (t) => {
   const address = server.address()
   assert.ok(typeof address === 'object' && address !== null)
   const { type } = createProbe()
-  await failing(remote(linkTo(t, `127.0.0.1:${address.port}`), type, 'main', { timeoutMs: 2000 }).nothing(), 'unavailable')
+  const error = await failing(remote(linkTo(t, `127.0.0.1:${address.port}`), type, 'main', { timeoutMs: 2000 }).nothing(), 'unavailable')
+  assert.match(error.text, /what listens there speaks no gRPC/)
+})
+
+test('a connection by a proxy goes through it, and its error names the variable', async (t) => {
+  const asked: (string | undefined)[] = []
+  const proxy = createHttpServer()
+  proxy.on('connect', ({ url }, socket) => {
+    asked.push(url)
+    socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n')
+  })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  t.after(() => proxy.close())
+  const address = proxy.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const before = process.env['https_proxy']
+  process.env['https_proxy'] = `http://127.0.0.1:${address.port}`
+  t.after(() => (before === undefined ? delete process.env['https_proxy'] : (process.env['https_proxy'] = before)))
+  const { type } = createProbe()
+  const error = await failing(remote(linkTo(t, 'edge.invalid:7070'), type, 'main', { timeoutMs: 5000 }).nothing(), 'unavailable')
+  assert.equal(asked[0], 'edge.invalid:7070')
+  assert.match(
+    error.text,
+    /edge\.invalid:7070 by way of the proxy 127\.0\.0\.1:\d+, which https_proxy names; add edge\.invalid to no_proxy/,
+  )
+  // This machine is reached without it.
+  const node = await startNode(t, { objects: [type] })
+  await remote(linkTo(t, node.address), type).nothing()
+  assert.ok(asked.every((url) => url === 'edge.invalid:7070'))
 })
 
 test('a closed link refuses calls', async (t) => {

@@ -87,7 +87,7 @@ const mistakes: readonly (readonly [what: string, yaml: string, message: string]
   ],
   ['no version', 'strategy: local', 'p.yaml:1:1: `version` is missing'],
   ['another version', 'version: 2', 'p.yaml:1:10: version 2 is not known; this version reads version 1'],
-  ['a version in quotes', 'version: "1"', 'p.yaml:1:10: version "1" is not known; this version reads version 1'],
+  ['a version in quotes', 'version: "1"', 'p.yaml:1:10: version "1" is not known; this version reads version 1, without quotes'],
   ['an empty file', '', 'p.yaml:1:1: the policy is empty; begin with `version: 1`'],
   ['a list', '- version: 1', 'p.yaml:1:1: a list stands where a mapping is wanted'],
   ['a word for a list', 'version: 1\nrules: none', 'p.yaml:2:8: the string "none" stands where a list is wanted'],
@@ -101,19 +101,19 @@ const mistakes: readonly (readonly [what: string, yaml: string, message: string]
   [
     'an unknown unit',
     'version: 1\nthreshold: { offloadAboveBytes: 64mb }',
-    'p.yaml:2:33: "64mb" is no size; write whole bytes or a number with B, kB, MB, GB, KiB, MiB, GiB, such as 64MiB',
+    'p.yaml:2:33: "64mb" is no size; write whole bytes or a number with B, kB, MB, GB, KiB, MiB, GiB: 64MiB (powers of 1024) or 64MB (of 1000)',
   ],
-  ['a margin too large', 'version: 1\ncostModel: { margin: 2 }', 'p.yaml:2:22: 2 must be <= 1'],
+  ['a margin too large', 'version: 1\ncostModel: { margin: 2 }', 'p.yaml:2:22: 2 must be <= 1; it is a fraction: write 0.02 for 2 %'],
   ['a deadline of nothing', 'version: 1\nconstraints: { deadlineMs: 0 }', 'p.yaml:2:28: 0 must be > 0'],
   [
     'a unit on a number',
     'version: 1\nrules: [{ name: a, when: { node.rttMs: { above: 3ms } }, place: local }]',
-    'p.yaml:2:49: "3ms" is no number, which a bound on node.rttMs must be',
+    'p.yaml:2:49: "3ms" is no number, which a bound on node.rttMs must be; write 3, in milliseconds',
   ],
   [
     'a condition that nothing meets',
     'version: 1\nrules: [{ name: a, when: { node.rttMs: { above: 3, below: 2 } }, place: local }]',
-    'p.yaml:2:40: nothing is above 3 and below 2',
+    'p.yaml:2:40: nothing is above 3 and below 2; are the two swapped?',
   ],
   [
     'a rule without a condition',
@@ -121,6 +121,71 @@ const mistakes: readonly (readonly [what: string, yaml: string, message: string]
     'p.yaml:3:5: a rule needs `when` or `match`; one that always holds is a `strategy`',
   ],
 ]
+
+const slips: readonly (readonly [what: string, yaml: string, message: string | RegExp])[] = [
+  ['a duration', 'version: 1\nconstraints: { deadlineMs: 2s }', /^p\.yaml:2:28: the string "2s" .* wanted; write 2000, in milliseconds$/],
+  ['a number in quotes', 'version: 1\nconstraints: { deadlineMs: "250" }', /write 250, without quotes$/],
+  ['a percentage', 'version: 1\ncostModel: { margin: 10% }', /write 0\.1, a fraction$/],
+  ['a decimal comma', 'version: 1\ncostModel: { margin: "0,1" }', /write 0\.1$/],
+  ['underscores', 'version: 1\nthreshold: { offloadAboveBytes: 1_000_000 }', /write 1000000 as a plain number$/],
+  ['a negative size', 'version: 1\nthreshold: { offloadAboveBytes: -1 }', /^p\.yaml:2:33: -1 must be >= 0$/],
+  ['a negative size with a unit', 'version: 1\nthreshold: { offloadAboveBytes: -1MiB }', /"-1MiB" is no size/],
+  ['a size without B', 'version: 1\nthreshold: { offloadAboveBytes: 64M }', /64MiB \(powers of 1024\) or 64MB/],
+  ['an infinite size', 'version: 1\nthreshold: { offloadAboveBytes: .inf }', /^p\.yaml:2:33: the number Infinity stands/],
+  ['a word of YAML 1.1 for a place', 'version: 1\nstrategy: no', /"no" is not one of local, node/],
+  ['true for a name', 'version: 1\nrules: [{ name: true, match: { type: x }, place: node }]', /in quotes it is one: "true"/],
+  ['another case', 'version: 1\nstrategy: Cost-Model', /did you mean `cost-model`\?$/],
+  ['an underscore for a hyphen', 'version: 1\nstrategy: cost_model', /did you mean `cost-model`\?$/],
+  ['an operator', 'version: 1\nrules: [{ name: a, when: { node.inFlight: ">32" }, place: cloud }]', /write \{ above: 32 \}$/],
+  [
+    'a bare bound',
+    'version: 1\nrules: [{ name: a, when: { node.inFlight: 32 }, place: cloud }]',
+    /write \{ above: 32 \} or \{ below: 32 \}$/,
+  ],
+  ['rules that are no list', 'version: 1\nrules: { name: a }', /a mapping stands where a list is wanted; begin each item with "- "/],
+  ['no space after a colon', 'version:1', /is there a space after the colon\?$/],
+  [
+    'a condition on a flag',
+    'version: 1\nrules: [{ name: a, when: { node.up: { above: 1 } }, place: node }]',
+    /never above 1; write \{ above: 0 \}/,
+  ],
+  ['below nothing', 'version: 1\nrules: [{ name: a, when: { node.rttMs: { below: 0 } }, place: node }]', /never below 0/],
+  [
+    'a negative bound',
+    'version: 1\nrules: [{ name: a, when: { node.rttMs: { above: -1 } }, place: node }]',
+    /-1 is below 0, which node\.rttMs never is/,
+  ],
+  [
+    'no whole number between',
+    'version: 1\nrules: [{ name: a, when: { node.inFlight: { above: 3, below: 4 } }, place: node }]',
+    /no whole number is above 3 and below 4/,
+  ],
+  ['another encoding', 'version: 1\nrules: [{ name: "caf\uFFFD" }]', /^p\.yaml:2:21: the file is not UTF-8/],
+]
+
+for (const [what, yaml, message] of slips) {
+  test(`${what} is refused, with what to write`, () =>
+    assert.match(textOf(yaml), message instanceof RegExp ? message : new RegExp(message)))
+}
+
+test('all mistakes are told at once, in the order of the file', () => {
+  const yaml = `version: 2
+stratgy: node
+constraints: { deadlineMs: 2s }
+threshold: { offloadAboveBytes: 64mb, offloadAboveBytes: 5mb }
+rules:
+  - { name: a, when: { node.inflight: { above: 3 }, node.rttMs: { above: 3, below: 2 } }, place: clod }
+  - { name: b, place: node }
+`
+  const lines = textOf(yaml).split('\n')
+  assert.deepEqual(
+    lines.map((line) => line.split(': ')[0]),
+    ['p.yaml:1:10', 'p.yaml:2:1', 'p.yaml:3:28', 'p.yaml:4:39', 'p.yaml:4:58', 'p.yaml:6:24', 'p.yaml:6:65', 'p.yaml:6:98', 'p.yaml:7:5'],
+  )
+  const many = `version: 1\n${Array.from({ length: 50 }, (_, index) => `k${index}: 1\n`).join('')}`
+  const told = textOf(many).split('\n')
+  assert.deepEqual([told.length, told.at(-1)], [21, 'and 30 more'])
+})
 
 for (const [what, yaml, message] of mistakes) {
   test(`${what} is answered with its place`, () => assert.equal(textOf(yaml), message))

@@ -225,10 +225,15 @@ test('server reflection lists the service', async (t) => {
   t.after(() => client.close())
   const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize)
   call.write({ listServices: '' })
+  call.write({ fileContainingSymbol: 'active_storage.v1.StorageNode' })
+  call.write({ fileContainingSymbol: 'grpc.health.v1.Health' })
   call.end()
   const answers: unknown[] = []
   for await (const answer of call) answers.push(answer)
   assert.match(JSON.stringify(answers), /"name":"active_storage\.v1\.StorageNode"/)
+  assert.match(JSON.stringify(answers), /"name":"grpc\.health\.v1\.Health"/)
+  assert.equal(answers.length, 3)
+  assert.doesNotMatch(JSON.stringify(answers), /errorResponse"?:\{/)
 })
 
 test('a folder outside --adopt is refused, also by a link that leads out, and one inside is taken in', async (t) => {

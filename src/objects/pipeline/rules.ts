@@ -130,7 +130,7 @@ const isOpName = (name: string): name is Op['op'] => Object.hasOwn(rules, name)
 const refuse = (place: string, what: string) => failure('invalid-argument', `pipeline ${place}: ${what}`)
 const meant = (word: string, known: readonly string[]) => {
   const near = nearest(word, known)
-  return near === undefined ? `use one of ${known.join(', ')}` : `did you mean "${near}"?`
+  return near === undefined ? `use one of ${known.join(', ')}` : `did you mean "${near}"? There are ${known.join(', ')}`
 }
 
 const order: Readonly<Record<Family, string>> = {

@@ -29,7 +29,7 @@ const families: Readonly<Record<string, Family>> = {
   adopted: { kind: 'adopted', check: json },
   // These have been looked at with the objects.
   ...Object.fromEntries(
-    ['object', 'table', 'space', 'use', 'arriving', 'arriving-content', 'format', 'probe'].map((first) => [first, known]),
+    ['object', 'table', 'space', 'use', 'arriving', 'arriving-content', 'format', 'probe', 'site-name'].map((first) => [first, known]),
   ),
 }
 
