@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import fc from 'fast-check'
 import { isActiveStorageError } from '../../../src/core/errors.ts'
-import { csvRecords } from '../../../src/objects/dataset/csv.ts'
-import { openTable, type TableOptions } from '../../../src/objects/dataset/columns.ts'
+import { type CsvRecord, csvRecords } from '../../../src/objects/dataset/csv.ts'
+import { openTable, type Table, type TableOptions } from '../../../src/objects/dataset/columns.ts'
 import { temporaryFolder } from '../../storage-node/support.ts'
 
 const live = new AbortController().signal
@@ -16,7 +16,7 @@ const fileOf = (t: TestContext, text: string | Buffer) => {
 }
 const fieldsOf = async (format: Parameters<typeof csvRecords>[0]) => {
   const all = []
-  for await (const { fields } of csvRecords(format, live)) all.push(fields)
+  for await (const group of csvRecords(format, live)) all.push(...group.map(({ fields }) => fields))
   return all
 }
 
@@ -65,20 +65,25 @@ refusedAt('bytes that are no UTF-8', Buffer.from([97, 10, 0xff, 10]), /no UTF-8/
 refusedAt('a record without end', `a\n"${'x'.repeat(5 * 1024 * 1024)}`, /a\.csv:2:1: a record of more than/)
 
 const tableOf = (t: TestContext, text: string, options: TableOptions = {}) => openTable(fileOf(t, text), options, undefined, live)
+const valueAt = (table: Table, record: CsvRecord, column: number) => {
+  const dtype = table.dtypes[column]
+  if (dtype === 'string') return record.fields[column]
+  return dtype === 'int64' ? table.wholeAt(record, column) : table.numberAt(record, column)
+}
 const valuesOf = async (table: Awaited<ReturnType<typeof openTable>>) => {
   const all = []
-  for await (const record of table.records(live))
-    all.push(table.names.map((_, column) => (table.dtypes[column] === 'string' ? record.fields[column] : table.numberAt(record, column))))
+  for await (const group of table.records(live))
+    for (const record of group) all.push(table.names.map((_, column) => valueAt(table, record, column)))
   return all
 }
 
 test('dtypes are inferred from all values, or declared', async (t) => {
   const text = 'a,b,c,d\n1,2.5,x,9007199254740993\n-2,3,4,1\n'
   const table = await tableOf(t, text)
-  assert.deepEqual(table.dtypes, ['int64', 'float32', 'string', 'float32'])
+  assert.deepEqual(table.dtypes, ['int64', 'float32', 'string', 'int64'])
   assert.deepEqual(await valuesOf(table), [
-    [1, 2.5, 'x', 9007199254740992],
-    [-2, 3, '4', 1],
+    [1n, 2.5, 'x', 9007199254740993n],
+    [-2n, 3, '4', 1n],
   ])
   assert.deepEqual((await tableOf(t, text, { columns: { a: 'float32', b: 'string' } })).dtypes, ['float32', 'string', 'string', 'float32'])
 })
@@ -90,9 +95,9 @@ test('a missing number is an error at its place, or what fill says', async (t) =
     message: /a\.csv:3:3: column "b" has no value.*fill/,
   })
   assert.deepEqual(await valuesOf(await tableOf(t, text, { fill: -1 })), [
-    [1, 2],
-    [3, -1],
-    [-1, 4],
+    [1n, 2n],
+    [3n, -1n],
+    [-1n, 4n],
   ])
 })
 

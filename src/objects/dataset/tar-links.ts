@@ -1,0 +1,57 @@
+import { posix } from 'node:path'
+import type { ContentPart } from '../../core/self.ts'
+import type { SkipReason } from './report.ts'
+
+/** A regular file within a tar: its path there, and its bytes within the tar. */
+export interface TarEntry extends ContentPart {
+  readonly name: string
+  /** Whether bytes of the name are no UTF-8, and written as %XX. */
+  readonly escaped: boolean
+}
+
+/** An entry that stands for another: a hard link by its name in the tar, a symbolic one from the folder that it lies in. */
+export interface TarLink {
+  readonly name: string
+  readonly escaped: boolean
+  readonly target: string
+  readonly hard: boolean
+}
+
+const MOST_STEPS = 40
+
+const isLink = (entry: TarEntry | TarLink): entry is TarLink => 'target' in entry
+
+/** Entries with the bytes that links lead to, in the order of the tar; links that lead to no file of it are told to `skip`. */
+export const resolveLinks = (
+  entries: readonly (TarEntry | TarLink)[],
+  skip: (reason: SkipReason, name: string) => void,
+): readonly TarEntry[] => {
+  const files = entries.filter((entry): entry is TarEntry => !isLink(entry))
+  if (files.length === entries.length) return files
+  const byName = new Map(entries.map((entry) => [entry.name, entry]))
+  const folders = new Set(entries.flatMap(({ name }) => foldersOf(name)))
+  const resolved = (link: TarLink): TarEntry | SkipReason => {
+    let from = link
+    for (let step = 0; step < MOST_STEPS; step++) {
+      const target = posix.normalize(from.hard ? from.target : posix.join(posix.dirname(from.name), from.target))
+      if (from.target.startsWith('/') || target === '..' || target.startsWith('../')) return 'link-outside'
+      const next = byName.get(target)
+      if (next === undefined) return target === '.' || folders.has(target.replace(/\/$/, '')) ? 'link-folder' : 'link-broken'
+      if (!isLink(next)) return next
+      from = next
+    }
+    return 'link-loop'
+  }
+  return entries.flatMap((entry): readonly TarEntry[] => {
+    if (!isLink(entry)) return [entry]
+    const found = resolved(entry)
+    if (typeof found !== 'string') return [{ name: entry.name, escaped: entry.escaped, offset: found.offset, bytes: found.bytes }]
+    skip(found, entry.name)
+    return []
+  })
+}
+
+const foldersOf = (name: string): readonly string[] => {
+  const parts = name.split('/').slice(0, -1)
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
+}
