@@ -85,7 +85,7 @@ test('dtypes are inferred from all values, or declared', async (t) => {
     [1n, 2.5, 'x', 9007199254740993n],
     [-2n, 3, '4', 1n],
   ])
-  assert.deepEqual((await tableOf(t, text, { columns: { a: 'float32', b: 'string' } })).dtypes, ['float32', 'string', 'string', 'float32'])
+  assert.deepEqual((await tableOf(t, text, { columns: { a: 'float32', b: 'string' } })).dtypes, ['float32', 'string', 'string', 'int64'])
 })
 
 test('a missing number is an error at its place, or what fill says', async (t) => {
