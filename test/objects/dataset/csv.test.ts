@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { isActiveStorageError } from '../../../src/core/errors.ts'
 import { type CsvRecord, csvRecords } from '../../../src/objects/dataset/csv.ts'
 import { openTable, type Table, type TableOptions } from '../../../src/objects/dataset/columns.ts'
+import { slowRecords } from './csv-reference.ts'
 import { temporaryFolder } from '../../storage-node/support.ts'
 
 const live = new AbortController().signal
@@ -50,6 +51,36 @@ test('what is written by RFC 4180 is read back, whatever is in the fields', asyn
   )
 })
 
+test('any text gives the records of a slow reader, or is refused with it', async (t) => {
+  const format = fileOf(t, '')
+  const text = fc.string({ unit: fc.constantFrom('a', ' ', '"', ',', '\n', '\r', '\t', '😀', '""', '","'), maxLength: 24 })
+  await fc.assert(
+    fc.asyncProperty(text, fc.constantFrom(',', '\t'), fc.boolean(), async (content, delimiter, quotes) => {
+      writeFileSync(format.path, content)
+      const read = await fieldsOf({ ...format, delimiter, quotes }).catch((error: unknown) => {
+        assert.ok(isActiveStorageError(error, 'bad-sample'), String(error))
+        return undefined
+      })
+      assert.deepEqual(read, slowRecords(content, delimiter, quotes))
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('records that lie across the spans of a file are whole', async (t) => {
+  const rows = Array.from({ length: 40_000 }, (_, row) => [String(row), 'ü'.repeat(row % 40), `"${'x\r\n'.repeat(row % 5)}"`])
+  const format = fileOf(t, rows.map((row) => row.join(',')).join('\r\n'))
+  const read = await fieldsOf(format)
+  assert.deepEqual(
+    read,
+    rows.map(([a, b, c]) => [a, b, c!.slice(1, -1)]),
+  )
+})
+
+test('a place is the line and the column in characters, after line breaks in quotes and lone CRs too', async (t) => {
+  await assert.rejects(tableOf(t, 'a,b\r1,"x\ny"\r\n2,"😀",3\n'), /a\.csv:4:3: 3 fields where the header has 2/)
+})
+
 const refusedAt = (name: string, text: string | Buffer, wanted: RegExp) =>
   void test(`refuses ${name}`, async (t) => {
     await assert.rejects(fieldsOf(fileOf(t, text)), (error) => {
@@ -61,7 +92,10 @@ const refusedAt = (name: string, text: string | Buffer, wanted: RegExp) =>
 refusedAt('a quote that is never closed', 'a,b\n1,"2\n3', /a\.csv:2:3: the file ends within a quoted field/)
 refusedAt('a quote within a field', 'a,b\n1,2"3\n', /a\.csv:2:4: a quote within a field/)
 refusedAt('text after a closing quote', 'a,b\n1,"2"3\n', /a\.csv:2:6: something stands between/)
-refusedAt('bytes that are no UTF-8', Buffer.from([97, 10, 0xff, 10]), /no UTF-8/)
+refusedAt('bytes that are no UTF-8', Buffer.from([97, 10, 0xff, 10]), /a\.csv:2: bytes that are no UTF-8.*iconv/)
+refusedAt('UTF-16', Buffer.from('\ufeffa,b\n', 'utf16le'), /a\.csv:1:1: the file is UTF-16/)
+refusedAt('what gzip made', Buffer.from([0x1f, 0x8b, 8, 0]), /compressed by gzip/)
+refusedAt('a zip archive', Buffer.from('PK\x03\x04rest'), /zip archive, as \.xlsx/)
 refusedAt('a record without end', `a\n"${'x'.repeat(5 * 1024 * 1024)}`, /a\.csv:2:1: a record of more than/)
 
 const tableOf = (t: TestContext, text: string, options: TableOptions = {}) => openTable(fileOf(t, text), options, undefined, live)
