@@ -21,19 +21,29 @@ const MOST_STEPS = 40
 
 const isLink = (entry: TarEntry | TarLink): entry is TarLink => 'target' in entry
 
-/** Entries with the bytes that links lead to, in the order of the tar; links that lead to no file of it are told to `skip`. */
+/**
+ * Entries with the bytes that links lead to, in the order of the tar; links that lead to no file of it are told to `skip`.
+ * A hard link stands for what its name meant before it in the tar, a symbolic one for what its path means at the end.
+ */
 export const resolveLinks = (
   entries: readonly (TarEntry | TarLink)[],
   skip: (reason: SkipReason, name: string) => void,
 ): readonly TarEntry[] => {
   const files = entries.filter((entry): entry is TarEntry => !isLink(entry))
   if (files.length === entries.length) return files
-  const byName = new Map(entries.map((entry) => [entry.name, entry]))
+  const byName = new Map<string, TarEntry | TarLink>()
+  const unhardened = entries.map((entry) => {
+    const target = isLink(entry) && entry.hard ? byName.get(posix.normalize(entry.target)) : undefined
+    const made = target === undefined || isLink(target) ? entry : { ...target, name: entry.name, escaped: entry.escaped }
+    byName.set(entry.name, made)
+    return made
+  })
   const folders = new Set(entries.flatMap(({ name }) => foldersOf(name)))
   const resolved = (link: TarLink): TarEntry | SkipReason => {
     let from = link
     for (let step = 0; step < MOST_STEPS; step++) {
-      const target = posix.normalize(from.hard ? from.target : posix.join(posix.dirname(from.name), from.target))
+      if (from.hard) return 'link-broken'
+      const target = posix.normalize(posix.join(posix.dirname(from.name), from.target))
       if (from.target.startsWith('/') || target === '..' || target.startsWith('../')) return 'link-outside'
       const next = byName.get(target)
       if (next === undefined) return target === '.' || folders.has(target.replace(/\/$/, '')) ? 'link-folder' : 'link-broken'
@@ -42,10 +52,10 @@ export const resolveLinks = (
     }
     return 'link-loop'
   }
-  return entries.flatMap((entry): readonly TarEntry[] => {
+  return unhardened.flatMap((entry): readonly TarEntry[] => {
     if (!isLink(entry)) return [entry]
     const found = resolved(entry)
-    if (typeof found !== 'string') return [{ name: entry.name, escaped: entry.escaped, offset: found.offset, bytes: found.bytes }]
+    if (typeof found !== 'string') return [{ ...found, name: entry.name, escaped: entry.escaped }]
     skip(found, entry.name)
     return []
   })
