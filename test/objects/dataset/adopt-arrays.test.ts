@@ -68,7 +68,7 @@ test('edges hold ids of nodes, or rows where no id is a number or it is said', a
   const neighboursOf = async (name: string, seed: string) => {
     const { nodes: found, mask0 } = await set(name).sampleNeighbours({ seeds: [seed], fanouts: [3], seed: 1 })
     const ids = [...found!.data].map(Number).slice(1, 1 + [...mask0!.data].filter((each) => each === 1).length)
-    return ids.toSorted()
+    return ids.toSorted((a, b) => a - b)
   }
   nodes('30', '10', '20')
   edges('10\t20', '30\t10')

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { AdoptReport } from '../../../src/objects/dataset/report.ts'
 import { adopting } from './adopting.ts'
 import { end, entry, header } from './tars.ts'
 
+const skippedOf = ({ skipped }: AdoptReport) =>
+  skipped.map(({ reason, examples }) => [reason, examples] as const).toSorted(([a], [b]) => (a < b ? -1 : 1))
 const labelsOf = (samples: readonly { readonly id: string; readonly label?: string | number }[]) =>
   samples.map(({ id, label }) => [id, label])
 /** A header whose name is these bytes. */
@@ -53,7 +56,7 @@ test('links are followed within the allowed folders, and told where they are not
   assert.deepEqual(labelsOf(await set().list()), [['cat/0.jpg', 0], ['cat/1.jpg', 0], ['dog/0.jpg', 1], ['dog/1.jpg', 1]]) // prettier-ignore
   assert.equal(Buffer.from(await set().read('dog/1.jpg')).toString(), 'pool/1.jpg')
   assert.deepEqual(
-    report.skipped.map(({ reason, examples }) => [reason, examples]).toSorted(),
+    skippedOf(report),
     [['link-broken', ['cat/gone.jpg']], ['link-loop', ['cat/loop']], ['link-outside', ['cat/out.jpg', 'out']]], // prettier-ignore
   )
   await assert.rejects(set('strict').adopt(join(files, 'set'), { labels: 'class', strict: true }), {
@@ -69,7 +72,7 @@ test('endings of JPEG, PNG and WebP are taken, and others are told by reason', a
   const { report } = await set().adopt(files)
   assert.deepEqual((await set().list()).map(({ id }) => id), taken) // prettier-ignore
   assert.deepEqual(
-    report.skipped.map(({ reason, examples }) => [reason, examples]).toSorted(),
+    skippedOf(report),
     [['label-file', ['a.json', 'a.txt']], ['no-ending', ['i']], ['no-image', ['j.html']], ['other-image', ['g.bmp', 'h.tif']]], // prettier-ignore
   )
   assert.deepEqual((await set('some').adopt(files, { include: '*.jfif', strict: true })).report.skipped, [])
@@ -164,7 +167,7 @@ test('in a tar, links to its files are samples, later entries replace earlier on
   assert.equal(Buffer.from(await set().read('a/1.jpg')).toString(), 'new')
   assert.equal(Buffer.from(await set().read('b/soft.jpg')).toString(), 'old', 'a hard link is what its name meant before it')
   assert.deepEqual(
-    report.skipped.map(({ reason, examples }) => [reason, examples]).toSorted(),
+    skippedOf(report),
     [['link-broken', ['b/gone.jpg']], ['link-folder', ['c']], ['link-outside', ['b/out.jpg']], ['replaced', ['a/1.jpg']]], // prettier-ignore
   )
 })
