@@ -76,6 +76,8 @@ test('edges hold ids of nodes, or rows where no id is a number or it is said', a
   assert.deepEqual(await neighboursOf('ids', '10'), [0, 2])
   assert.match(byId.report.notes.join('\n'), /edges are read by the ids of nodes/)
   assert.match(byId.report.notes.join('\n'), /2 edges were read, 2 of them different/)
+  assert.deepEqual(byId.report.doubts, ['nodes have no features: name columns with features (numbers stand in x)'])
+  await set('strict').adopt(files, { ...graph, features: ['x'], strict: true })
   edges('0\t1')
   await assert.rejects(set('bad').adopt(files, graph), {
     code: 'bad-sample',

@@ -87,7 +87,11 @@ export const adoptGraph = async (
   }
   const made = graphFeatures()
   const content = await put(encodeGraph({ nodes: ids.size, ...neighbours, features: made }))
-  reportColumns(table, options, roles, 'float32', report)
+  // Features of nodes are named: a column of texts is no doubt, but columns of numbers that nobody named are.
+  reportColumns(table, { ...options, features: features ?? [] }, roles, 'float32', report)
+  const numbers = table.names.filter((_, index) => index !== idColumn && index !== roles.label && table.dtypes[index] !== 'string')
+  if (made.kind === 'none' && numbers.length > 0)
+    report.doubt(`nodes have no features: name columns with features (numbers stand in ${numbers.slice(0, 8).join(', ').slice(0, 200)})`)
   report.ids = `column "${table.names[idColumn]}"`
   if (label !== undefined) report.labels = `column "${label}" (${roles.named ? 'classes' : 'numbers'})`
   return {
