@@ -130,7 +130,7 @@ export interface Pushed {
   readonly report: { readonly taken: number; readonly skipped: readonly SkippedReport[]; readonly doubts: readonly string[] }
 }
 
-/** Sends files of this machine to a data set, in groups. @param sent is told the bytes so far */
+/** Sends files of this machine to a data set, in groups. @param sent is called with the bytes sent so far */
 export const pushFiles = async (
   set: Remote<typeof dataset>,
   paths: readonly string[],

@@ -14,7 +14,7 @@ import { adoptOptionsOf, datasetOptions, pushFiles } from './put-dataset.ts'
 import { reportText } from './report-text.ts'
 
 /** A line and the report below it; a node of an older version sends none. */
-const told = (line: string, report: Parameters<typeof reportText>[0] | undefined): string =>
+const withReport = (line: string, report: Parameters<typeof reportText>[0] | undefined): string =>
   [line, report === undefined ? '' : reportText(report)].filter((text) => text !== '').join('\n')
 
 export const put: Command = {
@@ -50,11 +50,11 @@ export const put: Command = {
       try {
         if (kind === 'dataset' && adopting) {
           const result = await remoteOf(dataset, name, route, { timeoutMs }).adopt(resolve(path), options)
-          done(result, told(`${result.added} samples added; ${name} has ${result.count}, ${humanBytes(result.bytes)}`, result.report))
+          done(result, withReport(`${result.added} samples added; ${name} has ${result.count}, ${humanBytes(result.bytes)}`, result.report))
         } else if (kind === 'dataset') {
           const set = remoteOf(dataset, name, route, { timeoutMs })
           const result = await pushFiles(set, paths, labels, strict, (text) => bar.update(text))
-          done(result, told(`${name} has ${result.count} samples, ${humanBytes(result.bytes)}`, result.report))
+          done(result, withReport(`${name} has ${result.count} samples, ${humanBytes(result.bytes)}`, result.report))
         } else if (kind === 'model') {
           const { file, external } = await externalFilesOf(path)
           const result = await remoteOf(model, name, route, { timeoutMs }).put(file, external)

@@ -36,7 +36,7 @@ const sorted = <T extends { readonly id: string }>(
   const keys = new Set(images.flatMap(({ id }) => [keyOf(id), shortKeyOf(id)]))
   const isLabel = (id: string) => isClassFile(id) && keys.has(keyOf(id))
   const classFiles = new Map(files.filter(({ id }) => isLabel(id)).map((file) => [keyOf(file.id), file]))
-  // What the pattern leaves out is left out by the caller, who need not be told.
+  // Files that `include` leaves out are not reported.
   for (const { id } of files) if (!isImage(id) && fits(id) && !isLabel(id)) report.skip(skipReasonOf(id, keys), id)
   if (images.length === 0)
     throw failure(

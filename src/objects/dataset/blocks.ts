@@ -3,7 +3,7 @@ import type { Content } from '../../core/self.ts'
 /** Samples lie in pieces of content of this size: one is read for a sample, and few are needed for a batch in order. */
 const BLOCK = 1024 * 1024
 
-/** Gathers bytes to pieces of content; `done` is told each piece, with what lies in it. */
+/** Gathers bytes to pieces of content; `done` is called for each piece, with what lies in it. */
 export const blocks = <T>(
   put: Content['put'],
   done: (content: Awaited<ReturnType<Content['put']>>, held: readonly (T & { offset: number; bytes: number })[]) => void,

@@ -78,7 +78,7 @@ const isExact = (field: string, cells: CellReader): boolean => {
 /** Of the values that are there, the share that must be numbers for a text column to be held for a damaged one. */
 const NEARLY = 0.9
 
-/** The dtype that the cells speak for. */
+/** The dtype that fits all cells. */
 export const inferredDtype = ({ counts }: ColumnProfile, rows: number): 'int64' | 'float32' | 'bool' | 'string' => {
   const there = rows - counts.missing
   if (there > 0 && counts.bool === there) return 'bool'

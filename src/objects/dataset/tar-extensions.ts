@@ -43,7 +43,7 @@ export const paxExtensions = (bytes: Buffer, refuse: Refuse): Extensions => {
   return found
 }
 
-/** A global header speaks of all entries after it: what would rename or resize them all is refused, the rest says nothing of files. */
+/** Checks a global header, which holds for all entries after it: one that would rename or resize them is refused. */
 export const globalExtensions = (bytes: Buffer, refuse: Refuse): void => {
   for (const [key, value] of paxRecords(bytes, refuse)) {
     if (key === 'path' || key === 'linkpath' || key === 'size' || isSparse(key))

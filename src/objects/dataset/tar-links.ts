@@ -22,7 +22,7 @@ const MOST_STEPS = 40
 const isLink = (entry: TarEntry | TarLink): entry is TarLink => 'target' in entry
 
 /**
- * Entries with the bytes that links lead to, in the order of the tar; links that lead to no file of it are told to `skip`.
+ * Entries with the bytes that links lead to, in the order of the tar; `skip` is called for links that lead to no file of it.
  * A hard link stands for what its name meant before it in the tar, a symbolic one for what its path means at the end.
  */
 export const resolveLinks = (

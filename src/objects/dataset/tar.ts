@@ -79,7 +79,7 @@ const shortened = (name: string): string =>
 /**
  * The regular files of a tar, found by their headers: nothing is unpacked, and what lies between the headers is not read.
  * Links to files within the tar are entries of the same bytes.
- * @param skip is told the links that lead elsewhere
+ * @param skip is called for each link that leads elsewhere
  * @throws ActiveStorageError `bad-sample` naming the byte of the header that is wrong
  */
 export const indexTar = async (

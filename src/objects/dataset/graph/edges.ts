@@ -27,7 +27,7 @@ const finder =
     return row >= 0 && row < nodes.size ? row : undefined
   }
 
-/** The rule that an edge speaks for: whole numbers can be rows only where no node has such an id. */
+/** The rule that fits an edge: whole numbers can be rows only where no node has such an id. */
 const ruleOf = (first: CsvRecord, nodes: ReadonlyMap<string, number>): EdgeRule => {
   const ends = first.fields.slice(0, 2).map((text) => text.trim())
   if (ends.some((text) => nodes.has(text)) || !ends.every((text) => WHOLE.test(text))) return 'id'
