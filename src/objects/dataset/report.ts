@@ -167,7 +167,7 @@ export const createReport = (): ReportBuilder => {
         ...(counts !== undefined && counts.length > MOST_LISTED && { moreClasses: counts.length - MOST_LISTED }),
         doubts: doubts.slice(0, MOST_DOUBTS),
         ...(doubts.length > MOST_DOUBTS && { moreDoubts: doubts.length - MOST_DOUBTS }),
-        notes,
+        notes: notes.length > MOST_DOUBTS ? [...notes.slice(0, MOST_DOUBTS), `and ${notes.length - MOST_DOUBTS} more notes`] : notes,
       }
     },
   }
