@@ -54,7 +54,7 @@ export const adoptOptions = object({
   format: optional(oneOf(formats)),
   classes: optional(texts),
   labels: optional(oneOf(fileLabels)),
-  include: optional(string()),
+  include: optional(string({ maxLength: 4096 })),
   columns: optional(record(oneOf(columnDtypes))),
   fill: optional(number()),
   missing: optional(list(string({ maxLength: 64 }), { maxItems: 64 })),
