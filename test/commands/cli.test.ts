@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { AdoptReport } from '../../src/objects/dataset/report.ts'
 import { photoFolder } from '../support/material.ts'
 import { type NodeProcess, startNodeProcess, temporaryFolder } from '../support/node-process.ts'
 
@@ -66,7 +67,12 @@ describe('the command line', () => {
   })
 
   test('puts a data set, a model and a pipeline, and shows them', async () => {
-    assert.deepEqual(await json('put', 'dataset', 'photos', '--adopt', photoFolder), { added: 9, count: 9, bytes: 2069706 })
+    const { report, ...result } = (await json('put', 'dataset', 'photos', '--adopt', photoFolder)) as { report: AdoptReport }
+    assert.deepEqual(result, { added: 9, count: 9, bytes: 2069706 })
+    assert.deepEqual(
+      report.skipped.map(({ reason, count }) => [reason, count]),
+      [['no-image', 13]],
+    )
     await writeFile(`${folder.path}/pipeline.json`, JSON.stringify([{ op: 'decode' }, { op: 'resize', width: 8, height: 8 }]))
     await json('put', 'pipeline', 'tiny', `${folder.path}/pipeline.json`)
     const put = await run('put', 'model', 'faces', model)
@@ -169,7 +175,14 @@ describe('the command line', () => {
     await writeFile(path, 'mote,x,y,kind\na,1,2,odd\na,3,4,even\nb,5,6,odd\n')
     const put = (...options: string[]) =>
       json('put', 'dataset', 'table', path, '--adopt', '--label', 'kind', '--group', 'mote', '--features', 'x,y', ...options)
-    assert.deepEqual(await put(), { added: 2, count: 2, bytes: 48 })
+    const { report, ...result } = (await put('--strict')) as { report: AdoptReport }
+    assert.deepEqual(result, { added: 2, count: 2, bytes: 48 })
+    assert.deepEqual([report.labels, report.layout], ['column "kind" (classes)', 'int64 [2] a step of a time series'])
+    const shown = await run('put', 'dataset', 'table', path, '--adopt', '--label', 'kind', '--group', 'mote', '--features', 'x,y')
+    assert.match(
+      shown.stdout,
+      /0 samples added; table has 2, 48 B\n.*labels: column "kind" \(classes\)\ncolumns:\n {2}"mote" +string +group/s,
+    )
     const described = (await json('call', 'dataset', 'table', 'describe')) as { layout: object; classes: string[] }
     assert.deepEqual(
       [described.layout, described.classes],
@@ -178,6 +191,10 @@ describe('the command line', () => {
     const wrong = await run('put', 'dataset', 'other', path, '--adopt', '--format', 'parquet')
     assert.equal(wrong.code, 2)
     assert.match(wrong.stderr, /--format parquet: use one of folder, tar, csv, npy, graph/)
+    const strict = await run('put', 'dataset', 'other', path, '--adopt', '--strict', '--label', 'kind')
+    assert.equal(strict.code, 2)
+    assert.match(strict.stderr, /strict allows no doubt:\n- column "mote" holds texts/)
+    assert.match((await run('describe', 'dataset', 'other')).stderr, /other/, 'nothing was adopted')
     await json('rm', 'dataset', 'table')
   })
 })

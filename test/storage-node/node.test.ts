@@ -250,7 +250,9 @@ test('a folder outside --adopt is refused, also by a link that leads out, and on
   await failing(set.adopt(join(photos, 'out')), 'permission-denied')
   await failing(set.adopt(join(photos, '..', 'secrets')), 'permission-denied')
   await failing(set.count(), 'not-found')
-  assert.deepEqual(await set.adopt(photos, { labels: 'folder' }), { added: 1, count: 1, bytes: 7 })
+  const { report, ...result } = await set.adopt(photos, { labels: 'folder' })
+  assert.deepEqual(result, { added: 1, count: 1, bytes: 7 })
+  assert.deepEqual(report.skipped, [{ reason: 'link-outside', count: 2, examples: ['key.jpg', 'out'] }])
   assert.deepEqual(
     (await set.list({})).map(({ id, label }) => [id, label]),
     [['cats/a.jpg', 'cats']],

@@ -1,55 +1,49 @@
-import { readdir } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
-import { byteLengthOf } from '../../core/dtype.ts'
-import { failure } from '../../core/errors.ts'
+import { failure, isActiveStorageError } from '../../core/errors.ts'
 import type { Content } from '../../core/self.ts'
-import { tensorFromBytes } from '../../core/tensor.ts'
 import { mapLimited } from '../concurrency.ts'
-import type { Adopted } from './adopt-table.ts'
-import { createClasses } from './classes.ts'
+import type { Adopted } from './adopted.ts'
+import { classFileLabel, type FileLabels, labelled, labelRule } from './file-labels.ts'
 import { matcher } from './matcher.ts'
-import { type NpyHeader, readNpyHeader } from './npy.ts'
-import { MOST_SAMPLES, type Row } from './sample.ts'
-import { indexTar } from './tar.ts'
+import { isClassFile, isHiddenPath, isImage, keyOf, shortKeyOf, skipReasonOf } from './names.ts'
+import type { ReportBuilder } from './report.ts'
+import { indexTar, readTarParts } from './tar.ts'
+import { walkFolder } from './walk.ts'
 
 /** Which files, and what their labels are. */
 export interface FileAdoption {
-  /** `folder`: the name of the folder that a sample is in. `class`: that folder's number among the data set's classes. */
-  readonly labels?: 'folder' | 'class'
+  /** Default: none, or `cls` where every sample has a .cls file beside it. */
+  readonly labels?: FileLabels
   /** Takes only ids that fit it, where "*" stands for any text. */
   readonly include?: string
 }
-type Files = Pick<Content, 'adopt' | 'adoptParts'>
+type Files = Pick<Content, 'adopt' | 'adoptParts' | 'adoptable' | 'read'>
 
-const IMAGE = /\.(jpe?g|png|webp)$/i
-
-/** Image files below a folder, in the order of their paths. Links are not followed. */
-const imagesBelow = async (folder: string): Promise<string[]> => {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
-    throw failure('not-found', `the folder ${folder} cannot be read: ${error instanceof Error ? error.message : String(error)}`, error)
-  })
-  return entries
-    .filter((entry) => entry.isFile() && IMAGE.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
+interface Sorted<T> {
+  readonly images: readonly T[]
+  /** The .cls file beside an image, by the image's id. */
+  classFileOf(id: string): T | undefined
 }
 
-const none = (path: string, include: string | undefined) =>
-  failure('not-found', `${path} holds no .jpg, .jpeg, .png or .webp file${include === undefined ? '' : ` that fits "${include}"`}`)
-
-/** Samples with the labels that their ids give them. */
-const labelled = (
-  samples: readonly { readonly id: string; readonly row: Row }[],
-  labels: FileAdoption['labels'],
-  known: readonly string[],
-): Adopted => {
-  const folderOf = (id: string) => id.split('/').at(-2)
-  const classes = createClasses(known, labels === 'class' ? samples.flatMap(({ id }) => folderOf(id) ?? []) : [])
-  const rows = samples.map(({ id, row }): readonly [string, Row] => {
-    const folder = labels === undefined ? undefined : folderOf(id)
-    return [id, folder === undefined ? row : { ...row, label: labels === 'class' ? classes.numberOf(folder) : folder }]
-  })
-  return { rows, classes: classes.names }
+/** Parts files into images and the files of their labels, and reports the rest. */
+const sorted = <T extends { readonly id: string }>(
+  path: string,
+  files: readonly T[],
+  include: string | undefined,
+  report: ReportBuilder,
+): Sorted<T> => {
+  const fits = matcher(include ?? '*')
+  const images = files.filter(({ id }) => isImage(id) && fits(id))
+  const keys = new Set(images.flatMap(({ id }) => [keyOf(id), shortKeyOf(id)]))
+  const isLabel = (id: string) => isClassFile(id) && keys.has(keyOf(id))
+  const classFiles = new Map(files.filter(({ id }) => isLabel(id)).map((file) => [keyOf(file.id), file]))
+  // Files that `include` leaves out are not reported.
+  for (const { id } of files) if (!isImage(id) && fits(id) && !isLabel(id)) report.skip(skipReasonOf(id, keys), id)
+  if (images.length === 0)
+    throw failure(
+      'not-found',
+      `${path} holds no .jpg, .jpeg, .png or .webp file${include === undefined ? '' : ` that fits "${include}"`}${report.skippedText()}`,
+    )
+  return { images, classFileOf: (id) => classFiles.get(keyOf(id)) ?? classFiles.get(shortKeyOf(id)) }
 }
 
 /** The image files below a folder, each by its path there. */
@@ -58,17 +52,32 @@ export const adoptFolder = async (
   { labels, include }: FileAdoption,
   known: readonly string[],
   files: Files,
+  report: ReportBuilder,
   signal: AbortSignal,
 ): Promise<Adopted> => {
-  const fits = matcher(include ?? '*')
-  const idOf = (path: string) => relative(folder, path).split(sep).join('/')
-  const paths = (await imagesBelow(folder)).filter((path) => fits(idOf(path)))
-  if (paths.length === 0) throw none(folder, include)
-  const samples = await mapLimited(paths, 16, async (path) => {
+  const allowed = async (real: string): Promise<boolean> => {
+    try {
+      await files.adoptable(real)
+      return true
+    } catch (error) {
+      if (isActiveStorageError(error, 'permission-denied')) return false
+      throw error
+    }
+  }
+  const all = await walkFolder(folder, { allowed, skip: report.skip, signal })
+  const { images, classFileOf } = sorted(folder, all, include, report)
+  const ids = images.map(({ id }) => id)
+  const rule = labelRule(folder, labels, ids, (id) => classFileOf(id) !== undefined, report)
+  const classLabels = new Map<string, number>()
+  const samples = await mapLimited(images, 16, async ({ id, path }) => {
     if (signal.aborted) throw signal.reason
-    return { id: idOf(path), row: { content: await files.adopt(path) } }
+    const row = { content: await files.adopt(path) }
+    const labelFile = rule === 'cls' ? classFileOf(id) : undefined
+    if (labelFile !== undefined)
+      classLabels.set(id, classFileLabel(labelFile.path, await files.read(await files.adopt(labelFile.path), signal)))
+    return { id, row }
   })
-  return labelled(samples, labels, known)
+  return labelled(samples, rule, known, classLabels, report)
 }
 
 /** The image files in a tar, each by its path there: read from within the tar, which stays as it is. */
@@ -77,64 +86,52 @@ export const adoptTar = async (
   { labels, include }: FileAdoption,
   known: readonly string[],
   files: Files,
+  report: ReportBuilder,
   signal: AbortSignal,
 ): Promise<Adopted> => {
-  const fits = matcher(include ?? '*')
-  // Of two entries of one name the later one counts, as it does for those who unpack.
-  const entries = [
-    ...new Map(
-      (await indexTar(path, signal)).filter(({ name }) => IMAGE.test(name) && fits(name)).map((entry) => [entry.name, entry]),
-    ).values(),
-  ]
-  if (entries.length === 0) throw none(path, include)
-  const refs = await files.adoptParts(path, entries, signal)
-  return labelled(
-    entries.map(({ name }, index) => ({ id: name, row: { content: refs[index]! } })),
-    labels,
-    known,
-  )
-}
-
-const wholeLabels = async (
-  path: string,
-  header: NpyHeader,
-  files: Files,
-  read: Content['read'],
-  signal: AbortSignal,
-): Promise<readonly number[]> => {
-  if (header.shape.length !== 1 || header.dtype === 'float16' || header.dtype === 'bool')
-    throw failure('invalid-argument', `${path}: labels are one number a sample, not ${header.dtype} (${header.shape.join(', ')})`)
-  const [ref] = await files.adoptParts(path, [{ offset: header.offset, bytes: byteLengthOf(header.dtype, header.shape[0]!) }], signal)
-  const tensor = tensorFromBytes(header.dtype, await read(ref!, signal), header.shape)
-  return Array.from(tensor.data, Number)
-}
-
-/** The samples along the first axis of an array, by their places of nine digits; `label` is an array beside it. */
-export const adoptNpy = async (
-  path: string,
-  label: string | undefined,
-  known: readonly string[],
-  files: Pick<Content, 'adopt' | 'adoptParts' | 'read'>,
-  signal: AbortSignal,
-): Promise<Adopted> => {
-  const { dtype, shape, offset, stride } = await readNpyHeader(path)
-  const [count = 0, ...sides] = shape
-  if (count > MOST_SAMPLES) throw failure('too-large', `${path} has ${count} samples; the most is ${MOST_SAMPLES}: split it`)
-  const read: Content['read'] = (ref, until) => files.read(ref, until)
-  const labels = label === undefined ? undefined : await wholeLabels(label, await readNpyHeader(label), files, read, signal)
-  if (labels !== undefined && labels.length !== count)
-    throw failure('invalid-argument', `${label} has ${labels.length} labels for the ${count} samples of ${path}`)
-  const refs = await files.adoptParts(
-    path,
-    Array.from({ length: count }, (_, index) => ({ offset: offset + index * stride, bytes: stride })),
-    signal,
-  )
-  return {
-    rows: refs.map((content, index): readonly [string, Row] => {
-      const value = labels?.[index]
-      return [String(index).padStart(9, '0'), { content, ...(value !== undefined && { label: value }) }]
-    }),
-    layout: { dtype, shape: sides },
-    classes: known,
+  const index = await indexTar(path, signal, (reason, name) => report.skip(isHiddenPath(name) ? 'hidden' : reason, name))
+  const seen = new Map<string, (typeof index)[number] & { id: string }>()
+  let escaped = 0
+  for (const entry of index) {
+    const { name } = entry
+    if (isHiddenPath(name)) {
+      report.skip('hidden', name)
+      continue
+    }
+    if (entry.escaped && escaped++ === 0)
+      report.doubt(`names whose bytes are no UTF-8 are written with %XX, first ${JSON.stringify(name.slice(0, 80))}`)
+    const before = seen.get(name)
+    if (before !== undefined) {
+      if (before.escaped !== entry.escaped)
+        throw failure(
+          'bad-sample',
+          `${path}: two entries have the name ${JSON.stringify(name.slice(0, 80))} when bytes that are no UTF-8 are written as %XX: rename one`,
+        )
+      report.skip('replaced', name)
+    }
+    // Of two entries of one name the later one counts, as it does for those who unpack.
+    seen.set(name, { ...entry, id: name })
   }
+  const { images, classFileOf } = sorted(path, [...seen.values()], include, report)
+  const alike = escaped === 0 ? undefined : images.find((entry) => !entry.escaped && /%[0-9A-F]{2}/.test(entry.name))
+  if (alike !== undefined)
+    throw failure(
+      'bad-sample',
+      `${path}: names whose bytes are no UTF-8 are written as %XX, and ${JSON.stringify(alike.name.slice(0, 80))} has such digits of its own: rename it`,
+    )
+  const rule = labelRule(path, labels, images.map(({ id }) => id), (id) => classFileOf(id) !== undefined, report) // prettier-ignore
+  const classLabels = new Map<string, number>()
+  if (rule === 'cls') {
+    const beside = images.map(({ id }) => ({ id, file: classFileOf(id)! }))
+    const held = await readTarParts(path, beside.map(({ file }) => file), signal) // prettier-ignore
+    beside.forEach(({ id, file }, at) => classLabels.set(id, classFileLabel(`${path}: ${file.name}`, held[at]!)))
+  }
+  const refs = await files.adoptParts(path, images, signal)
+  return labelled(
+    images.map(({ id }, at) => ({ id, row: { content: refs[at]! } })),
+    rule,
+    known,
+    classLabels,
+    report,
+  )
 }

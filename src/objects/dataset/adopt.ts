@@ -4,9 +4,11 @@ import { failure } from '../../core/errors.ts'
 import { boolean, integer, list, number, object, oneOf, optional, record, string, union } from '../../core/schema.ts'
 import type { Content } from '../../core/self.ts'
 import type { FileAdoption } from './adopt-files.ts'
-import type { Adopted, TableAdoption } from './adopt-table.ts'
+import type { Adopted, TableAdoption } from './adopted.ts'
 import { columnDtypes } from './columns.ts'
-import type { GraphAdoption } from './graph/adopt-graph.ts'
+import { fileLabels } from './file-labels.ts'
+import { edgeRules, type GraphAdoption } from './graph/graph-options.ts'
+import { type AdoptReport, createReport } from './report.ts'
 
 export const formats = ['folder', 'tar', 'csv', 'npy', 'graph'] as const
 export type Format = (typeof formats)[number]
@@ -19,14 +21,30 @@ export interface AdoptOptions extends FileAdoption, Omit<TableAdoption, 'label'>
   readonly classes?: readonly string[]
   /** The column with the labels; for NPY, the file with them. */
   readonly label?: string
+  /** Makes every doubt of the report an error, so that nothing is adopted. Default false. */
+  readonly strict?: boolean
 }
+
+const tables = [
+  'columns',
+  'fill',
+  'missing',
+  'defaultMissing',
+  'decimal',
+  'thousands',
+  'quotes',
+  'delimiter',
+  'id',
+  'label',
+  'features',
+] as const
 
 const fields: Readonly<Record<Format, readonly (keyof AdoptOptions)[]>> = {
   folder: ['labels', 'include'],
   tar: ['labels', 'include'],
-  csv: ['columns', 'fill', 'delimiter', 'id', 'label', 'features', 'text', 'group'],
+  csv: [...tables, 'text', 'group'],
   npy: ['label'],
-  graph: ['columns', 'fill', 'delimiter', 'id', 'label', 'features', 'nodes', 'edges', 'words', 'width', 'directed'],
+  graph: [...tables, 'nodes', 'edges', 'edgesBy', 'words', 'width', 'directed'],
 }
 const byEnding: Readonly<Record<string, Format>> = { '.tar': 'tar', '.csv': 'csv', '.tsv': 'csv', '.npy': 'npy' }
 
@@ -35,10 +53,15 @@ const texts = list(text, { maxItems: 65_536 })
 export const adoptOptions = object({
   format: optional(oneOf(formats)),
   classes: optional(texts),
-  labels: optional(oneOf(['folder', 'class'])),
-  include: optional(string()),
+  labels: optional(oneOf(fileLabels)),
+  include: optional(string({ maxLength: 4096 })),
   columns: optional(record(oneOf(columnDtypes))),
   fill: optional(number()),
+  missing: optional(list(string({ maxLength: 64 }), { maxItems: 64 })),
+  defaultMissing: optional(boolean()),
+  decimal: optional(oneOf(['.', ','])),
+  thousands: optional(string({ minLength: 1, maxLength: 1 })),
+  quotes: optional(boolean()),
   delimiter: optional(string()),
   id: optional(text),
   label: optional(text),
@@ -49,8 +72,24 @@ export const adoptOptions = object({
   edges: optional(text),
   words: optional(text),
   width: optional(integer({ minimum: 1 })),
+  edgesBy: optional(oneOf(edgeRules)),
   directed: optional(boolean()),
+  strict: optional(boolean()),
 })
+
+/** Files that a user may mean, and what to make of them. */
+const hints: Readonly<Record<string, string>> = {
+  '.npz': 'save each array of it with numpy.save',
+  '.gz': 'unpack it (gunzip)',
+  '.tgz': 'unpack it to a plain tar (gunzip)',
+  '.bz2': 'unpack it (bunzip2)',
+  '.xz': 'unpack it (unxz)',
+  '.zst': 'unpack it (unzstd)',
+  '.zip': 'unpack it to a folder',
+  '.parquet': 'save the table as CSV',
+  '.xlsx': 'save the table as CSV',
+  '.xls': 'save the table as CSV',
+}
 
 const formatOf = async (path: string, given: Format | undefined): Promise<Format> => {
   const info = await stat(path).catch((error: unknown) => {
@@ -59,7 +98,10 @@ const formatOf = async (path: string, given: Format | undefined): Promise<Format
   const folder = info.isDirectory()
   const format = given ?? (folder ? 'folder' : byEnding[extname(path).toLowerCase()])
   if (format === undefined || (!folder && !info.isFile()))
-    throw failure('invalid-argument', `${path} is no folder, .tar, .csv, .tsv or .npy file: name the format`)
+    throw failure(
+      'invalid-argument',
+      `${path} is no folder, .tar, .csv, .tsv or .npy file: ${hints[extname(path).toLowerCase()] ?? 'name the format'}`,
+    )
   const wanted = format === 'folder' || format === 'graph'
   if (wanted !== folder)
     throw failure(
@@ -69,12 +111,15 @@ const formatOf = async (path: string, given: Format | undefined): Promise<Format
   return format
 }
 
-// Readers of formats are loaded by the host that adopts, not by clients that know of the type.
-const files = () => import('./adopt-files.ts')
+/** Samples of one of the formats, and the report of what became of the files. */
+export interface AdoptedFiles extends Adopted {
+  readonly report: AdoptReport
+}
 
 /**
  * Looks at files of the node in one of the formats, and makes samples of them.
  * @param known the names of the classes that the data set has so far
+ * @throws `invalid-argument` under `strict` where the report has any doubt
  */
 export const adoptFiles = async (
   path: string,
@@ -82,28 +127,36 @@ export const adoptFiles = async (
   known: readonly string[],
   content: Content,
   signal: AbortSignal,
-): Promise<Adopted> => {
+): Promise<AdoptedFiles> => {
   await content.adoptable(path)
   const format = await formatOf(path, options.format)
-  const { format: _, classes: given, ...rest } = options
+  const { format: _, classes: given, strict = false, ...rest } = options
   const stray = Object.entries(rest).find(([key, value]) => value !== undefined && !fields[format].some((name) => name === key))
   if (stray !== undefined)
     throw failure('invalid-argument', `option "${stray[0]}" says nothing of format "${format}": it takes ${fields[format].join(', ')}`)
   if (given !== undefined && known.some((name, number) => given[number] !== name))
     throw failure('invalid-argument', `classes: the data set's classes have other numbers already: ${known.join(', ').slice(0, 400)}`)
+  const twice = given?.find((name, index) => given.indexOf(name) !== index)
+  if (twice !== undefined) throw failure('invalid-argument', `classes: "${twice.slice(0, 80)}" stands twice`)
   const classes = given ?? known
-  switch (format) {
-    case 'folder':
-      return (await files()).adoptFolder(path, rest, classes, content, signal)
-    case 'tar':
-      return (await files()).adoptTar(path, rest, classes, content, signal)
-    case 'csv':
-      return (await import('./adopt-table.ts')).adoptTable(path, rest, classes, (bytes) => content.put(bytes), signal)
-    case 'npy':
-      if (rest.label !== undefined) await content.adoptable(rest.label)
-      return (await files()).adoptNpy(path, rest.label, classes, content, signal)
-    case 'graph':
-      for (const file of [rest.nodes ?? 'nodes.tsv', rest.edges ?? 'edges.tsv']) await content.adoptable(join(path, file))
-      return (await import('./graph/adopt-graph.ts')).adoptGraph(path, rest, classes, (bytes) => content.put(bytes), signal)
+  const report = createReport()
+  // Readers of formats are loaded by the host that adopts, not by clients that know of the type.
+  const read = async (): Promise<Adopted> => {
+    switch (format) {
+      case 'folder':
+        return (await import('./adopt-files.ts')).adoptFolder(path, rest, classes, content, report, signal)
+      case 'tar':
+        return (await import('./adopt-files.ts')).adoptTar(path, rest, classes, content, report, signal)
+      case 'csv':
+        return (await import('./adopt-table.ts')).adoptTable(path, rest, classes, (bytes) => content.put(bytes), report, signal)
+      case 'npy':
+        if (rest.label !== undefined) await content.adoptable(rest.label)
+        return (await import('./adopt-npy.ts')).adoptNpy(path, rest.label, classes, content, report, signal)
+      case 'graph':
+        for (const file of [rest.nodes ?? 'nodes.tsv', rest.edges ?? 'edges.tsv']) await content.adoptable(join(path, file))
+        return (await import('./graph/adopt-graph.ts')).adoptGraph(path, rest, classes, (bytes) => content.put(bytes), report, signal)
+    }
   }
+  const adopted = await read()
+  return { ...adopted, report: report.finish({ format, path, strict }, adopted) }
 }

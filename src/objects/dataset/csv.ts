@@ -1,114 +1,73 @@
 import { createReadStream } from 'node:fs'
 import { failure } from '../../core/errors.ts'
+import { type CsvFormat, CsvRecord, splitter } from './csv-record.ts'
 
-/** One record: its fields, the line of the file that it begins on, and the column at which each field begins, from 1. */
-export interface CsvRecord {
-  readonly fields: readonly string[]
-  readonly line: number
-  readonly columns: readonly number[]
-}
-export interface CsvFormat {
-  readonly path: string
-  /** One character. */
-  readonly delimiter: string
-  /** Whether a field may stand in double quotes, as RFC 4180 has it. */
-  readonly quotes: boolean
-}
+export { type CsvFormat, CsvRecord } from './csv-record.ts'
 
-const MOST_FIELDS = 16_384
 const MOST_RECORD = 4 * 1024 * 1024
+const READ = 256 * 1024
+
+/** Files that are no plain text, by their first bytes. */
+const foreign: readonly (readonly [first: readonly number[], what: string])[] = [
+  [[0xff, 0xfe], 'UTF-16 text: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)'],
+  [[0xfe, 0xff], 'UTF-16 text: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)'],
+  [[0x1f, 0x8b], 'compressed by gzip: unpack it (gunzip)'],
+  [[0x42, 0x5a, 0x68], 'compressed by bzip2: unpack it (bunzip2)'],
+  [[0xfd, 0x37, 0x7a, 0x58, 0x5a], 'compressed by xz: unpack it (unxz)'],
+  [[0x28, 0xb5, 0x2f, 0xfd], 'compressed by zstd: unpack it (unzstd)'],
+  [[0x50, 0x4b, 3, 4], 'a zip archive, as .xlsx files are too: unpack it, or save the table as CSV'],
+  [[0x50, 0x41, 0x52, 0x31], 'a Parquet file: save the table as CSV'],
+]
 
 /**
- * The records of a CSV file, one after the other, by RFC 4180: fields in quotes may hold delimiters, line breaks and
- * doubled quotes. Lines end with LF or CRLF; empty lines are left out. Bytes that are no UTF-8 are refused.
+ * The records of a CSV file by RFC 4180, in groups as they are read: fields in quotes may hold delimiters, line breaks and
+ * doubled quotes. Lines end with LF, CRLF or CR; empty lines are left out. Bytes that are no UTF-8 are refused.
  * @throws ActiveStorageError `bad-sample` naming file:line:column
  */
-export async function* csvRecords({ path, delimiter, quotes }: CsvFormat, signal: AbortSignal): AsyncGenerator<CsvRecord> {
+export async function* csvRecords(format: CsvFormat, signal: AbortSignal): AsyncGenerator<readonly CsvRecord[]> {
+  const { path } = format
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+  const split = splitter(format)
+  let held = ''
   let line = 1
-  let column = 0
-  let fields: string[] = []
-  let columns: number[] = []
-  let field = ''
-  let begin = { line: 1, column: 1 }
-  let state: 'start' | 'plain' | 'quoted' | 'closed' = 'start'
-  let length = 0
-  let first = 1
-  let opened = { line: 1, column: 1 }
-  const refuse = (what: string, at = { line, column }) => failure('bad-sample', `${path}:${at.line}:${at.column}: ${what}`)
+  let begun = false
 
-  const endField = () => {
-    if (fields.length >= MOST_FIELDS) throw refuse(`more than ${MOST_FIELDS} fields: name the delimiter that the file has`)
-    fields.push(field)
-    columns.push(begin.column)
-    field = ''
-    state = 'start'
-  }
-  const endRecord = (): CsvRecord | undefined => {
-    const empty = fields.length === 0 && field === '' && state === 'start'
-    endField()
-    const record = { fields, line: first, columns }
-    fields = []
-    columns = []
-    length = 0
-    return empty ? undefined : record
-  }
-
-  function* taken(chunk: string): Generator<CsvRecord> {
-    for (const char of chunk) {
-      column++
-      if (++length > MOST_RECORD) throw refuse(`a record of more than ${MOST_RECORD} characters: is a quote missing?`, opened)
-      if (state === 'start') {
-        begin = { line, column }
-        if (fields.length === 0) first = line
-      }
-      if (state === 'quoted') {
-        if (char === '"') state = 'closed'
-        else field += char
-      } else if (char === delimiter) endField()
-      else if (char === '\n') {
-        if (state !== 'closed' && field.endsWith('\r')) field = field.slice(0, -1)
-        if (fields.length === 0 && field === '' && state === 'plain') state = 'start'
-        const record = endRecord()
-        if (record !== undefined) yield record
-      } else if (char === '"' && quotes) {
-        if (state === 'start') {
-          state = 'quoted'
-          opened = { line, column }
-        } else if (state === 'closed') {
-          field += '"'
-          state = 'quoted'
-        } else throw refuse('a quote within a field that does not begin with one: put the field in quotes, and double the quotes in it')
-      } else if (state === 'closed') {
-        if (char !== '\r')
-          throw refuse('something stands between a closing quote and the end of its field: double the quotes within a field')
-      } else {
-        field += char
-        state = 'plain'
-      }
-      if (char === '\n') {
-        line++
-        column = 0
-      }
+  const records = (final: boolean): CsvRecord[] => {
+    const found: CsvRecord[] = []
+    let at = 0
+    for (;;) {
+      const next = split(held, at, line, final)
+      if (next === undefined) break
+      if (next.record !== undefined) found.push(next.record)
+      line += next.lines
+      at = next.end
     }
+    split.forget()
+    held = held.slice(at)
+    if (held.length > MOST_RECORD)
+      throw failure('bad-sample', `${path}:${line}:1: a record of more than ${MOST_RECORD} characters: is a quote missing?`)
+    return found
   }
   const decode = (bytes?: Buffer): string => {
     try {
       return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true })
     } catch (error) {
-      throw failure('bad-sample', `${path}: after line ${line} there are bytes that are no UTF-8: convert the file`, error)
+      const before = held + new TextDecoder('utf-8').decode(bytes ?? new Uint8Array()).split('\ufffd', 1)[0]
+      const place = line + (before.match(/\r\n|\r|\n/g)?.length ?? 0)
+      throw failure('bad-sample', `${path}:${place}: bytes that are no UTF-8: convert the file (iconv -f LATIN1 -t UTF-8, say)`, error)
     }
   }
-  for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024 })) {
+  for await (const chunk of createReadStream(path, { highWaterMark: READ })) {
     if (signal.aborted) throw signal.reason
-    if (Buffer.isBuffer(chunk)) yield* taken(decode(chunk))
+    if (!Buffer.isBuffer(chunk)) continue
+    const kind = begun ? undefined : foreign.find(([first]) => first.every((byte, index) => chunk[index] === byte))
+    if (kind !== undefined) throw failure('bad-sample', `${path}:1:1: the file is ${kind[1]}`)
+    begun = true
+    held += decode(chunk)
+    const found = records(false)
+    if (found.length > 0) yield found
   }
-  yield* taken(decode())
-  // The loop's last assignment is not seen by the type of a generator that may have run in between.
-  if ((state as string) === 'quoted') throw refuse('the file ends within a quoted field: close the quote', opened)
-  if (fields.length > 0 || field !== '' || (state as string) === 'closed') {
-    if ((state as string) !== 'closed' && field.endsWith('\r')) field = field.slice(0, -1)
-    const record = endRecord()
-    if (record !== undefined) yield record
-  }
+  held += decode()
+  const found = records(true)
+  if (found.length > 0) yield found
 }

@@ -8,6 +8,7 @@ import type { Tensor } from '../../core/tensor.ts'
 import { type AdoptOptions, adoptFiles } from './adopt.ts'
 import type { NeighbourOptions } from './graph/sample-neighbours.ts'
 import { countLabels, type LabelCount } from './labels.ts'
+import { type AdoptReport, withReplaced } from './report.ts'
 import { bytesOfRow, type NewSample, PAGE, type Row, rowOf, rowsAfter, type Sample, sampleOf, SAMPLES } from './sample.ts'
 import { datasetArguments, datasetResults, described } from './schemas.ts'
 import { type Split, splitter } from './split.ts'
@@ -26,6 +27,8 @@ export interface SampleRange {
   /** Windows of time series in place of the series. A split is then one of series: windows of one overlap. */
   readonly window?: WindowRule
 }
+const sameRow = (a: Row, b: Row) =>
+  a.content.hash === b.content.hash && a.part?.offset === b.part?.offset && a.label === b.label && a.row === b.row
 const sameLayout = (a: object | undefined, b: object | undefined) => JSON.stringify(a) === JSON.stringify(b)
 
 interface Seen {
@@ -75,11 +78,17 @@ export const dataset = defineObject({
      * `folder` (default for folders): the JPEG, PNG and WebP files below it. `tar`: those within a tar, read from there.
      * `csv`: the rows of a table, or time series of them, kept as columns of numbers. `npy`: an array, along its first axis.
      * `graph`: nodes and edges in two tables.
-     * @throws `bad-sample` naming file:line:column or the byte; `invalid-argument` for an option; `permission-denied`
+     * @returns how many samples were added and are there, their bytes, and a report of what was taken, left out and doubted
+     * @throws `bad-sample` naming file:line:column or the byte; `invalid-argument` for an option, or for a doubt under
+     * `strict`; `permission-denied`. Nothing is added then.
      */
-    async adopt(self, path: string, options: AdoptOptions = {}): Promise<{ added: number; count: number; bytes: number }> {
+    async adopt(
+      self,
+      path: string,
+      options: AdoptOptions = {},
+    ): Promise<{ added: number; count: number; bytes: number; report: AdoptReport }> {
       const table = self.table<Row>(SAMPLES)
-      const { rows, layout, classes } = await adoptFiles(path, options, self.state.classes ?? [], self.content, self.signal)
+      const { rows, layout, classes, report } = await adoptFiles(path, options, self.state.classes ?? [], self.content, self.signal)
       const { state } = self
       if (state.count > 0 && !sameLayout(state.layout, layout))
         throw failure(
@@ -89,14 +98,16 @@ export const dataset = defineObject({
       if (layout !== undefined) state.layout = layout
       if (classes.length > 0) state.classes = [...classes]
       let added = 0
+      const replaced: string[] = []
       for (const [id, row] of rows) {
         const before = table.get(id)
         table.put(id, row)
         if (before === undefined) added++
+        else if (!sameRow(before, row)) replaced.push(id)
         state.bytes += bytesOfRow(row) - (before === undefined ? 0 : bytesOfRow(before))
       }
       state.count += added
-      return { added, count: state.count, bytes: state.bytes }
+      return { added, count: state.count, bytes: state.bytes, report: withReplaced(report, path, replaced, options.strict ?? false) }
     },
     /** Adds samples, or replaces those of the same id. */
     async put(self, samples: readonly NewSample[]): Promise<{ count: number; bytes: number }> {

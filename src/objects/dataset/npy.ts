@@ -42,6 +42,8 @@ export const readNpyHeader = async (path: string): Promise<NpyHeader> => {
     const refuse = (byte: number, what: string) => failure('bad-sample', `${path}, byte ${byte}: ${what}`)
     const head = Buffer.alloc(12)
     const { bytesRead } = await handle.read(head, 0, 12, 0)
+    if (head.toString('latin1', 0, 4) === 'PK\x03\x04')
+      throw refuse(0, 'this is an archive of arrays (.npz): save each with numpy.save(name, numpy.load(file)[name])')
     if (bytesRead < 10 || !head.subarray(0, 6).equals(MAGIC)) throw refuse(0, 'this is no NPY file: write it with numpy.save')
     const version = head[6]!
     if (version < 1 || version > 3) throw refuse(6, `NPY version ${version}; versions 1 to 3 are read: write it with numpy.save`)
@@ -55,8 +57,13 @@ export const readNpyHeader = async (path: string): Promise<NpyHeader> => {
     const descr = /'descr'\s*:\s*'([<>|=]?)([a-zA-Z]\d{0,2})'/.exec(header)
     const fortran = /'fortran_order'\s*:\s*(True|False)/.exec(header)?.[1]
     const sides = /'shape'\s*:\s*\(([\d\s,]*)\)/.exec(header)?.[1]
+    if (descr?.[2] === 'O')
+      throw refuse(start, 'dtype "object" holds Python objects, which are never loaded: save an array of numbers, with astype')
     if (descr === null || fortran === undefined || sides === undefined)
-      throw refuse(start, "a header that does not give 'descr', 'fortran_order' and 'shape' of one plain dtype: save an array of numbers")
+      throw refuse(
+        start,
+        `a header that does not give 'descr', 'fortran_order' and 'shape' of one plain dtype (${/'descr'.{0,60}/.exec(header)?.[0] ?? 'no descr'}): save an array of numbers`,
+      )
     const code = descr[2] ?? ''
     const dtype = Object.hasOwn(dtypesByCode, code) ? dtypesByCode[code] : undefined
     if (dtype === undefined)

@@ -15,6 +15,7 @@ import {
 } from '../../core/schema.ts'
 import { adoptOptions } from './adopt.ts'
 import { featureForms } from './graph/sample-neighbours.ts'
+import { adoptReport } from './report.ts'
 import { newSample, sample, sampleId } from './sample.ts'
 import { MOST_WORDS } from './vocabulary.ts'
 import { windowLabels } from './windows.ts'
@@ -71,7 +72,7 @@ export const datasetArguments = {
 } as const
 
 export const datasetResults = {
-  adopt: object({ added: count, count, bytes: count }),
+  adopt: object({ added: count, count, bytes: count, report: adoptReport }),
   put: object({ count, bytes: count }),
   buildVocabulary: vocabularySchema,
   describe: object({ ...described, version: count }),

@@ -1,23 +1,31 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { failure } from '../../core/errors.ts'
 import type { ContentPart } from '../../core/self.ts'
+import { nameOf } from './names.ts'
+import type { SkipReason } from './report.ts'
 import { MOST_SAMPLES } from './sample.ts'
+import { type Extensions, globalExtensions, paxExtensions } from './tar-extensions.ts'
+import { resolveLinks, type TarEntry, type TarLink } from './tar-links.ts'
 
-/** A regular file within a tar: its path there, and its bytes within the tar. */
-export interface TarEntry extends ContentPart {
-  readonly name: string
-}
+export type { TarEntry } from './tar-links.ts'
 
 const BLOCK = 512
 /** A name, or a header of extensions, is held whole. */
 const MOST_NAME = 4096
 const MOST_EXTENSION = 64 * 1024
+const MOST_SMALL = 64
 /** Headers of small files lie close together: so much is read ahead. */
 const AHEAD = 256 * 1024
 
 const text = (block: Buffer, from: number, length: number): string => {
   const end = block.indexOf(0, from)
   return block.toString('utf8', from, end < 0 || end > from + length ? from + length : end)
+}
+
+/** The bytes of a name, up to the zero that ends it. */
+const nameBytes = (block: Buffer, from: number, length: number): Buffer => {
+  const end = block.indexOf(0, from)
+  return block.subarray(from, end < 0 || end > from + length ? from + length : end)
 }
 
 /** Octal digits, or GNU's binary form for what is too large for them; undefined where it is neither. */
@@ -42,28 +50,6 @@ const sumFits = (block: Buffer, sum: number | undefined): boolean => {
   return sum === plain || sum === signed
 }
 
-/** The `path` and `size` records of a PAX header: "LENGTH KEY=VALUE\n", over and over. */
-const paxRecords = (bytes: Buffer, refuse: (what: string) => Error): { path?: string; size?: number } => {
-  const found: { path?: string; size?: number } = {}
-  for (let at = 0; at < bytes.length && bytes[at] !== 0;) {
-    const space = bytes.indexOf(32, at)
-    const length = space < 0 || space - at > 8 ? Number.NaN : Number(bytes.toString('latin1', at, space))
-    if (!Number.isSafeInteger(length) || length < space - at + 3 || at + length > bytes.length || bytes[at + length - 1] !== 10)
-      throw refuse('a PAX header whose records do not fit it')
-    const [key, value] = [
-      bytes.toString('utf8', space + 1, bytes.indexOf(61, space)),
-      bytes.toString('utf8', bytes.indexOf(61, space) + 1, at + length - 1),
-    ]
-    if (key === 'path') found.path = value
-    if (key === 'size') {
-      found.size = /^\d{1,15}$/.test(value) ? Number(value) : undefined!
-      if (found.size === undefined) throw refuse(`a PAX size of "${value.slice(0, 40)}"`)
-    }
-    at += length
-  }
-  return found
-}
-
 /** Reads anywhere, with one span kept. */
 const reader = (handle: FileHandle, size: number) => {
   let kept = Buffer.alloc(0)
@@ -80,63 +66,102 @@ const reader = (handle: FileHandle, size: number) => {
   }
 }
 
-const unsafeName = (name: string): boolean => name.startsWith('/') || name.includes('\0') || name.split('/').includes('..')
+const isUnsafe = (name: string): boolean => name.startsWith('/') || name.includes('\0') || name.split('/').includes('..')
+/** Without the parts that lead nowhere: "./a//b" is "a/b". */
+const shortened = (name: string): string =>
+  name.startsWith('/') || !/(^|\/)(\.?\/|\.$)/.test(name)
+    ? name
+    : name
+        .split('/')
+        .filter((part, index, parts) => part !== '.' && (part !== '' || index === parts.length - 1))
+        .join('/')
 
 /**
  * The regular files of a tar, found by their headers: nothing is unpacked, and what lies between the headers is not read.
+ * Links to files within the tar are entries of the same bytes.
+ * @param skip is called for each link that leads elsewhere
  * @throws ActiveStorageError `bad-sample` naming the byte of the header that is wrong
  */
-export const indexTar = async (path: string, signal: AbortSignal): Promise<readonly TarEntry[]> => {
+export const indexTar = async (
+  path: string,
+  signal: AbortSignal,
+  skip: (reason: SkipReason, name: string) => void = () => undefined,
+): Promise<readonly TarEntry[]> => {
   const handle = await open(path)
   try {
     const { size } = await handle.stat()
     const read = reader(handle, size)
-    const entries: TarEntry[] = []
-    let long: { path?: string; size?: number } = {}
+    const entries: (TarEntry | TarLink)[] = []
+    const finished = () => resolveLinks(entries, skip)
+    let long: Extensions = {}
     for (let at = 0; ;) {
       if (signal.aborted) throw signal.reason
       const refuse = (what: string, remedy = 'write the tar again') => failure('bad-sample', `${path}, byte ${at}: ${what}: ${remedy}`)
       const block = at >= size ? Buffer.alloc(0) : await read(at, BLOCK)
       if (block.length < BLOCK) {
         // Two blocks of zeros end a tar; some writers leave them out.
-        if (block.length === 0 && at > 0) return entries
+        if (block.length === 0 && at > 0) return finished()
         throw refuse('the tar is cut off within a header', 'copy it again')
       }
-      if (block.every((byte) => byte === 0)) return entries
+      if (block.every((byte) => byte === 0)) return finished()
       const declared = numberAt(block, 124, 12)
       if (!sumFits(block, numberAt(block, 148, 8)))
         throw refuse('this is no header of a tar', 'a compressed one has to be unpacked to a plain tar first')
       if (declared === undefined) throw refuse('a size that is no number')
       const type = String.fromCharCode(block[156]!)
+      const link = type === '1' || type === '2'
       const extension = type === 'L' || type === 'x' || type === 'g' || type === 'K'
-      const bytes = extension ? declared : (long.size ?? declared)
+      // A link has no bytes, whatever some writers say of its size.
+      const bytes = extension ? declared : link ? 0 : (long.size ?? declared)
       const offset = at + BLOCK
       if (offset + bytes > size) throw refuse(`an entry of ${bytes} bytes ends beyond the ${size} bytes of the file`, 'copy it again')
       if (extension) {
         if (bytes > MOST_EXTENSION) throw refuse(`a header extension of ${bytes} bytes; the most is ${MOST_EXTENSION}`)
         const held = await read(offset, bytes)
-        if (type === 'L') long = { ...long, path: text(held, 0, held.length) }
-        if (type === 'x') long = { ...long, ...paxRecords(held, refuse) }
+        if (type === 'L') long = { ...long, path: Buffer.from(nameBytes(held, 0, held.length)) }
+        if (type === 'K') long = { ...long, link: Buffer.from(nameBytes(held, 0, held.length)) }
+        if (type === 'x') long = { ...long, ...paxExtensions(held, refuse) }
+        if (type === 'g') globalExtensions(held, refuse)
       } else {
         const ustar = text(block, 257, 5) === 'ustar' && block[262] === 0
-        const prefix = ustar ? text(block, 345, 155) : ''
-        const name = (long.path ?? (prefix === '' ? text(block, 0, 100) : `${prefix}/${text(block, 0, 100)}`)).replace(/^(\.\/)+/, '')
+        const prefix = ustar ? nameBytes(block, 345, 155) : Buffer.alloc(0)
+        const short = nameBytes(block, 0, 100)
+        const given = nameOf(long.path ?? (prefix.length === 0 ? short : Buffer.concat([prefix, Buffer.from('/'), short])))
+        const name = shortened(given.name)
+        const target = nameOf(long.link ?? nameBytes(block, 157, 100)).name
+        const { sparse = false } = long
         long = {}
-        if (name.length > MOST_NAME || unsafeName(name))
+        if (name.length > MOST_NAME || isUnsafe(name))
           throw refuse(
             `the name "${name.slice(0, 80)}" leads out of the tar, or is too long`,
             'write the tar again with names below its folder',
           )
-        if (type === '1' || type === '2')
-          throw refuse(`"${name}" is a link`, 'write the tar again with the files themselves (tar --dereference --hard-dereference)')
-        if (type === 'S') throw refuse(`"${name}" is a sparse file`, 'write the tar again without --sparse')
-        if (type === '0' || type === '\0' || type === '7') {
-          if (entries.length >= MOST_SAMPLES) throw failure('too-large', `${path} holds more than ${MOST_SAMPLES} files: split it`)
-          entries.push({ name, offset, bytes })
+        if (type === 'S' || sparse) throw refuse(`"${name}" is a sparse file`, 'write the tar again without --sparse')
+        if (entries.length >= MOST_SAMPLES) throw failure('too-large', `${path} holds more than ${MOST_SAMPLES} files: split it`)
+        if (link) entries.push({ name, escaped: given.escaped, target: shortened(target), hard: type === '1' })
+        else if (type === '0' || type === '\0' || type === '7') {
+          // Before ustar a folder was a file whose name ends with a slash.
+          if (!name.endsWith('/')) entries.push({ name, escaped: given.escaped, offset, bytes })
         } else if (type !== '5') throw refuse(`"${name}" is no file but of type "${type}"`, 'leave it out')
       }
       at = offset + Math.ceil(bytes / BLOCK) * BLOCK
     }
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The bytes of small entries, of each as much as `MOST_SMALL` and one more. */
+export const readTarParts = async (path: string, parts: readonly ContentPart[], signal: AbortSignal): Promise<readonly Buffer[]> => {
+  const handle = await open(path)
+  try {
+    const read = reader(handle, (await handle.stat()).size)
+    const found: Buffer[] = []
+    for (const { offset, bytes } of parts) {
+      if (signal.aborted) throw signal.reason
+      found.push(Buffer.from(await read(offset, Math.min(bytes, MOST_SMALL + 1))))
+    }
+    return found
   } finally {
     await handle.close()
   }

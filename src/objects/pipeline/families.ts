@@ -4,7 +4,7 @@ import type { Op, PipelineSpec } from './ops.ts'
 export const families = {
   images: { first: 'decode', ops: ['decode', 'tensor', 'resize', 'center-crop', 'random-crop', 'flip', 'normalize', 'layout', 'dtype'] },
   values: { first: 'tensor', ops: ['tensor', 'window', 'standardize', 'pad', 'dtype'] },
-  text: { first: 'tokenize', ops: ['tokenize', 'pad'] },
+  text: { first: 'tokenize', ops: ['tokenize', 'pad', 'dtype'] },
   graph: { first: 'neighbours', ops: ['neighbours'] },
 } as const satisfies Record<string, { readonly first: Op['op']; readonly ops: readonly Op['op'][] }>
 export type Family = keyof typeof families

@@ -1,5 +1,6 @@
 import { failure } from '../../core/errors.ts'
 import type { Tensor } from '../../core/tensor.ts'
+import { elementValue } from './cast.ts'
 
 /** Means and variances in one pass (Welford), for each place along one axis. */
 export const createMoments = () => {
@@ -16,11 +17,13 @@ export const createMoments = () => {
       const inner = tensor.shape.slice(axis + 1).reduce((product, side) => product * side, 1)
       const rows = tensor.size / width
       const { data } = tensor
+      const valueOf = elementValue(tensor.dtype)
       for (let row = 0; row < rows; row++) {
         count++
         const base = Math.floor(row / inner) * width * inner + (row % inner)
         for (let place = 0; place < width; place++) {
-          const value = Number(data[base + place * inner])
+          const element = data[base + place * inner]!
+          const value = Number(typeof element === 'string' ? element : valueOf(element))
           const delta = value - mean[place]!
           mean[place]! += delta / count
           squares[place]! += delta * (value - mean[place]!)

@@ -5,9 +5,14 @@ import type { windowLabels } from '../dataset/windows.ts'
 /** How an image is fitted into a size: see sharp's `fit`. */
 export const fits = ['fill', 'cover', 'contain', 'inside'] as const
 export const kernels = ['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3'] as const
-export const outputDtypes = ['uint8', 'float32', 'float64', 'float16'] as const
+/** What `dtype` may make of pixels. */
+export const imageDtypes = ['uint8', 'float32', 'float64', 'float16'] as const
+/** What `dtype` may make of numbers, and of tokens where it is a dtype of whole numbers. */
+export const outputDtypes = [...imageDtypes, 'int8', 'uint16', 'int16', 'uint32', 'int32', 'uint64', 'int64', 'bool'] as const
 
-export const inputDtypes = ['float32', 'float64', 'uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'int64', 'bool'] as const
+export const inputDtypes = [
+  'float32', 'float64', 'float16', 'uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'uint64', 'int64', 'bool',
+] as const // prettier-ignore
 export const padOutputs = ['mask', 'lengths', 'none'] as const
 
 /** One step of a pipeline. Sizes are in pixels. */
@@ -37,7 +42,10 @@ export type Op =
     }
   /** Default NCHW. */
   | { readonly op: 'layout'; readonly order: 'NCHW' | 'NHWC' }
-  /** Default float32 after `normalize`, else uint8. */
+  /**
+   * Of images: default float32 after `normalize`, else uint8. Of numbers: default float32 after `standardize`, else their own.
+   * Of tokens: default int64. A number that the dtype does not hold is `bad-sample`: it is never wrapped or cut.
+   */
   | { readonly op: 'dtype'; readonly dtype: (typeof outputDtypes)[number] }
   /**
    * The bytes of a sample are numbers, little-endian, in this shape: `layout` of the data set's `describe` says which. With

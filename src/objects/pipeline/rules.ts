@@ -3,8 +3,9 @@ import { failure } from '../../core/errors.ts'
 import { nearest } from '../../core/nearest.ts'
 import { featureForms } from '../dataset/graph/sample-neighbours.ts'
 import { windowLabels } from '../dataset/windows.ts'
+import { integerDtypes } from './cast.ts'
 import { families, type Family, familyOf } from './families.ts'
-import { fits, inputDtypes, kernels, type Op, outputDtypes, padOutputs, type PipelineSpec } from './ops.ts'
+import { fits, imageDtypes, inputDtypes, kernels, type Op, outputDtypes, padOutputs, type PipelineSpec } from './ops.ts'
 
 const MOST_OPS = 64
 const MOST_SIDE = 16_384
@@ -136,8 +137,18 @@ const meant = (word: string, known: readonly string[]) => {
 const order: Readonly<Record<Family, string>> = {
   images: 'decode first, then resize, crop and flip, then normalize, then layout and dtype',
   values: 'tensor first, then window, then standardize, then pad and dtype',
-  text: 'tokenize first, then pad',
+  text: 'tokenize first, then pad, then dtype',
   graph: 'neighbours stands alone',
+}
+/** A dtype that was already found to be one of all, for samples of this family after these ops. */
+const checkDtype = (place: string, dtype: string, family: Family, seen: ReadonlySet<string>) => {
+  const whole = dtype === 'bool' || integerDtypes.some((each) => each === dtype)
+  if (family === 'images' && !imageDtypes.some((each) => each === dtype))
+    throw refuse(place, `pixels become one of ${imageDtypes.join(', ')}, not ${dtype}`)
+  if (family === 'text' && (!whole || dtype === 'bool'))
+    throw refuse(place, `tokens become one of ${integerDtypes.join(', ')}, not ${dtype}`)
+  if (whole && (seen.has('normalize') || seen.has('standardize')))
+    throw refuse(place, `normalized ${family === 'images' ? 'pixels' : 'values'} are no whole numbers: use float32, or leave that op out`)
 }
 const checkText = (ops: readonly unknown[], seen: ReadonlySet<string>) => {
   const [first] = ops
@@ -185,8 +196,7 @@ export function checkPipeline(spec: unknown): asserts spec is PipelineSpec {
       throw refuse(place, `${name} is no op of ${family}: with "${first}" first there are ${known.join(', ')}`)
     if (rule.phase < phase) throw refuse(place, `${name} comes too late: ${order[family]}`)
     if ((rule.phase !== 1 || name === 'window') && seen.has(name)) throw refuse(place, `a second ${name}`)
-    if (name === 'dtype' && 'dtype' in op && op.dtype === 'uint8' && seen.has('normalize'))
-      throw refuse(`${place}.dtype`, 'normalized pixels are no whole numbers: use float32, or leave normalize out')
+    if (name === 'dtype' && 'dtype' in op) checkDtype(`${place}.dtype`, String(op.dtype), family, seen)
     seen.add(name)
     phase = rule.phase
   })

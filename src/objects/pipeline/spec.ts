@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ContentRef } from '../../core/content.ts'
 import { failure } from '../../core/errors.ts'
-import type { Op, PipelineSpec } from './ops.ts'
+import { imageDtypes, type Op, type PipelineSpec } from './ops.ts'
 import { checkPipeline } from './rules.ts'
 
 export type { Op, PipelineSpec } from './ops.ts'
@@ -25,13 +25,17 @@ export const parseSpec = (text: string, file: string): PipelineSpec => {
 /** A spec, where that may be its ops alone. */
 export const specOf = (given: readonly Op[] | PipelineSpec): PipelineSpec => ('ops' in given ? given : { ops: given })
 
-/** Layout and dtype of what a spec yields, given or by default. */
-export const outputFormat = (spec: PipelineSpec) => ({
-  order: spec.ops.find((op) => op.op === 'layout')?.order ?? ('NCHW' as const),
-  dtype:
-    spec.ops.find((op) => op.op === 'dtype')?.dtype ??
-    (spec.ops.some(({ op }) => op === 'normalize') ? ('float32' as const) : ('uint8' as const)),
-})
+const orderOf = (spec: PipelineSpec) => spec.ops.find((op) => op.op === 'layout')?.order ?? 'NCHW'
+const dtypeOf = (spec: PipelineSpec) =>
+  spec.ops.find((op) => op.op === 'dtype')?.dtype ?? (spec.ops.some(({ op }) => op === 'normalize') ? 'float32' : 'uint8')
+
+/** Layout and dtype of the images that a spec yields, given or by default. @throws `invalid-argument` for a dtype of no image */
+export const outputFormat = (spec: PipelineSpec) => {
+  const given = dtypeOf(spec)
+  const dtype = imageDtypes.find((each) => each === given)
+  if (dtype === undefined) throw failure('invalid-argument', `pipeline dtype: pixels become one of ${imageDtypes.join(', ')}, not ${given}`)
+  return { order: orderOf(spec), dtype }
+}
 
 /** Every op with its defaults written out and its keys in order; layout and dtype last, whether they were given or not. */
 const canonical = (spec: PipelineSpec): unknown => {
@@ -51,7 +55,6 @@ const canonical = (spec: PipelineSpec): unknown => {
     pad: { value: 0, output: 'mask' },
     neighbours: {},
   }
-  const { order, dtype } = outputFormat(spec)
   const written = spec.ops.filter(({ op }) => op !== 'layout' && op !== 'dtype')
   // A key that is undefined is a key left out.
   const given = (op: Op) =>
@@ -62,7 +65,11 @@ const canonical = (spec: PipelineSpec): unknown => {
         // Content is what it holds, wherever it lies.
         .map(([key, value]: [string, unknown]) => [key, value instanceof ContentRef ? { content: value.hash } : value]),
     )
-  return [...written.map((op) => Object.entries({ ...defaults[op.op], ...given(op) }).sort(([a], [b]) => (a < b ? -1 : 1))), order, dtype]
+  return [
+    ...written.map((op) => Object.entries({ ...defaults[op.op], ...given(op) }).sort(([a], [b]) => (a < b ? -1 : 1))),
+    orderOf(spec),
+    dtypeOf(spec),
+  ]
 }
 
 // Loaders ask for the hash of one spec again and again.

@@ -3,7 +3,7 @@ import { byteLengthOf, type DataOf, type DType, dtypes } from '../../core/dtype.
 import { failure } from '../../core/errors.ts'
 import { Tensor } from '../../core/tensor.ts'
 import type { Op, PipelineSpec } from './ops.ts'
-import { toHalf } from '../../core/half.ts'
+import { castTo, elementValue } from './cast.ts'
 import { wordsOf } from './words.ts'
 
 /** A sample's own bytes. */
@@ -30,6 +30,9 @@ const padding = (op: Extract<Op, { op: 'pad' }>, lengths: readonly number[]): Na
   lengths.forEach((length, index) => mask.fill(1, index * op.length, index * op.length + length))
   return { mask: new Tensor('float32', mask, [lengths.length, op.length]) }
 }
+
+const notHeld = (id: string, value: number | bigint, at: number, dtype: string) =>
+  failure('bad-sample', `sample "${id}" holds ${value} at ${at}, which ${dtype} does not hold: choose another dtype, or correct the sample`)
 
 /** Numbers as they lie in a file, to a batch: standardized, padded and cast on the way, in one pass. */
 export const runValues = (spec: PipelineSpec, samples: readonly SampleBytes[]): Tensor | Named => {
@@ -79,26 +82,26 @@ export const runValues = (spec: PipelineSpec, samples: readonly SampleBytes[]): 
   const place = (given: number | readonly number[] | undefined, fallback: number) =>
     Float64Array.from({ length: width }, (_, index) => (typeof given === 'object' ? given[index]! : (given ?? fallback)))
   const [mean, std] = [place(standardize?.mean, 0), place(standardize?.std, 1)]
-  const wide = out instanceof BigInt64Array || out instanceof BigUint64Array
   const same = dtype === tensor.dtype && standardize === undefined
-  samples.forEach(({ bytes }, index) => {
+  const [valueOf, cast] = [elementValue(tensor.dtype), castTo(dtype)]
+  const filler = cast(pad?.value ?? 0)
+  if (filler === undefined) throw failure('invalid-argument', `pipeline pad.value ${pad?.value} is no ${dtype}: use a number that it holds`)
+  samples.forEach(({ id, bytes }, index) => {
     const base = index * size
     const count = kept[index]! * step
     raw.set(bytes.subarray(0, kept[index]! * stepBytes))
-    if (wide || same) {
-      // Not through doubles: whole numbers of 64 bits stay what they are.
+    if (same) {
+      // As they are: whole numbers of 64 bits do not go through doubles.
       out.set(values.subarray(0, count) as never, base) // oxlint-disable-line typescript/no-unsafe-type-assertion -- both hold the same dtype
     } else {
       for (let at = 0; at < count; at++) {
-        const value = standardize === undefined ? Number(values[at]) : (Number(values[at]) - mean[at % width]!) / std[at % width]!
-        out[base + at] = dtype === 'float16' ? toHalf(value) : value
+        const given = valueOf(values[at]!)
+        const made = cast(standardize === undefined ? given : (Number(given) - mean[at % width]!) / std[at % width]!)
+        if (made === undefined) throw notHeld(id, given, at, dtype)
+        out[base + at] = made as never // oxlint-disable-line typescript/no-unsafe-type-assertion -- made for this dtype
       }
     }
-    const value = pad?.value ?? 0
-    if (count < size && value !== 0) {
-      const filler = wide ? BigInt(value) : dtype === 'float16' ? toHalf(value) : value
-      out.fill(filler as never, base + count, base + size) // oxlint-disable-line typescript/no-unsafe-type-assertion -- chosen for the array above
-    }
+    if (count < size && pad?.value !== undefined) out.fill(filler as never, base + count, base + size) // oxlint-disable-line typescript/no-unsafe-type-assertion -- made for this dtype
   })
   const shape = [samples.length, ...(along || pad !== undefined ? [length] : []), ...tensor.shape]
   const data = new Tensor<DType>(dtype, out, shape)
@@ -132,6 +135,24 @@ export const parseVocabulary = (bytes: Uint8Array): readonly string[] => {
   throw failure('bad-sample', 'the content of the vocabulary is no list of words: use what buildVocabulary of a data set gave')
 }
 
+/** Tokens of a dtype of whole numbers. */
+const castTokens = (
+  tokens: DataOf<'int64'>,
+  shape: readonly [number, number],
+  dtype: Exclude<DType, 'string'>,
+  samples: readonly SampleBytes[],
+): Tensor => {
+  if (dtype === 'int64') return new Tensor('int64', tokens, shape)
+  const out = arrayOf(dtype, tokens.length)
+  const cast = castTo(dtype)
+  tokens.forEach((token, index) => {
+    const made = cast(token)
+    if (made === undefined) throw notHeld(samples[Math.floor(index / shape[1])]!.id, token, index % shape[1], dtype)
+    out[index] = made as never // oxlint-disable-line typescript/no-unsafe-type-assertion -- made for this dtype
+  })
+  return new Tensor<DType>(dtype, out, shape)
+}
+
 /** Texts to a batch of tokens. @param words of the vocabulary, where it is content */
 export const runText = (spec: PipelineSpec, samples: readonly SampleBytes[], words: readonly string[] | undefined): Tensor | Named => {
   const [tokenize, pad] = [find(spec, 'tokenize'), find(spec, 'pad')]
@@ -159,6 +180,6 @@ export const runText = (spec: PipelineSpec, samples: readonly SampleBytes[], wor
     for (let at = 0; at < count; at++) tokens[base + at] = BigInt(numbers.get(found[at]!) ?? UNKNOWN)
     return count
   })
-  const made = new Tensor('int64', tokens, [samples.length, length])
+  const made = castTokens(tokens, [samples.length, length], find(spec, 'dtype')?.dtype ?? 'int64', samples)
   return pad.output === 'none' ? made : { tokens: made, ...padding(pad, lengths) }
 }

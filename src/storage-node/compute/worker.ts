@@ -47,7 +47,10 @@ const check = ({ inputs }: ModelShape, feeds: Readonly<Record<string, PlainTenso
       feed.shape.length === shape.length &&
       shape.every((side, axis) => typeof side !== 'number' || side <= 0 || side === feed.shape[axis])
     if (!fits)
-      throw failure('tensor-mismatch', `input "${name}" needs ${shown(dtype, shape)}, it was given ${shown(feed.dtype, feed.shape)}`)
+      throw failure(
+        'tensor-mismatch',
+        `input "${name}" needs ${shown(dtype, shape)}, it was given ${shown(feed.dtype, feed.shape)}${feed.dtype === dtype ? '' : `: end the pipeline with { "op": "dtype", "dtype": "${dtype}" }, or convert the tensor`}`,
+      )
   }
 }
 

@@ -37,10 +37,21 @@ test('a tar of images is adopted where it lies: samples are read from it, folder
     'a.tar',
     Buffer.concat([...names.map((name, index) => entry(name, images[index]!)), entry('README', Buffer.from('no image')), end]),
   )
-  assert.deepEqual(await set().adopt(path, { labels: 'class' }), {
-    added: 4,
-    count: 4,
-    bytes: images.reduce((sum, { length }) => sum + length, 0),
+  const { report, ...result } = await set().adopt(path, { labels: 'class' })
+  assert.deepEqual(result, { added: 4, count: 4, bytes: images.reduce((sum, { length }) => sum + length, 0) })
+  assert.deepEqual(report, {
+    format: 'tar',
+    taken: 4,
+    labels: 'folders (classes)',
+    ids: 'the path of the file',
+    skipped: [{ reason: 'no-ending', count: 1, examples: ['README'] }],
+    classes: [
+      { label: 0, name: 'ant', count: 1 },
+      { label: 1, name: 'cat', count: 2 },
+      { label: 2, name: 'dog', count: 1 },
+    ],
+    doubts: [],
+    notes: [],
   })
   const listed = await set().list()
   assert.deepEqual(
@@ -265,7 +276,7 @@ test('nodes and edges in two tables are a graph, whose mistakes are named by the
   write('edges.tsv', 'source\ttarget\n0\t1\n1\t4\n')
   await assert.rejects(set('bad').adopt(files, options), {
     code: 'bad-sample',
-    message: /edges\.tsv:3:3: "4" is no node: they are numbered from 0 to 3/,
+    message: /edges\.tsv:3:3: "4" is no node: edges hold rows of nodes, from 0 to 3/,
   })
   write('nodes.tsv', 'name\tkind\twords\na\tx\t0 -2\n')
   await assert.rejects(set('bad').adopt(files, options), { code: 'bad-sample', message: /nodes\.tsv:2:5: "-2" is no index of a word/ })

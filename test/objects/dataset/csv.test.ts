@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import fc from 'fast-check'
 import { isActiveStorageError } from '../../../src/core/errors.ts'
-import { csvRecords } from '../../../src/objects/dataset/csv.ts'
-import { openTable, type TableOptions } from '../../../src/objects/dataset/columns.ts'
+import { type CsvRecord, csvRecords } from '../../../src/objects/dataset/csv.ts'
+import { openTable, type Table, type TableOptions } from '../../../src/objects/dataset/columns.ts'
+import { slowRecords } from './csv-reference.ts'
 import { temporaryFolder } from '../../storage-node/support.ts'
 
 const live = new AbortController().signal
@@ -16,7 +17,7 @@ const fileOf = (t: TestContext, text: string | Buffer) => {
 }
 const fieldsOf = async (format: Parameters<typeof csvRecords>[0]) => {
   const all = []
-  for await (const { fields } of csvRecords(format, live)) all.push(fields)
+  for await (const group of csvRecords(format, live)) all.push(...group.map(({ fields }) => fields))
   return all
 }
 
@@ -50,6 +51,36 @@ test('what is written by RFC 4180 is read back, whatever is in the fields', asyn
   )
 })
 
+test('any text gives the records of a slow reader, or is refused with it', async (t) => {
+  const format = fileOf(t, '')
+  const text = fc.string({ unit: fc.constantFrom('a', ' ', '"', ',', '\n', '\r', '\t', '😀', '""', '","'), maxLength: 24 })
+  await fc.assert(
+    fc.asyncProperty(text, fc.constantFrom(',', '\t'), fc.boolean(), async (content, delimiter, quotes) => {
+      writeFileSync(format.path, content)
+      const read = await fieldsOf({ ...format, delimiter, quotes }).catch((error: unknown) => {
+        assert.ok(isActiveStorageError(error, 'bad-sample'), String(error))
+        return undefined
+      })
+      assert.deepEqual(read, slowRecords(content, delimiter, quotes))
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('records that lie across the spans of a file are whole', async (t) => {
+  const rows = Array.from({ length: 40_000 }, (_, row) => [String(row), 'ü'.repeat(row % 40), `"${'x\r\n'.repeat(row % 5)}"`])
+  const format = fileOf(t, rows.map((row) => row.join(',')).join('\r\n'))
+  const read = await fieldsOf(format)
+  assert.deepEqual(
+    read,
+    rows.map(([a, b, c]) => [a, b, c!.slice(1, -1)]),
+  )
+})
+
+test('a place is the line and the column in characters, after line breaks in quotes and lone CRs too', async (t) => {
+  await assert.rejects(tableOf(t, 'a,b\r1,"x\ny"\r\n2,"😀",3\n'), /a\.csv:4:3: 3 fields where the header has 2/)
+})
+
 const refusedAt = (name: string, text: string | Buffer, wanted: RegExp) =>
   void test(`refuses ${name}`, async (t) => {
     await assert.rejects(fieldsOf(fileOf(t, text)), (error) => {
@@ -61,26 +92,34 @@ const refusedAt = (name: string, text: string | Buffer, wanted: RegExp) =>
 refusedAt('a quote that is never closed', 'a,b\n1,"2\n3', /a\.csv:2:3: the file ends within a quoted field/)
 refusedAt('a quote within a field', 'a,b\n1,2"3\n', /a\.csv:2:4: a quote within a field/)
 refusedAt('text after a closing quote', 'a,b\n1,"2"3\n', /a\.csv:2:6: something stands between/)
-refusedAt('bytes that are no UTF-8', Buffer.from([97, 10, 0xff, 10]), /no UTF-8/)
+refusedAt('bytes that are no UTF-8', Buffer.from([97, 10, 0xff, 10]), /a\.csv:2: bytes that are no UTF-8.*iconv/)
+refusedAt('UTF-16', Buffer.from('\ufeffa,b\n', 'utf16le'), /a\.csv:1:1: the file is UTF-16/)
+refusedAt('what gzip made', Buffer.from([0x1f, 0x8b, 8, 0]), /compressed by gzip/)
+refusedAt('a zip archive', Buffer.from('PK\x03\x04rest'), /zip archive, as \.xlsx/)
 refusedAt('a record without end', `a\n"${'x'.repeat(5 * 1024 * 1024)}`, /a\.csv:2:1: a record of more than/)
 
 const tableOf = (t: TestContext, text: string, options: TableOptions = {}) => openTable(fileOf(t, text), options, undefined, live)
+const valueAt = (table: Table, record: CsvRecord, column: number) => {
+  const dtype = table.dtypes[column]
+  if (dtype === 'string') return record.fields[column]
+  return dtype === 'int64' ? table.wholeAt(record, column) : table.numberAt(record, column)
+}
 const valuesOf = async (table: Awaited<ReturnType<typeof openTable>>) => {
   const all = []
-  for await (const record of table.records(live))
-    all.push(table.names.map((_, column) => (table.dtypes[column] === 'string' ? record.fields[column] : table.numberAt(record, column))))
+  for await (const group of table.records(live))
+    for (const record of group) all.push(table.names.map((_, column) => valueAt(table, record, column)))
   return all
 }
 
 test('dtypes are inferred from all values, or declared', async (t) => {
   const text = 'a,b,c,d\n1,2.5,x,9007199254740993\n-2,3,4,1\n'
   const table = await tableOf(t, text)
-  assert.deepEqual(table.dtypes, ['int64', 'float32', 'string', 'float32'])
+  assert.deepEqual(table.dtypes, ['int64', 'float32', 'string', 'int64'])
   assert.deepEqual(await valuesOf(table), [
-    [1, 2.5, 'x', 9007199254740992],
-    [-2, 3, '4', 1],
+    [1n, 2.5, 'x', 9007199254740993n],
+    [-2n, 3, '4', 1n],
   ])
-  assert.deepEqual((await tableOf(t, text, { columns: { a: 'float32', b: 'string' } })).dtypes, ['float32', 'string', 'string', 'float32'])
+  assert.deepEqual((await tableOf(t, text, { columns: { a: 'float32', b: 'string' } })).dtypes, ['float32', 'string', 'string', 'int64'])
 })
 
 test('a missing number is an error at its place, or what fill says', async (t) => {
@@ -90,9 +129,9 @@ test('a missing number is an error at its place, or what fill says', async (t) =
     message: /a\.csv:3:3: column "b" has no value.*fill/,
   })
   assert.deepEqual(await valuesOf(await tableOf(t, text, { fill: -1 })), [
-    [1, 2],
-    [3, -1],
-    [-1, 4],
+    [1n, 2n],
+    [3n, -1n],
+    [-1n, 4n],
   ])
 })
 

@@ -55,6 +55,21 @@ test('a size in binary, as GNU writes large ones, and one in a PAX header, are r
 test('a tar without its two last blocks is whole too', async (t) =>
   assert.deepEqual(await contents(t, entry('a', Buffer.from('b'))), [['a', 'b']]))
 
+test('global headers that say nothing of files, and names as bytes, are read', async (t) => {
+  // 11 bytes: two digits, a space, "path=", two bytes that are no UTF-8, and the end of the line.
+  const path = Buffer.concat([Buffer.from(paxRecord('hdrcharset', 'BINARY')), Buffer.from('11 path=\xe9\xff\n', 'latin1')])
+  assert.deepEqual(
+    await contents(
+      t,
+      entry('g', Buffer.from(paxRecord('comment', 'made by git')), 'g'),
+      entry('x', path, 'x'),
+      entry('short', Buffer.from('a')),
+      end,
+    ),
+    [['%E9%FF', 'a']],
+  )
+})
+
 const refused = (name: string, blocks: readonly Buffer[], wanted: RegExp) =>
   void test(`refuses ${name}, naming the byte`, async (t) => {
     const { path } = written(t, ...blocks)
@@ -65,10 +80,12 @@ const refused = (name: string, blocks: readonly Buffer[], wanted: RegExp) =>
     })
   })
 const good = entry('a', Buffer.from('good'))
-refused('a link', [good, header('l', 0, '2'), end], /byte 1024: "l" is a link.*--dereference/)
-refused('a hard link', [header('l', 0, '1'), end], /byte 0: "l" is a link/)
 refused('a device', [header('l', 0, '3'), end], /type "3"/)
 refused('a sparse file', [header('l', 0, 'S'), end], /sparse/)
+const pax = (key: string, value: string, type = 'x') => entry('PaxHeaders/x', Buffer.from(paxRecord(key, value)), type)
+refused('a sparse file of PAX', [pax('GNU.sparse.major', '1'), good, end], /"a" is a sparse file.*--sparse/)
+refused('a global header that renames', [pax('path', 'b', 'g'), good, end], /byte 0: a global PAX header that sets "path"/)
+refused('names in another character set', [pax('hdrcharset', 'KOI8-R'), good, end], /character set "KOI8-R"/)
 refused('a name that leads out', [entry('a/../../b', Buffer.from('x')), end], /byte 0: the name "a\/\.\.\/\.\.\/b" leads out/)
 refused('an absolute name', [entry('/etc/x', Buffer.from('x')), end], /leads out/)
 refused('a damaged header', [good, Buffer.alloc(512, 7), end], /byte 1024: this is no header.*unpacked to a plain tar/)
