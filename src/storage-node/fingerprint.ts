@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { arch, cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { VALUES } from '../objects/pipeline/spec.ts'
 
 /**
  * Read from its package file, found by walking up as Node does: loading the library itself would cost every client its
@@ -34,8 +35,9 @@ const processor = (): string => {
   }
 }
 
-/** Equal on two sites where the same work gives the same bits: builds of onnxruntime and sharp, and the processor. */
+/** Equal on two sites where the same work gives the same bits: builds of onnxruntime and sharp, the version
+ * of what image ops compute, and the processor. */
 export const fingerprint = (): string => {
   const features = createHash('sha256').update(processor()).digest('hex').slice(0, 8)
-  return `onnxruntime ${versionOf('onnxruntime-node')}, sharp ${versionOf('sharp')}, ${arch()}-${features}`
+  return `onnxruntime ${versionOf('onnxruntime-node')}, sharp ${versionOf('sharp')}, image ops ${VALUES}, ${arch()}-${features}`
 }

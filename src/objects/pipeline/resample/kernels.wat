@@ -36,16 +36,16 @@
           (local.set $low (v128.const i32x4 0 0 0 0))
           (loop $four
             (local.set $pixels (v128.load (local.get $at)))
-            ;; Taps 0 and 1 of red, green and blue as 16-bit numbers.
+            ;; Taps 0 and 1 of red, green and blue as 16-bit numbers: index -1 gives 0.
             (local.set $pair
-              (i8x16.shuffle 0 16 3 16 1 16 4 16 2 16 5 16 16 16 16 16 (local.get $pixels) (v128.const i32x4 0 0 0 0)))
+              (i8x16.swizzle (local.get $pixels) (v128.const i8x16 0 -1 3 -1 1 -1 4 -1 2 -1 5 -1 -1 -1 -1 -1)))
             (local.set $high
               (i32x4.add (local.get $high) (i32x4.dot_i16x8_s (local.get $pair) (v128.load32_splat (local.get $weight)))))
             (local.set $low
               (i32x4.add (local.get $low) (i32x4.dot_i16x8_s (local.get $pair) (v128.load32_splat offset=4 (local.get $weight)))))
             ;; Taps 2 and 3.
             (local.set $pair
-              (i8x16.shuffle 6 16 9 16 7 16 10 16 8 16 11 16 16 16 16 16 (local.get $pixels) (v128.const i32x4 0 0 0 0)))
+              (i8x16.swizzle (local.get $pixels) (v128.const i8x16 6 -1 9 -1 7 -1 10 -1 8 -1 11 -1 -1 -1 -1 -1)))
             (local.set $high
               (i32x4.add (local.get $high) (i32x4.dot_i16x8_s (local.get $pair) (v128.load32_splat offset=8 (local.get $weight)))))
             (local.set $low
