@@ -80,7 +80,12 @@ export const referenceResize = (image: Image, width: number, height: number, ker
     : pass(pass(image, 'across', width, kernel), 'down', height, kernel)
 }
 
-export const referenceCrop = ({ data, width, channels }: Image, left: number, top: number, size: { width: number; height: number }): Image => {
+export const referenceCrop = (
+  { data, width, channels }: Image,
+  left: number,
+  top: number,
+  size: { width: number; height: number },
+): Image => {
   const out = new Uint8Array(size.width * size.height * channels)
   for (let row = 0; row < size.height; row++) {
     const from = ((top + row) * width + left) * channels

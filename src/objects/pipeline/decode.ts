@@ -107,7 +107,7 @@ const uprightSize = async (image: Sharp): Promise<Size> => {
 }
 
 /** Of `decode: { fast: true }`: sides of the smaller copy, in multiples of the size that the resize makes. */
-const FAST_SIDES = 2
+const FAST_SIDES = 1.5
 
 /**
  * Decodes one image. With `fast`, a JPEG whose first op is a resize is decoded to a smaller copy. Of a large file whose
@@ -131,9 +131,16 @@ export const decode = async (
   if (first.op === 'resize' && first.kernel !== 'nearest' && decodeOf(spec)?.fast === true && header?.format === 'jpeg') {
     const size = await uprightSize(open())
     const { size: wanted } = fitted(size, first)
-    const copy = { width: FAST_SIDES * wanted.width, height: FAST_SIDES * wanted.height }
+    const copy = { width: Math.ceil(FAST_SIDES * wanted.width), height: Math.ceil(FAST_SIDES * wanted.height) }
     if (header.components !== 4 && copy.width <= size.width && copy.height <= size.height)
-      return { pixels: await finished(open().rotate().resize({ ...copy, fit: 'fill', kernel: 'cubic' })), size }
+      return {
+        pixels: await finished(
+          open()
+            .rotate()
+            .resize({ ...copy, fit: 'fill', kernel: 'cubic' }),
+        ),
+        size,
+      }
   }
   const crops = first.op === 'center-crop' || (first.op === 'random-crop' && (first.padding ?? 0) === 0)
   if (crops && bytes.byteLength > SMALL_FILE) {

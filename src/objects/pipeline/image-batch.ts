@@ -101,8 +101,7 @@ export const runImages = async (
     if ('raw' in sample) return add(index, id, onlyPicks ? pick(sample.pixels, everyPick, key, id) : await shape(id, sample.pixels))
     if (sample.pixels !== undefined) return finish(index, sample, sample.pixels)
     // A large image without a fixed size is cropped while it is decoded, and never held whole.
-    if (fixed === undefined || !(shapes || sample.bytes.byteLength <= SMALL_FILE))
-      return add(index, id, await shape(id, sample.bytes))
+    if (fixed === undefined || !(shapes || sample.bytes.byteLength <= SMALL_FILE)) return add(index, id, await shape(id, sample.bytes))
     return finish(index, sample, (await shape(id, sample.bytes, fixed)).pixels)
   }
   /** Unless another sample of the batch has failed, and the batch with it. */

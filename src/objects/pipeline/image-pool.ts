@@ -15,7 +15,9 @@ export type ShapeAnswer =
 export const imageThreads = Math.min(availableParallelism(), Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4)
 
 // The built worker lies beside this file; from source there is a loader for it.
-const workerFile = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './image-worker-from-source.mjs' : './image-worker.js', import.meta.url))
+const workerFile = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './image-worker-from-source.mjs' : './image-worker.js', import.meta.url),
+)
 
 let pool: Promise<Piscina<ShapeTask, ShapeAnswer>> | undefined
 const start = async () => {

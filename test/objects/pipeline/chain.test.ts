@@ -31,8 +31,7 @@ const byHand = (start: Image, ops: readonly Op[]): Uint8Array => {
           data.set(made.data.subarray(row * size.width * 3, (row + 1) * size.width * 3), ((top + row) * op.width + left) * 3)
         at = { data, width: op.width, height: op.height, channels: 3 }
       } else at = fit === 'cover' ? referenceCrop(made, (size.width - op.width) >> 1, (size.height - op.height) >> 1, op) : made
-    } else if (op.op === 'center-crop')
-      at = referenceCrop(at, Math.floor((width - op.width) / 2), Math.floor((height - op.height) / 2), op)
+    } else if (op.op === 'center-crop') at = referenceCrop(at, Math.floor((width - op.width) / 2), Math.floor((height - op.height) / 2), op)
     else if (op.op === 'flip') {
       const from = at
       const data = from.data.map((_, index) => {

@@ -108,8 +108,7 @@ test('the passes in WebAssembly give the bits of the same sums in plain integers
         const data = new Uint8Array(from.data.length)
         for (let y = 0; y < from.height; y++)
           for (let x = 0; x < from.width; x++)
-            for (let c = 0; c < channels; c++)
-              data[(x * from.height + y) * channels + c] = from.data[(y * from.width + x) * channels + c]!
+            for (let c = 0; c < channels; c++) data[(x * from.height + y) * channels + c] = from.data[(y * from.width + x) * channels + c]!
         return { data, width: from.height, height: from.width, channels }
       }
       const tall = turned(image)
