@@ -163,14 +163,6 @@ for number in range(COUNT):
         continue
     tensor = functional.normalize(functional.to_tensor(small), MEAN, STD)
     put(number, kind, "normalize, as torchvision", [decode, centre, normalize], tensor.permute(1, 2, 0).numpy())
-    # On tensors torchvision always goes across first; on images it calls Pillow.
-    down_first = image.height - height > max(0, 2 * (image.width - width))
-    if kernel in ("linear", "cubic") and not down_first:
-        method = {"linear": "bilinear", "cubic": "bicubic"}[kernel]
-        values = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-        antialiased = functional.resize(values, [height, width], functional.InterpolationMode(method), antialias=True)
-        put(number, kind, f"resize, as torchvision on tensors, {kernel}", [decode, {**resize, "fit": "fill"}],
-            antialiased.permute(1, 2, 0).numpy())
 
 out.close()
 versions = {"Pillow": PIL.__version__, "numpy": np.__version__}

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Piscina } from 'piscina'
 import { failure } from '../../core/errors.ts'
+import { createBudget } from '../concurrency.ts'
 import type { Work } from './decode.ts'
 import type { Shaped, SampleWork } from './image-sample.ts'
 
@@ -44,11 +45,18 @@ const shared = (bytes: Uint8Array): Uint8Array => {
   return copy
 }
 
-/** Shapes a sample in a worker thread: for work that would keep the main thread from its callers. */
-export const shapeInPool = async ({ input, ...task }: ShapeTask): Promise<Shaped> => {
+/** Pixels of the images that are decoded at a time in workers, 3 bytes each; a larger image is decoded alone. */
+const budget = createBudget(64_000_000)
+
+/**
+ * Shapes a sample in a worker thread: for work that would keep the main thread from its callers.
+ * @param pixels of the image, by its header
+ */
+export const shapeInPool = async ({ input, ...task }: ShapeTask, pixels: number): Promise<Shaped> => {
   const workers = await (pool ??= start())
-  const given = input instanceof Uint8Array ? shared(input) : { ...input, data: shared(input.data) }
-  const answer = await workers.run({ ...task, input: given })
+  const answer = await budget.run(pixels, () =>
+    workers.run({ ...task, input: input instanceof Uint8Array ? shared(input) : { ...input, data: shared(input.data) } }),
+  )
   if (answer.kind === 'shaped') return { pixels: answer.pixels, mirror: answer.mirror }
   throw answer.code === undefined ? new Error(answer.text) : failure(answer.code, answer.text)
 }

@@ -23,10 +23,10 @@ const geometricOf = (ops: readonly Op[], upTo: number): readonly (readonly [inde
 /** Multiplications up to which a sample stays on the calling thread: some 0.1 ms, what a message to another costs too. */
 const SMALL_WORK = 250_000
 
+type Header = Pick<ImageHeader, 'width' | 'height' | 'components'>
+
 /** Multiplications of the resizes and colour formulas, roughly. */
-const workOf = ({ spec: { ops } }: Work, { input, upTo }: SampleWork): number => {
-  const header: Pick<ImageHeader, 'width' | 'height' | 'components'> | undefined = input instanceof Uint8Array ? imageHeader(input) : input
-  if (header === undefined) return Number.POSITIVE_INFINITY
+const workOf = ({ spec: { ops } }: Work, { input, upTo }: SampleWork, header: Header): number => {
   let { width, height } = header
   const channels = input instanceof Uint8Array ? (ops.find((op) => op.op === 'decode')?.channels ?? 3) : input.channels
   let work = input instanceof Uint8Array && (channels === 1 || header.components === 4) ? 4 * width * height : 0
@@ -52,6 +52,11 @@ export const shapeHere = async (work: Work, { id, input, upTo }: SampleWork): Pr
 /** The same, in a worker where it would hold this thread up. The values are the same. */
 export const shapeSample = async (work: Work, sample: SampleWork): Promise<Shaped> => {
   if (sample.input instanceof Uint8Array) checkLook(sample.id, sample.input)
-  if (workOf(work, sample) <= SMALL_WORK) return shapeHere(work, sample)
-  return shapeInPool({ spec: work.spec, key: work.key, maxPixels: work.maxPixels, ...sample })
+  const { input } = sample
+  const header: Header | undefined = input instanceof Uint8Array ? imageHeader(input) : input
+  if (header !== undefined && workOf(work, sample, header) <= SMALL_WORK) return shapeHere(work, sample)
+  const { spec, key, maxPixels } = work
+  // Where the header cannot be read, the decoder says why.
+  const pixels = Math.min(maxPixels, header === undefined ? 0 : header.width * header.height)
+  return shapeInPool({ spec, key, maxPixels, ...sample }, pixels)
 }
