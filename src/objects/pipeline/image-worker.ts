@@ -8,11 +8,11 @@ export default async function work({ input, id, upTo, ...task }: ShapeTask): Pro
   try {
     const sharp = await loadSharp()
     // sharp takes no shared memory.
-    const given = input instanceof Uint8Array ? Uint8Array.from(input) : input
+    const given = input instanceof Uint8Array ? new Uint8Array(input) : input
     const { pixels, mirror } = await shapeHere({ ...task, sharp }, { id, upTo, input: given })
     // The clone copies the whole buffer below a view.
     const { data } = pixels
-    const tight = data.byteLength === data.buffer.byteLength ? data : Uint8Array.from(data)
+    const tight = data.byteLength === data.buffer.byteLength ? data : new Uint8Array(data)
     return { kind: 'shaped', pixels: { ...pixels, data: tight }, mirror }
   } catch (error) {
     if (isActiveStorageError(error, 'bad-sample')) return { kind: 'failed', code: 'bad-sample', text: error.text }
