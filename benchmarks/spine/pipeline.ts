@@ -2,7 +2,7 @@ import type { Measurement } from '../support/claim.ts'
 import { builtIndex, builtStages } from '../support/built.ts'
 import { interleave, pairsOf } from '../support/interleave.ts'
 import { numberIn } from '../support/lines.ts'
-import { adoptable, floatSpec, photoDataset, photosOf, pipelineSpec } from '../support/photos.ts'
+import { adoptable, fastSpec, floatSpec, photoDataset, photosOf, pipelineSpec } from '../support/photos.ts'
 import { startNode, startScript } from '../support/processes.ts'
 import { benchObjects } from '../support/sides.ts'
 import { median, ratioOf } from '../support/statistics.ts'
@@ -16,7 +16,7 @@ const CONCURRENCY = 2
 const BATCHES = 6
 
 export const pipeline: Measurement = {
-  claims: ['pipeline', 'pipeline-kept', 'pipeline-float'],
+  claims: ['pipeline', 'pipeline-fast', 'pipeline-kept', 'pipeline-float', 'pipeline-whole'],
   about: `Preprocessing of adopted photographs on the node, ${IN_FLIGHT} batches in flight: samples/s, over a plain script that makes the same sharp calls with the same concurrency.`,
   async run() {
     await using node = await startNode([...adoptable(), '--objects', benchObjects])
@@ -42,14 +42,18 @@ export const pipeline: Measurement = {
       return (BATCHES * BATCH * 1000) / (performance.now() - began)
     }
     const files = samples.map(({ id }) => id).join('\n')
+    const scripted = async (whole: boolean): Promise<number> =>
+      (BATCHES * BATCH * 1000) /
+      numberIn(await plain.ask('run', { files, times: BATCHES, concurrency: CONCURRENCY, whole: whole ? 1 : 0 }), 'ms')
     const rounds = await interleave(ROUNDS, {
       sent: () => samplesPerSecond(() => stages.preprocess(pipelineSpec, samples, key)),
-      script: async () =>
-        (BATCHES * BATCH * 1000) / numberIn(await plain.ask('run', { files, times: BATCHES, concurrency: CONCURRENCY }), 'ms'),
+      fast: () => samplesPerSecond(() => stages.preprocess(fastSpec, samples, key)),
+      script: () => scripted(false),
+      whole: () => scripted(true),
       kept: () => samplesPerSecond(() => keeping.prepare(pipelineSpec, samples, key)),
       float: () => samplesPerSecond(() => stages.preprocess(floatSpec, samples, key)),
     })
-    const [sent, kept, float, script] = (['sent', 'kept', 'float', 'script'] as const).map((side) =>
+    const [sent, fast, kept, float, script, whole] = (['sent', 'fast', 'kept', 'float', 'script', 'whole'] as const).map((side) =>
       median(rounds.map((round) => round[side])),
     )
     return [
@@ -59,6 +63,8 @@ export const pipeline: Measurement = {
         goal: { atLeast: 0.95 },
         details: { samplesPerSecond: sent ?? 0, scriptSamplesPerSecond: script ?? 0, photos: photos.length },
       },
+      { id: 'pipeline-fast', ...ratioOf(pairsOf(rounds, 'fast', 'script')), details: { samplesPerSecond: fast ?? 0 } },
+      { id: 'pipeline-whole', ...ratioOf(pairsOf(rounds, 'sent', 'whole')), details: { scriptSamplesPerSecond: whole ?? 0 } },
       { id: 'pipeline-kept', ...ratioOf(pairsOf(rounds, 'kept', 'script')), details: { samplesPerSecond: kept ?? 0 } },
       { id: 'pipeline-float', ...ratioOf(pairsOf(rounds, 'float', 'script')), details: { samplesPerSecond: float ?? 0 } },
     ]

@@ -21,6 +21,8 @@ export const pipelineSpec: Index.PipelineSpec = {
     { op: 'layout', order: 'NHWC' },
   ],
 }
+/** The same with JPEGs decoded to smaller copies. */
+export const fastSpec: Index.PipelineSpec = { ops: [{ op: 'decode', fast: true }, ...pipelineSpec.ops.slice(1)] }
 /** The same, normalized to floats in the order that models take: more than sharp's part, and four times the bytes. */
 export const floatSpec: Index.PipelineSpec = {
   ops: [...pipelineSpec.ops.slice(0, -1), { op: 'normalize', mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }],

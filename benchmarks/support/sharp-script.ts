@@ -20,14 +20,24 @@ const pixelsOf = async (id: string) =>
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
 
+/** Decoding alone, at the full size: what an exact resize needs before it begins. */
+const wholeOf = async (id: string) =>
+  sharp(await readFile(fileOf(id)), { failOn: 'truncated', limitInputPixels: MAX_PIXELS, sequentialRead: true })
+    .rotate()
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true })
+
 await answer({
   run: async (asked) => {
     const files = String(asked['files']).split('\n')
     const all = Array.from({ length: numberIn(asked, 'times') }, () => files).flat()
+    const work = asked['whole'] === 1 ? wholeOf : pixelsOf
     const began = performance.now()
     let next = 0
     const runner = async () => {
-      for (let id = all[next++]; id !== undefined; id = all[next++]) await pixelsOf(id)
+      for (let id = all[next++]; id !== undefined; id = all[next++]) await work(id)
     }
     await Promise.all(Array.from({ length: numberIn(asked, 'concurrency') }, runner))
     return { ms: performance.now() - began }

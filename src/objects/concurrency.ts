@@ -40,3 +40,33 @@ export const createGate = (limit: number): Gate => {
     },
   }
 }
+
+/** Lets work run while the sum of its weights is within a limit, in the order in which it came; what is heavier runs alone. */
+export interface Budget {
+  run<T>(weight: number, work: () => Promise<T>): Promise<T>
+}
+
+export const createBudget = (limit: number): Budget => {
+  let taken = 0
+  const waiting: { readonly weight: number; readonly start: () => void }[] = []
+  const fits = (weight: number) => taken === 0 || taken + weight <= limit
+  const take = (weight: number) => {
+    taken += weight
+  }
+  return {
+    async run(weight, work) {
+      if (waiting.length === 0 && fits(weight)) take(weight)
+      else await new Promise<void>((start) => waiting.push({ weight, start }))
+      try {
+        return await work()
+      } finally {
+        taken -= weight
+        for (let next = waiting[0]; next !== undefined && fits(next.weight); next = waiting[0]) {
+          waiting.shift()
+          take(next.weight)
+          next.start()
+        }
+      }
+    },
+  }
+}

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { arch, cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { VALUES } from '../objects/pipeline/spec.ts'
 import { onnxruntimeVersion } from './compute/onnxruntime.ts'
 
 /**
@@ -35,8 +36,9 @@ const processor = (): string => {
   }
 }
 
-/** Equal on two sites where the same work gives the same bits: builds of onnxruntime and sharp, and the processor. */
+/** Equal on two sites where the same work gives the same bits: builds of onnxruntime and sharp, the version
+ * of what image ops compute, and the processor. */
 export const fingerprint = (): string => {
   const features = createHash('sha256').update(processor()).digest('hex').slice(0, 8)
-  return `onnxruntime ${onnxruntimeVersion()}, sharp ${versionOf('sharp')}, ${arch()}-${features}`
+  return `onnxruntime ${onnxruntimeVersion()}, sharp ${versionOf('sharp')}, image ops ${VALUES}, ${arch()}-${features}`
 }

@@ -1,9 +1,12 @@
 import type { Sharp, SharpOptions } from 'sharp'
 import { failure } from '../../core/errors.ts'
+import { type ImageHeader, imageHeader } from './image-header.ts'
 import { lookAt } from './image-file.ts'
 import type { Op, PipelineSpec } from './ops.ts'
-import type { Mirror, Pixels } from './pack.ts'
-import { cropPlace, isFlipped, pick } from './pixels.ts'
+import type { Pixels } from './pack.ts'
+import { cropPlace } from './pixels.ts'
+import { fitted } from './resample/fit.ts'
+import { type Size, toGrey } from './resample/resample.ts'
 
 const load = async () => {
   const { default: sharp } = await import('sharp')
@@ -27,11 +30,39 @@ export interface Work {
   readonly maxPixels: number
 }
 
-const toPixels = async (image: Sharp, channels: number): Promise<Pixels> => {
-  const plain = channels === 1 ? image.toColourspace('b-w') : image.toColourspace('srgb')
-  const { data, info } = await plain.removeAlpha().raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
+/** Files up to this size are decoded whole before a crop; of larger ones only what the crop leaves. */
+export const SMALL_FILE = 256 * 1024
+
+// Values as they lie in the file: a colour profile in it is not applied.
+const reading = (maxPixels: number): SharpOptions => ({
+  failOn: 'truncated',
+  limitInputPixels: maxPixels,
+  sequentialRead: true,
+  ignoreIcc: true,
+})
+
+const rawOf = async (image: Sharp): Promise<Pixels> => {
+  const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
   return { data, width: info.width, height: info.height, channels: info.channels }
 }
+
+/** CMYK to RGB without a profile: 255 - black, less that much of each ink. */
+const fromCmyk = ({ data, width, height }: Pixels): Pixels => {
+  const out = new Uint8Array(width * height * 3)
+  for (let from = 0, to = 0; to < out.length; from += 4) {
+    const light = 255 - data[from + 3]!
+    for (let ink = 0; ink < 3; ink++, to++) {
+      const product = data[from + ink]! * light + 128
+      out[to] = Math.max(0, light - (((product >> 8) + product) >> 8))
+    }
+  }
+  return { data: out, width, height, channels: 3 }
+}
+
+const rgbOf = async (image: Sharp, header: ImageHeader | undefined): Promise<Pixels> =>
+  header?.components === 4
+    ? fromCmyk(await rawOf(image.pipelineColourspace('cmyk').toColourspace('cmyk')))
+    : rawOf(image.toColourspace('srgb').removeAlpha())
 
 /** @throws `bad-sample` where the bytes are no whole image of a kind that is read */
 export const checkLook = (id: string, bytes: Uint8Array): void => {
@@ -47,106 +78,75 @@ export const checkLook = (id: string, bytes: Uint8Array): void => {
 export const decodeTogether = async (
   { sharp, spec, maxPixels }: Work,
   images: readonly Uint8Array[],
-  { width, height }: { readonly width: number; readonly height: number },
+  { width, height }: Size,
 ): Promise<readonly Pixels[] | undefined> => {
-  const channels = spec.ops.find((op) => op.op === 'decode')?.channels ?? 3
-  const joined = sharp([...images], { join: { across: 1 }, failOn: 'truncated', limitInputPixels: maxPixels, sequentialRead: true })
-  const all = await toPixels(joined, channels)
-  if (all.width !== width || all.height !== height * images.length || all.channels !== channels) return undefined
+  const channels = channelsOf(spec)
+  const joined = sharp([...images], { ...reading(maxPixels), join: { across: 1 } })
+  const rgb = await rgbOf(joined, undefined)
+  if (rgb.width !== width || rgb.height !== height * images.length || rgb.channels !== 3) return undefined
+  const { data } = channels === 1 ? toGrey(rgb) : rgb
   const size = width * height * channels
-  return images.map((_, index) => ({ data: all.data.subarray(index * size, (index + 1) * size), width, height, channels }))
+  return images.map((_, index) => ({ data: data.subarray(index * size, (index + 1) * size), width, height, channels }))
 }
 
+const decodeOf = (spec: PipelineSpec) => spec.ops.find((op) => op.op === 'decode')
+const channelsOf = (spec: PipelineSpec): 1 | 3 => decodeOf(spec)?.channels ?? 3
+
+/** Pixels of a file, turned upright. */
+export interface Decoded {
+  readonly pixels: Pixels
+  /** Of the whole image, where `pixels` are a smaller copy of it. */
+  readonly size?: Size
+  /** Index of the op that is done already: a crop at the front. */
+  readonly done?: number
+}
+
+const uprightSize = async (image: Sharp): Promise<Size> => {
+  const { width, height, orientation = 1 } = await image.metadata()
+  return orientation >= 5 ? { width: height, height: width } : { width, height }
+}
+
+/** Of `decode: { fast: true }`: sides of the smaller copy, in multiples of the size that the resize makes. */
+const FAST_SIDES = 1.5
+
 /**
- * One sample through decode and the geometric ops. Consecutive ops share one sharp chain (and so shrink-on-load) as far
- * as sharp runs them in the order written: one resize, then one crop. Beyond that the pixels go through memory.
+ * Decodes one image. With `fast`, a JPEG whose first op is a resize is decoded to a smaller copy. Of a large file whose
+ * first op is a crop, only what that leaves is kept.
  */
-export const shape = async (
+export const decode = async (
   { sharp, spec, key, maxPixels }: Work,
   id: string,
-  input: Uint8Array | Pixels,
-  upTo = spec.ops.length,
-): Promise<{ pixels: Pixels; mirror: Mirror }> => {
-  if (input instanceof Uint8Array) checkLook(id, input)
-  const decode = spec.ops.find((op) => op.op === 'decode')
-  const raw = (pixels: Pixels): Sharp =>
-    sharp(pixels.data, { raw: { width: pixels.width, height: pixels.height, channels: pixels.channels === 1 ? 1 : 3 } })
-  const encoded: SharpOptions = { failOn: 'truncated', limitInputPixels: maxPixels, sequentialRead: true }
-  const channels = input instanceof Uint8Array ? (decode?.channels ?? 3) : input.channels
-  const decoded = (bytes: Uint8Array) => sharp(bytes, encoded).rotate()
-
-  let image = input instanceof Uint8Array ? decoded(input) : raw(input)
-  // Where the size is not known without looking, it is looked up when a crop needs it.
-  let size: { width: number; height: number } | undefined = input instanceof Uint8Array ? undefined : input
-  let fresh = true
-  let resized = false
-  let cropped = false
-  let nearest = false
-  const flush = async (): Promise<Pixels> => {
-    const pixels = await toPixels(image, channels)
-    image = raw(pixels)
-    size = pixels
-    fresh = resized = cropped = nearest = false
-    return pixels
+  bytes: Uint8Array,
+  ops: readonly (readonly [index: number, op: Geometric])[],
+): Promise<Decoded> => {
+  const header = imageHeader(bytes)
+  const open = () => sharp(bytes, reading(maxPixels))
+  const finished = async (image: Sharp): Promise<Pixels> => {
+    const rgb = await rgbOf(image, header)
+    return channelsOf(spec) === 1 ? toGrey(rgb) : rgb
   }
-  const mirror = { horizontal: false, vertical: false }
-  const ops = spec.ops.slice(0, upTo)
-  const lastShaping = ops.findLastIndex((op) => isGeometric(op) && op.op !== 'flip')
+  const [index, first] = ops[0] ?? []
+  if (index === undefined || first === undefined) return { pixels: await finished(open().rotate()) }
 
-  for (const [index, op] of ops.entries()) {
-    if (!isGeometric(op)) continue
-    switch (op.op) {
-      case 'resize': {
-        // The kernel `nearest` picks pixels, so it has to see them all: not what a decoder shrank, and never a part only.
-        const picks = op.kernel === 'nearest'
-        if (resized || cropped || (picks && fresh && input instanceof Uint8Array)) await flush()
-        const [r = 0, g = 0, b = 0] = op.background ?? []
-        image = image.resize({
-          width: op.width,
-          height: op.height,
-          fit: op.fit ?? 'fill',
-          kernel: op.kernel ?? 'lanczos3',
-          background: { r, g, b },
-        })
-        resized = true
-        nearest = picks
-        size = op.fit === 'inside' ? undefined : op
-        break
+  if (first.op === 'resize' && first.kernel !== 'nearest' && decodeOf(spec)?.fast === true && header?.format === 'jpeg') {
+    const size = await uprightSize(open())
+    const { size: wanted } = fitted(size, first)
+    const copy = { width: Math.ceil(FAST_SIDES * wanted.width), height: Math.ceil(FAST_SIDES * wanted.height) }
+    if (header.components !== 4 && copy.width <= size.width && copy.height <= size.height)
+      return {
+        pixels: await finished(
+          open()
+            .rotate()
+            .resize({ ...copy, fit: 'fill', kernel: 'cubic' }),
+        ),
+        size,
       }
-      case 'center-crop':
-      case 'random-crop': {
-        if (cropped || nearest) await flush()
-        if (op.op === 'random-crop' && (op.padding ?? 0) > 0) {
-          image = raw(pick(await flush(), [[index, op]], key, id).pixels)
-          size = op
-          cropped = true
-          break
-        }
-        if (size === undefined && fresh && !resized && input instanceof Uint8Array) {
-          const { width, height, orientation = 1 } = await sharp(input, encoded).metadata()
-          size = orientation >= 5 ? { width: height, height: width } : { width, height }
-        }
-        const { left, top } = cropPlace(op, index, (size ??= await flush()), key, id)
-        image = image.extract({ left, top, width: op.width, height: op.height })
-        size = op
-        cropped = true
-        break
-      }
-      case 'flip': {
-        const { axis = 'horizontal' } = op
-        if (!isFlipped(op, index, key, id)) break
-        if (index > lastShaping) {
-          // The packing pass mirrors for nothing.
-          mirror[axis] = !mirror[axis]
-          break
-        }
-        await flush()
-        image = axis === 'horizontal' ? image.flop() : image.flip()
-        await flush()
-        break
-      }
-    }
   }
-  if (!(input instanceof Uint8Array) && fresh && !resized && !cropped) return { pixels: input, mirror }
-  return { pixels: await toPixels(image, channels), mirror }
+  const crops = first.op === 'center-crop' || (first.op === 'random-crop' && (first.padding ?? 0) === 0)
+  if (crops && bytes.byteLength > SMALL_FILE) {
+    const { left, top } = cropPlace(first, index, await uprightSize(open()), key, id)
+    const { width, height } = first
+    return { pixels: await finished(open().rotate().extract({ left, top, width, height })), done: index }
+  }
+  return { pixels: await finished(open().rotate()) }
 }

@@ -1,10 +1,11 @@
-import { availableParallelism } from 'node:os'
 import { abortedBy, failure, isActiveStorageError } from '../../core/errors.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { createGate } from '../concurrency.ts'
 import type { Graph } from '../dataset/graph/format.ts'
-import { checkLook, decodeTogether, isGeometric, loadSharp, shape, type Work } from './decode.ts'
+import { checkLook, decodeTogether, isGeometric, loadSharp, SMALL_FILE, type Work } from './decode.ts'
 import type { DecodedCache } from './decoded-cache.ts'
+import { imageThreads } from './image-pool.ts'
+import { shapeSample } from './image-sample.ts'
 import { BatchPacker, type Mirror, type Pixels } from './pack.ts'
 import { isPicking, pick, type Picking } from './pixels.ts'
 import { smallJpeg } from './small-jpeg.ts'
@@ -36,15 +37,13 @@ export interface EngineSample {
 }
 
 const MAX_PIXELS = 100_000_000
-/** Files up to this size are decoded whole before a random crop; of larger ones only what the crop leaves. */
-const SMALL_FILE = 256 * 1024
 /** Small images decoded in one go. */
 const TOGETHER = 16
 
-// Samples under way in this process, over all batches: the cores, at most libuv's threads, of which each occupies one.
-const gate = createGate(Math.min(availableParallelism(), Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4))
+// Samples under way in this process, over all batches.
+const gate = createGate(imageThreads)
 
-/** The ops up to the first random one, whose result is the same in every epoch; undefined where sharp has work after it. */
+/** The ops up to the first random one, whose result is the same in every epoch; undefined where a resize follows it. */
 export const fixedOps = (spec: PipelineSpec): number | undefined => {
   const random = spec.ops.findIndex((op) => op.op === 'random-crop' || op.op === 'flip')
   const end = random < 0 ? spec.ops.length : random
@@ -89,6 +88,8 @@ export const runImages = async (
     return { sharp, spec, key, maxPixels }
   }
 
+  const shape = (id: string, input: Uint8Array | Pixels, upTo = spec.ops.length) => shapeSample(work(), { id, input, upTo })
+
   let failed = false
   const add = (index: number, id: string, { pixels, mirror }: { pixels: Pixels; mirror: Mirror }) => packer.add(index, id, pixels, mirror)
   const finish = (index: number, sample: EngineSample, pixels: Pixels) => {
@@ -97,12 +98,11 @@ export const runImages = async (
   }
   const one = async (sample: (typeof samples)[number], index: number) => {
     const { id } = sample
-    if ('raw' in sample) return add(index, id, onlyPicks ? pick(sample.pixels, everyPick, key, id) : await shape(work(), id, sample.pixels))
+    if ('raw' in sample) return add(index, id, onlyPicks ? pick(sample.pixels, everyPick, key, id) : await shape(id, sample.pixels))
     if (sample.pixels !== undefined) return finish(index, sample, sample.pixels)
     // A large image without a fixed size is cropped while it is decoded, and never held whole.
-    if (fixed === undefined || !(shapes || sample.bytes.byteLength <= SMALL_FILE))
-      return add(index, id, await shape(work(), id, sample.bytes))
-    return finish(index, sample, (await shape(work(), id, sample.bytes, fixed)).pixels)
+    if (fixed === undefined || !(shapes || sample.bytes.byteLength <= SMALL_FILE)) return add(index, id, await shape(id, sample.bytes))
+    return finish(index, sample, (await shape(id, sample.bytes, fixed)).pixels)
   }
   /** Unless another sample of the batch has failed, and the batch with it. */
   const guarded = async (id: string, body: () => Promise<void>) => {

@@ -2,9 +2,9 @@ import type { ContentRef } from '../../core/content.ts'
 import type { featureForms } from '../dataset/graph/sample-neighbours.ts'
 import type { windowLabels } from '../dataset/windows.ts'
 
-/** How an image is fitted into a size: see sharp's `fit`. */
+/** How an image is fitted into a size: see docs/ops.md. */
 export const fits = ['fill', 'cover', 'contain', 'inside'] as const
-export const kernels = ['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3'] as const
+export const kernels = ['nearest', 'box', 'linear', 'hamming', 'cubic', 'mitchell', 'lanczos2', 'lanczos3'] as const
 /** What `dtype` may make of pixels. */
 export const imageDtypes = ['uint8', 'float32', 'float64', 'float16'] as const
 /** What `dtype` may make of numbers, and of tokens where it is a dtype of whole numbers. */
@@ -17,9 +17,12 @@ export const padOutputs = ['mask', 'lengths', 'none'] as const
 
 /** One step of a pipeline. Sizes are in pixels. */
 export type Op =
-  /** JPEG, PNG or WebP to 8-bit pixels, turned upright by their EXIF orientation. `channels`: 3 (sRGB, default) or 1 (grey). */
-  | { readonly op: 'decode'; readonly channels?: 1 | 3 }
-  /** `fit` default `fill`, `kernel` default `lanczos3`, `background` (for `contain`) default black. */
+  /**
+   * JPEG, PNG or WebP to 8-bit pixels, turned upright by their EXIF orientation. `channels`: 3 (RGB, default) or 1 (grey).
+   * `fast` (default false) decodes a JPEG to a smaller copy where the next op makes it smaller: quicker, other values.
+   */
+  | { readonly op: 'decode'; readonly channels?: 1 | 3; readonly fast?: boolean }
+  /** `fit` default `fill`, `kernel` default `lanczos3`, `background` (for `contain`) default black. See docs/ops.md. */
   | {
       readonly op: 'resize'
       readonly width: number

@@ -34,8 +34,8 @@ export const cropPlace = (
   return { left, top: draws.below(spare.y + 1) - padding }
 }
 
-/** What lies outside is black. */
-const cropped = (
+/** A crop that may reach beyond the edge: what lies outside is black. */
+export const padded = (
   { data, width, height, channels }: Pixels,
   left: number,
   top: number,
@@ -50,7 +50,7 @@ const cropped = (
   return { data: out, width: size.width, height: size.height, channels }
 }
 
-const mirrored = ({ data, width, height, channels }: Pixels, axis: 'horizontal' | 'vertical'): Pixels => {
+export const mirrored = ({ data, width, height, channels }: Pixels, axis: 'horizontal' | 'vertical'): Pixels => {
   const out = new Uint8Array(width * height * channels)
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
@@ -78,7 +78,7 @@ export const pick = (
   for (const [place, [index, op]] of ops.entries()) {
     if (op.op !== 'flip') {
       const { left, top } = cropPlace(op, index, pixels, key, id)
-      pixels = cropped(pixels, left, top, op)
+      pixels = padded(pixels, left, top, op)
       continue
     }
     const { axis = 'horizontal' } = op

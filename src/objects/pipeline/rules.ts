@@ -68,7 +68,7 @@ interface OpRule {
 }
 const size = { width: side, height: side }
 const rules: Readonly<Record<Op['op'], OpRule>> = {
-  decode: { required: {}, optional: { channels: oneOf([1, 3]) }, phase: 0 },
+  decode: { required: {}, optional: { channels: oneOf([1, 3]), fast: truth }, phase: 0 },
   resize: {
     required: size,
     optional: { fit: oneOf(fits), kernel: oneOf(kernels), background: rgb },

@@ -37,11 +37,17 @@ export const outputFormat = (spec: PipelineSpec) => {
   return { order: orderOf(spec), dtype }
 }
 
+/**
+ * Goes up when `decode` or `resize` give other values for the same spec, so that what was made before has another hash.
+ * 2: values as in the file without its colour profile, grey by ITU-R 601-2, the resize of docs/ops.md.
+ */
+export const VALUES = 2
+
 /** Every op with its defaults written out and its keys in order; layout and dtype last, whether they were given or not. */
 const canonical = (spec: PipelineSpec): unknown => {
   const defaults: Readonly<Record<Op['op'], object>> = {
-    decode: { channels: 3 },
-    resize: { fit: 'fill', kernel: 'lanczos3', background: [0, 0, 0] },
+    decode: { channels: 3, values: VALUES },
+    resize: { fit: 'fill', kernel: 'lanczos3', background: [0, 0, 0], values: VALUES },
     'center-crop': {},
     'random-crop': {},
     flip: { axis: 'horizontal', probability: 0.5 },
@@ -60,8 +66,8 @@ const canonical = (spec: PipelineSpec): unknown => {
   const given = (op: Op) =>
     Object.fromEntries(
       Object.entries(op)
-        // No border is no field: a spec without one had its hash before there were borders.
-        .filter(([key, value]) => value !== undefined && !(key === 'padding' && value === 0))
+        // No border is no field: a spec without one had its hash before there were borders. The same of `fast`.
+        .filter(([key, value]) => value !== undefined && !(key === 'padding' && value === 0) && !(key === 'fast' && value === false))
         // Content is what it holds, wherever it lies.
         .map(([key, value]: [string, unknown]) => [key, value instanceof ContentRef ? { content: value.hash } : value]),
     )

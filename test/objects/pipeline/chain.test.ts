@@ -3,38 +3,56 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { bytesOf } from '../../../src/core/tensor.ts'
+import { kernels } from '../../../src/objects/pipeline/ops.ts'
 import type { Op } from '../../../src/objects/pipeline/spec.ts'
-import { photo } from '../data.ts'
+import { farthest, type Image, referenceCrop, referenceResize } from '../../support/resize-reference.ts'
 import { fromRaw, nhwc, one, pattern, type Raw, rawOf } from './images.ts'
 
-/** The ops one by one, each from pixels to pixels. */
-const byHand = async (start: Raw, ops: readonly Op[]): Promise<Buffer> => {
+const evenly = (value: number) => (value % 1 === 0.5 ? 2 * Math.round(value / 2) : Math.round(value))
+/** The ops one by one, each from pixels to pixels, by the slow reference. */
+const byHand = (start: Image, ops: readonly Op[]): Uint8Array => {
   let at = start
   for (const op of ops) {
-    const { width, height } = at.info
-    const image = fromRaw(at)
-    if (op.op === 'resize')
-      at = await rawOf(image.resize(op.width, op.height, { fit: op.fit ?? 'fill', kernel: op.kernel ?? 'lanczos3', background: '#000' }))
-    else if (op.op === 'center-crop')
-      at = await rawOf(
-        image.extract({
-          left: Math.floor((width - op.width) / 2),
-          top: Math.floor((height - op.height) / 2),
-          width: op.width,
-          height: op.height,
-        }),
-      )
-    else if (op.op === 'flip') at = await rawOf(op.axis === 'vertical' ? image.flip() : image.flop())
+    const { width, height } = at
+    if (op.op === 'resize') {
+      const { fit = 'fill', kernel = 'lanczos3' } = op
+      const scale = (fit === 'cover' ? Math.max : Math.min)(op.width / width, op.height / height)
+      const size =
+        fit === 'fill'
+          ? op
+          : op.width / width === scale
+            ? { width: op.width, height: evenly((height / width) * op.width) }
+            : { width: evenly((width / height) * op.height), height: op.height }
+      const made = referenceResize(at, size.width, size.height, kernel)
+      if (fit === 'contain') {
+        const data = new Uint8Array(op.width * op.height * 3)
+        const [left, top] = [evenly((op.width - size.width) / 2), evenly((op.height - size.height) / 2)]
+        for (let row = 0; row < size.height; row++)
+          data.set(made.data.subarray(row * size.width * 3, (row + 1) * size.width * 3), ((top + row) * op.width + left) * 3)
+        at = { data, width: op.width, height: op.height, channels: 3 }
+      } else at = fit === 'cover' ? referenceCrop(made, (size.width - op.width) >> 1, (size.height - op.height) >> 1, op) : made
+    } else if (op.op === 'center-crop') at = referenceCrop(at, Math.floor((width - op.width) / 2), Math.floor((height - op.height) / 2), op)
+    else if (op.op === 'flip') {
+      const from = at
+      const data = from.data.map((_, index) => {
+        const [x, y, c] = [Math.floor(index / 3) % width, Math.floor(index / 3 / width), index % 3]
+        return from.data[((op.axis === 'vertical' ? height - 1 - y : y) * width + (op.axis === 'vertical' ? x : width - 1 - x)) * 3 + c]!
+      })
+      at = { ...from, data }
+    }
   }
   return at.data
 }
 const flip = (axis: 'horizontal' | 'vertical'): Op => ({ op: 'flip', axis, probability: 1 })
+const imageOf = ({ data, info: { width, height } }: Raw): Image => ({ data, width, height, channels: 3 })
+/** Within one level for each resize: the next one may spread it, and cannot enlarge it by more than its kernel's lobes. */
 const same = async (ops: readonly Op[], bytes: Buffer, start: Raw) => {
   const tensor = await one([{ op: 'decode' }, ...ops, nhwc], bytes)
-  assert.equal(Buffer.compare(bytesOf(tensor), await byHand(start, ops)), 0, JSON.stringify(ops))
+  const resizes = ops.filter(({ op }) => op === 'resize').length
+  assert.ok(farthest(bytesOf(tensor), byHand(imageOf(start), ops)) <= 2 * resizes, JSON.stringify(ops))
 }
 
-test('ops sharing a chain give what the same ops give one by one, in the order written', async () => {
+test('ops that share a pass give what the same ops give one by one, in the order written', async () => {
   const side = fc.integer({ min: 24, max: 60 })
   const op = fc.oneof(
     fc.record({
@@ -42,7 +60,7 @@ test('ops sharing a chain give what the same ops give one by one, in the order w
       width: side,
       height: side,
       fit: fc.constantFrom('fill' as const, 'cover' as const, 'contain' as const),
-      kernel: fc.constantFrom('cubic' as const, 'nearest' as const, 'lanczos3' as const),
+      kernel: fc.constantFrom(...kernels.filter((kernel) => kernel !== 'nearest')),
     }),
     fc.record({ op: fc.constant('center-crop' as const), width: fc.integer({ min: 8, max: 24 }), height: fc.integer({ min: 8, max: 24 }) }),
     fc.constantFrom(flip('horizontal'), flip('vertical')),
@@ -74,14 +92,15 @@ test('a picture is turned upright by its EXIF orientation before it is cropped',
   }
 })
 
-test('a resized photograph keeps what its decoder saves by shrinking', async () => {
-  const bytes = photo(2)
-  const tensor = await one(
-    [{ op: 'decode' }, { op: 'resize', width: 120, height: 90 }, { op: 'center-crop', width: 64, height: 64 }, nhwc],
-    bytes,
-  )
-  const resized = await rawOf(sharp(bytes).resize(120, 90, { fit: 'fill' }))
-  assert.equal(Buffer.compare(bytesOf(tensor), await byHand(resized, [{ op: 'center-crop', width: 64, height: 64 }])), 0)
+test('all orientations of one picture, resized alone, give the same pixels', async () => {
+  const start = await rawOf(pattern(64, 48))
+  const resize: Op = { op: 'resize', width: 21, height: 30 }
+  for (let orientation = 1; orientation <= 8; orientation++) {
+    const bytes = await fromRaw(start).png().withMetadata({ orientation }).toBuffer()
+    const upright = await rawOf(sharp(bytes).autoOrient())
+    const wanted = await one([{ op: 'decode' }, resize, nhwc], await fromRaw(upright).png().toBuffer())
+    assert.deepEqual(bytesOf(await one([{ op: 'decode' }, resize, nhwc], bytes)), bytesOf(wanted), `orientation ${orientation}`)
+  }
 })
 
 test('each fit gives its size, and what is too small for a crop is refused by name', async () => {

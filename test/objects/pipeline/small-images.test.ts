@@ -75,7 +75,7 @@ test('what is kept decoded gives the same bits in every epoch, within its bytes,
       nhwc,
     ],
     [{ op: 'decode' }, { op: 'center-crop', width: 16, height: 16 }, nhwc],
-    // sharp has work after the first random op: nothing is kept.
+    // A resize follows the first random op: nothing is kept.
     [{ op: 'decode' }, { op: 'flip' }, { op: 'resize', width: 8, height: 8 }, nhwc],
   ]
   for (const ops of specs) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isActiveStorageError } from '../../../src/core/errors.ts'
@@ -33,6 +34,8 @@ test('specs that do different work have different hashes', () => {
   const all = [
     hash({ op: 'decode' }),
     hash({ op: 'decode', channels: 1 }),
+    hash({ op: 'decode', fast: true }),
+    hash({ op: 'decode' }, { op: 'resize', width: 2, height: 3, kernel: 'hamming' }),
     hash({ op: 'decode' }, { op: 'layout', order: 'NHWC' }),
     hash({ op: 'decode' }, { op: 'dtype', dtype: 'float32' }),
     hash({ op: 'decode' }, { op: 'normalize' }),
@@ -42,6 +45,19 @@ test('specs that do different work have different hashes', () => {
     hash({ op: 'decode' }, { op: 'resize', width: 3, height: 2 }),
   ]
   assert.equal(new Set(all).size, all.length)
+  assert.equal(hash({ op: 'decode', fast: false }), hash({ op: 'decode' }))
+})
+
+test('a spec whose ops gave other values in an earlier version has another hash', () => {
+  const earlier = [
+    [
+      ['channels', 3],
+      ['op', 'decode'],
+    ],
+    'NCHW',
+    'uint8',
+  ]
+  assert.notEqual(hash({ op: 'decode' }), createHash('sha256').update(JSON.stringify(earlier)).digest('hex'))
 })
 
 const decode = { op: 'decode' }
@@ -59,6 +75,7 @@ const mistakes: readonly (readonly [unknown, RegExp])[] = [
   [[{ op: 'normalize' }, { op: 'flip' }], /ops\[1\].*too late/],
   [[{ op: 'flip' }, decode], /ops\[1\].*too late/],
   [[decode, decode], /second decode/],
+  [[{ op: 'decode', fast: 'yes' }], /ops\[0\]\.fast.*true or false/],
   [[decode, { op: 'normalize' }, { op: 'dtype', dtype: 'uint8' }], /ops\[2\]\.dtype/],
   [[decode, null], /ops\[1\]/],
   ['decode', /use \{ "ops"/],
