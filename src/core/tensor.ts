@@ -46,8 +46,7 @@ export class Tensor<D extends DType = DType> {
     const size = sizeOf(shape)
     if (!isDType(dtype)) throw failure('tensor-mismatch', `"${String(dtype)}" is not a dtype; there are ${Object.keys(dtypes).join(', ')}`)
     const entry = dtypes[dtype]
-    const held: unknown =
-      dtype === 'float16' && isHalfArray(data) ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data
+    const held: unknown = dtype === 'float16' && isHalfArray(data) ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data
     if (entry.array === 'string[]' ? !Array.isArray(held) : !(held instanceof entry.array)) {
       throw failure(
         'tensor-mismatch',

@@ -7,6 +7,7 @@ import { Tensor } from '../core/tensor.ts'
 import type { Transport } from '../core/transport.ts'
 import { dataset as datasetType, type Sample } from '../objects/dataset/dataset.ts'
 import { batchStages, type LoaderModel } from '../objects/loader/batch-stages.ts'
+import { checkBatches } from '../objects/loader/model-batches.ts'
 import { planEpoch } from '../objects/loader/plan.ts'
 import { samplesOf } from '../objects/loader/samples.ts'
 import { checkSameSource, hashSamples, type LoaderSource } from '../objects/loader/state.ts'
@@ -34,8 +35,8 @@ const inputOf = (description: ModelDescription, wanted: string | undefined): Loa
   if (input === undefined || !names.includes(input)) {
     throw failure('invalid-argument', `the model's inputs are ${names.join(', ')}: name the one that takes the batch with input`)
   }
-  const { hash, file, external, mode } = description
-  return { hash, file, external, mode, input }
+  const { hash, file, external, mode, batch } = description
+  return { hash, file, external, mode, ...(batch !== undefined && { batch }), input }
 }
 
 const isRemote = <T extends object>(thing: T | ModelDescription): thing is T => !('hash' in thing)
@@ -47,7 +48,7 @@ interface Resolved {
   readonly source: LoaderSource
 }
 
-const resolve = async (context: LoadContext, { dataset, pipeline, model, input, split }: DataLoaderOptions): Promise<Resolved> => {
+const resolve = async (context: LoadContext, { dataset, pipeline, model, input, split, ...plan }: DataLoaderOptions): Promise<Resolved> => {
   const set = typeof dataset === 'string' ? context.object(datasetType, dataset) : dataset
   const readSpec = async (): Promise<PipelineSpec> => {
     if (isOps(pipeline)) return { ops: pipeline }
@@ -62,6 +63,7 @@ const resolve = async (context: LoadContext, { dataset, pipeline, model, input, 
   }
   const [spec, found, { version }] = await Promise.all([readSpec(), readModel(), set.describe()])
   const samples = await samplesOf(set, spec, split)
+  if (found !== undefined) checkBatches(found, samples.length, plan)
   const source: LoaderSource = {
     dataset: typeof dataset === 'string' ? dataset : recipeOf(dataset).id,
     datasetVersion: version,
