@@ -36,7 +36,10 @@ export const followSamples = (
     if (!nested && inputs.every((flow) => flow === 'none')) return node.outputs.map(() => 'none')
     const rule = nested || !Object.hasOwn(flowRules, node.op) ? undefined : flowRules[node.op]
     const unknown = { node: node.name, op: node.op, mixed: false }
-    if (rule === undefined) return node.outputs.map(() => unknown)
+    const untyped = [...node.inputs.filter((name) => typeof flows.get(name) === 'number'), ...node.outputs].some(
+      (name) => name !== '' && !types.has(name),
+    )
+    if (rule === undefined || untyped) return node.outputs.map(() => unknown)
     return rule({
       node,
       size,

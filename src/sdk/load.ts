@@ -27,15 +27,17 @@ export interface LoadContext {
   readonly placer: Placer
   readonly at: (site: Site) => Transport
   readonly object: <T extends ObjectType>(type: T, id: string) => Remote<T>
+  readonly onWarning: (message: string) => void
 }
 
-const inputOf = (description: ModelDescription, wanted: string | undefined): LoaderModel => {
+const inputOf = ({ onWarning }: LoadContext, description: ModelDescription, wanted: string | undefined): LoaderModel => {
   const names = description.inputs.map(({ name }) => name)
   const input = wanted ?? (names.length === 1 ? names[0] : undefined)
   if (input === undefined || !names.includes(input)) {
     throw failure('invalid-argument', `the model's inputs are ${names.join(', ')}: name the one that takes the batch with input`)
   }
-  const { hash, file, external, mode, batch } = description
+  const { hash, file, external, mode, batch, warnings = [] } = description
+  for (const warning of warnings) onWarning(`model ${hash.slice(0, 16)}: ${warning}`)
   return { hash, file, external, mode, ...(batch !== undefined && { batch }), input }
 }
 
@@ -58,8 +60,8 @@ const resolve = async (context: LoadContext, { dataset, pipeline, model, input, 
   }
   const readModel = async (): Promise<LoaderModel | undefined> => {
     if (model === undefined) return undefined
-    if (typeof model === 'object' && !isRemote(model)) return inputOf(model, input)
-    return inputOf(await (typeof model === 'string' ? context.object(modelType, model) : model).describe(), input)
+    if (typeof model === 'object' && !isRemote(model)) return inputOf(context, model, input)
+    return inputOf(context, await (typeof model === 'string' ? context.object(modelType, model) : model).describe(), input)
   }
   const [spec, found, { version }] = await Promise.all([readSpec(), readModel(), set.describe()])
   const samples = await samplesOf(set, spec, split)

@@ -33,7 +33,7 @@ export interface BatchPlan {
   readonly size: number | null
   readonly inputs: Readonly<Record<string, InputPlan>>
   readonly outputs: Readonly<Record<string, OutputPlan>>
-  /** Whether a sample's results are sure not to depend on the others of its run. */
+  /** Whether a sample's results are sure not to depend on the others of its run, and can be taken out of it. */
   readonly independent: boolean
 }
 

@@ -108,12 +108,12 @@ const cuttingOf = (plan: BatchPlan, feeds: Readonly<Record<string, Feed>>, asBat
     )
   if (count === undefined) return undefined
   if (count === 0) throw failure('tensor-mismatch', `a batch of no samples, where a run takes ${samples}`)
-  if (count % samples !== 0 && !plan.independent)
+  if (count !== samples && !plan.independent)
     throw failure(
       'tensor-mismatch',
-      `the model takes ${samples} samples a run and was given ${count}; it is not sure that a run which is filled up gives its samples the same: give a multiple of ${samples} (a loader: dropLast), or vouch for it when the model is put, with batch: { independent: true }`,
+      `the model takes ${samples} samples a run and was given ${count}; it is not sure that a sample's result stays the same among others: give exactly ${samples} (a loader: batchSize ${samples} with dropLast), or vouch for it when the model is put, with batch: { independent: true }`,
     )
-  return count === samples && !asBatch ? undefined : { samples, count, axes }
+  return count === samples && !(asBatch && samples === 1) ? undefined : { samples, count, axes }
 }
 
 /**

@@ -43,7 +43,7 @@ const sidesOf = (graph: Graph, axes: Axes, samples: number, length: number): Gra
 
 const typesFor = (graph: Graph): GraphTypes | string | undefined => {
   try {
-    return typesOf(graph)
+    return typesOf(graph, { partial: true })
   } catch (error) {
     if (isActiveStorageError(error, 'bad-model')) return error.text
     return undefined
@@ -125,8 +125,11 @@ const planOpen = (graph: Graph, stated: BatchPlan): Planned => {
   const flows = outputFlows(graph, flowsOf(graph, first))
   const mixing = flows.find((flow) => isLost(flow) && flow.mixed)
   if (mixing === undefined) return { plan: { ...stated, inputs: inputs(first.axes), independent: !flows.some(isLost) }, warnings: [] }
-  // What is mixed along the first axis may be time: then another open side is the batch.
-  const others = [...new Set([...graph.inputs.values()].flatMap(({ shape }) => shape.slice(1)))].filter((side) => typeof side === 'string')
+  // What a recurrent layer mixes along the first axis is time: then another open side is the batch.
+  const others =
+    !isLost(mixing) || !['LSTM', 'GRU', 'RNN'].includes(mixing.op)
+      ? []
+      : [...new Set([...graph.inputs.values()].flatMap(({ shape }) => shape.slice(1)))].filter((side) => typeof side === 'string')
   for (const side of others) {
     const other = tried(
       graph,
@@ -208,7 +211,11 @@ const planFixed = (graph: Graph, stated: BatchPlan, samples: number): Planned =>
     const mixing = found.find((flow) => isLost(flow) && flow.mixed)
     const at = mixing === undefined ? '' : ([...graph.outputs.keys()][found.indexOf(mixing)] ?? '')
     return {
-      plan: { ...stated, outputs, independent: !found.some(isLost) },
+      plan: {
+        ...stated,
+        outputs,
+        independent: !found.some(isLost) && Object.values(outputs).every(({ join }) => join === 'axis' || join === 'once'),
+      },
       warnings: mixing === undefined ? [] : [`output "${at}": ${onNodes(mixing)} computes across the samples of a batch, so only whole batches of ${samples} can be run`], // prettier-ignore
     }
   }
