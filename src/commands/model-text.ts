@@ -12,7 +12,6 @@ export const batchOf = (text: string | undefined): BatchOption | undefined => {
   if (text === undefined || text === 'whole' || text === 'one') return text
   try {
     const given: unknown = JSON.parse(text)
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the argument's schema is checked where it is taken
     if (typeof given === 'object' && given !== null) return given as BatchOption
   } catch (error) {
     throw failure('invalid-argument', `--batch ${text}: this is no JSON (${error instanceof Error ? error.message : String(error)})`, error)

@@ -1,7 +1,7 @@
 import type { Dim, Graph, Node } from './graph.ts'
 import type { GraphTypes } from './types.ts'
-import { type Flow, isLost } from './samples/flow.ts'
-import { flowRules } from './samples/rules.ts'
+import { type Flow, isLost, reshaped } from './samples/flow.ts'
+import { flowRules, reshapes } from './samples/rules.ts'
 
 export type { Flow, Lost } from './samples/flow.ts'
 export { isLost } from './samples/flow.ts'
@@ -40,15 +40,32 @@ export const followSamples = (
       (name) => name !== '' && !types.has(name),
     )
     if (rule === undefined || untyped) return node.outputs.map(() => unknown)
-    return rule({
-      node,
-      size,
-      flows: inputs,
-      inputs: node.inputs.map(shapeOf),
-      outputs: node.outputs.map(shapeOf),
-      numbers: (i) => numbersOf(node.inputs[i] ?? ''),
+    return rule({ node, size, flows: inputs, inputs: node.inputs.map(shapeOf), outputs: node.outputs.map(shapeOf), numbers: (i) => numbersOf(node.inputs[i] ?? '') }) // prettier-ignore
+  }
+  // How often samples come again along their axis: 1 unless a reshape has made it of several.
+  const outers = new Map<string, number>()
+  const placed = (node: Node): readonly (readonly [flow: Flow, outer: number])[] => {
+    const lost = (): Flow => ({ node: node.name, op: node.op, mixed: false })
+    const carriers = node.inputs.filter((name) => typeof flows.get(name) === 'number')
+    const [outer = 1, ...others] = new Set(carriers.map((name) => outers.get(name) ?? 1))
+    if (others.length > 0) return node.outputs.map(() => [lost(), 1])
+    const [first = ''] = node.inputs
+    const [axis, before, after] = [flows.get(first), shapeOf(first), shapeOf(node.outputs[0] ?? '')]
+    if (reshapes.has(node.op) && typeof axis === 'number' && carriers.length === 1) {
+      const place = before && after && reshaped({ axis, outer }, before, after, size)
+      return [place === undefined ? [lost(), 1] : [place.axis, place.outer]]
+    }
+    const side = carriers[0] === undefined ? undefined : shapeOf(carriers[0])?.[Number(flows.get(carriers[0]))]
+    return ofNode(node).map((flow, i) => {
+      const kept = typeof flow !== 'number' || outer === 1 || shapeOf(node.outputs[i] ?? '')?.[flow] === side
+      return kept ? [flow, outer] : [lost(), 1]
     })
   }
-  for (const node of graph.nodes) for (const [i, flow] of ofNode(node).entries()) flows.set(node.outputs[i] ?? '', flow)
-  return flows
+  for (const node of graph.nodes)
+    for (const [i, [flow, outer]] of placed(node).entries()) {
+      flows.set(node.outputs[i] ?? '', flow)
+      outers.set(node.outputs[i] ?? '', outer)
+    }
+  // An axis along which samples come again does not count them.
+  return new Map([...flows].map(([name, flow]) => [name, (outers.get(name) ?? 1) > 1 ? { node: name, op: '', mixed: false } : flow]))
 }

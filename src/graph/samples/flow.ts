@@ -50,12 +50,25 @@ const isNumber = (side: Dim | undefined): side is number => typeof side === 'num
 const product = (sides: readonly Dim[]): number | undefined =>
   sides.every(isNumber) ? sides.reduce((total, side) => total * side, 1) : undefined
 
-/** The axis that holds samples after the same elements were given another shape; undefined where none does. */
-export const reshaped = (axis: number, before: readonly Dim[], after: readonly Dim[], size: number): number | undefined => {
-  const outer = product(before.slice(0, axis))
-  if (outer === undefined) return undefined
-  const found = after.findIndex((side, at) => isNumber(side) && side % size === 0 && side > 0 && product(after.slice(0, at)) === outer)
-  return found < 0 ? undefined : found
+/**
+ * Where samples are within a shape: an axis, whose side is `outer` times their number times what belongs together. With an
+ * `outer` above 1 they come again and again along the axis: [T, N] made one side, row by row.
+ */
+export interface Place {
+  readonly axis: number
+  readonly outer: number
+}
+/** The place of samples after the same elements were given another shape; undefined where no axis holds them. */
+export const reshaped = ({ axis, outer }: Place, before: readonly Dim[], after: readonly Dim[], size: number): Place | undefined => {
+  const ahead = product(before.slice(0, axis))
+  if (ahead === undefined) return undefined
+  const repeats = ahead * outer
+  for (const [at, side] of after.entries()) {
+    const own = product(after.slice(0, at))
+    if (own === undefined || !isNumber(side)) return undefined
+    if (side > 0 && repeats % own === 0 && (own * side) % (repeats * size) === 0) return { axis: at, outer: repeats / own }
+  }
+  return undefined
 }
 
 /** Axes aligned from the last, as in broadcasting: the axis of the output; `undefined` where two inputs disagree. */

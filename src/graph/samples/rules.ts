@@ -1,6 +1,6 @@
 import { elementwise } from '../infer/elementwise.ts'
 import { reductions } from '../infer/reduce.ts'
-import { attribute, broadcast, type Flow, type FlowNode, type FlowRule, fromStart, int, mixed, onlyFirst, rankOf, reshaped, unknown } from './flow.ts' // prettier-ignore
+import { attribute, broadcast, type Flow, type FlowNode, type FlowRule, fromStart, int, mixed, onlyFirst, rankOf, unknown } from './flow.ts' // prettier-ignore
 
 const each = (at: FlowNode, flow: Flow): readonly Flow[] => at.node.outputs.map(() => flow)
 
@@ -47,12 +47,6 @@ const arg: FlowRule = (at) => {
   return each(at, int(at, 'keepdims', 1) === 0 && gone < axis ? axis - 1 : axis)
 }
 
-const moved: FlowRule = (at) => {
-  const axis = onlyFirst(at)
-  const [before, after] = [at.inputs[0], at.outputs[0]]
-  if (axis === undefined || before === undefined || after === undefined) return each(at, unknown(at))
-  return each(at, reshaped(axis, before, after, at.size) ?? unknown(at))
-}
 const transposed: FlowRule = (at) => {
   const axis = onlyFirst(at)
   const rank = rankOf(at, 0)
@@ -65,7 +59,7 @@ const sameSide: FlowRule = (at) => {
   const axis = onlyFirst(at)
   if (axis === undefined) return each(at, unknown(at))
   const side = at.inputs[0]?.[axis]
-  return at.outputs.map((shape) => (shape?.length === rankOf(at, 0) && shape[axis] === side ? axis : mixed(at)))
+  return at.outputs.map((shape) => (shape?.length === rankOf(at, 0) && shape[axis] === side ? axis : unknown(at)))
 }
 const joined: FlowRule = (at) => {
   const axes = new Set(at.flows.filter((flow) => typeof flow === 'number'))
@@ -116,7 +110,7 @@ const gathered: FlowRule = (at) => {
   if (typeof data === 'number' && typeof indices === 'number') return each(at, unknown(at))
   if (typeof indices === 'number') return each(at, axis + indices)
   if (typeof data !== 'number') return each(at, unknown(at))
-  return each(at, data === axis ? mixed(at) : data < axis ? data : data + width - 1)
+  return each(at, data === axis ? unknown(at) : data < axis ? data : data + width - 1)
 }
 const gatheredElements: FlowRule = (at) => {
   const [data, indices] = at.flows
@@ -141,6 +135,9 @@ const sizes: FlowRule = (at) => each(at, 'none')
 const of = (rule: FlowRule, ...ops: readonly string[]): Readonly<Record<string, FlowRule>> =>
   Object.fromEntries(ops.map((op) => [op, rule]))
 
+/** Operators that give the same elements another shape. */
+export const reshapes: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze'])
+
 /** Rules by operator; what has none is unknown. */
 export const flowRules: Readonly<Record<string, FlowRule>> = {
   ...of(aligned, ...Object.keys(elementwise)),
@@ -149,7 +146,6 @@ export const flowRules: Readonly<Record<string, FlowRule>> = {
   ...of(cumulated, 'CumSum'),
   ...of(reduced, ...Object.keys(reductions).filter((op) => op.startsWith('Reduce'))),
   ...of(arg, 'ArgMax', 'ArgMin'),
-  ...of(moved, 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Identity', 'Dropout'),
   ...of(transposed, 'Transpose'),
   ...of(aligned, 'Expand'),
   ...of(sameSide, 'Slice', 'Split', 'Tile', 'Pad', 'Resize', 'Trilu'),

@@ -37,6 +37,12 @@ export interface BatchPlan {
   readonly independent: boolean
 }
 
+/** A plan, and what whoever puts the model should know of it. */
+export interface Planned {
+  readonly plan: BatchPlan
+  readonly warnings: readonly string[]
+}
+
 /** What whoever puts a model says of its batches, where the graph does not tell or is to be taken otherwise. */
 export type BatchOption =
   /** Every call is one run of the model on what it is given. */
