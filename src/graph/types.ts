@@ -12,12 +12,12 @@ export interface GraphTypes {
 }
 
 /** What is inferred of a node; nothing of one that is not known here, or that uses what nothing is known of. */
-const inferKnown = (node: Node, known: Known): Inferred | undefined => {
+const inferKnown = (node: Node, known: Known, misfits: boolean): Inferred | undefined => {
   if (node.inputs.some((name) => name !== '' && known.type(name) === undefined)) return undefined
   try {
     return inferNode(node, known)
   } catch (error) {
-    if (isActiveStorageError(error, 'unsupported')) return undefined
+    if (isActiveStorageError(error, 'unsupported') || (misfits && isActiveStorageError(error, 'bad-model'))) return undefined
     throw error
   }
 }
@@ -25,9 +25,10 @@ const inferKnown = (node: Node, known: Known): Inferred | undefined => {
 /**
  * The types of all tensors, inferred from those of the inputs.
  * @param partial leaves out tensors that cannot be inferred, for an operator that is not known here or depends on data
- * @throws ActiveStorageError `bad-model`, naming the node; `unsupported` unless partial
+ * @param misfits with partial, leaves out those too whose nodes do not fit their inputs
+ * @throws ActiveStorageError `bad-model`, naming the node, unless misfits are left out; `unsupported` unless partial
  */
-export const typesOf = ({ opset, inputs, initializers, nodes }: Graph, { partial = false } = {}): GraphTypes => {
+export const typesOf = ({ opset, inputs, initializers, nodes }: Graph, { partial = false, misfits = false } = {}): GraphTypes => {
   const types = new Map<string, ValueType>(inputs)
   const elements = new Map<string, Elements>()
   const constants = new Map<string, Tensor>(initializers)
@@ -39,7 +40,7 @@ export const typesOf = ({ opset, inputs, initializers, nodes }: Graph, { partial
     elements: (name: string) => elements.get(name),
   }
   for (const node of nodes) {
-    const inferred = partial ? inferKnown(node, known) : inferNode(node, known)
+    const inferred = partial ? inferKnown(node, known, misfits) : inferNode(node, known)
     if (inferred === undefined) continue
     const held = node.op === 'Constant' ? constantOf(node) : undefined
     for (const [i, output] of node.outputs.entries()) {

@@ -145,12 +145,19 @@ export const withOption = (plan: BatchPlan, shape: ModelShape, option: BatchOpti
   const fixed = sides.find((side) => typeof side === 'number')
   const size = option === 'one' ? 1 : typeof fixed === 'number' ? fixed : sides.length > 0 ? null : plan.size
   const names = namesOf(shape.inputs)
+  const open = new Set(
+    Object.values(inputs)
+      .flatMap(({ shape: own, axis }) => (axis === null ? [] : (own?.[axis] ?? [])))
+      .filter((side) => typeof side === 'string' && side !== ''),
+  )
   const outputs = Object.fromEntries(
     shape.outputs.map((spec): [string, OutputPlan] => {
       const said = given.outputs?.[spec.name]
       if (typeof said === 'number') return [spec.name, { ...plan.outputs[spec.name], join: 'axis', axis: said }]
       if (said === null) return [spec.name, { join: 'once' }]
       if (said !== undefined) return [spec.name, { join: said }]
+      const axis = spec.shape.findIndex((side) => open.has(side))
+      if (axis >= 0) return [spec.name, { join: 'axis', axis }]
       return [spec.name, plan.outputs[spec.name] ?? joinOf(spec.unranked === true ? undefined : spec.shape, size ?? 1, names)]
     }),
   )

@@ -14,19 +14,13 @@ export const planOne = (graph: Graph, stated: BatchPlan, { outputs: specs }: Mod
     axesWhere(graph, (side, name) => (ranked.get(name)?.shape.length ?? 0) > 1 && side === 1),
     new Map([...ranked.keys()].slice(0, 1).map((name) => [name, 0])),
   ]
-  let best: Tried | undefined
+  let best: { readonly run: Tried; readonly lost: number } | undefined
   for (const axes of candidates) {
-    const run = tried(graph, axes)
-    if (run === undefined) continue
-    best ??= run
-    if (run.several === undefined) continue
-    if (best.several === undefined) best = run
-    if (!outputFlows(graph, flowsOf(graph, run)).some(isLost)) {
-      best = run
-      break
-    }
+    const run = tried(graph, axes, { misfits: true })
+    const lost = run && outputFlows(graph, flowsOf(graph, run)).filter(isLost).length
+    if (run !== undefined && lost !== undefined && lost < (best?.lost ?? Infinity)) best = { run, lost }
   }
-  return { plan: best === undefined ? stated : { ...stated, outputs: outputsOf(graph, best, 1, specs) }, warnings: [] }
+  return { plan: best === undefined ? stated : { ...stated, outputs: outputsOf(graph, best.run, 1, specs) }, warnings: [] }
 }
 
 /** A graph of N samples: whether a run that is filled up gives its samples the same, and which outputs it then cuts. */

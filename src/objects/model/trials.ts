@@ -33,22 +33,25 @@ export const sidesOf = (graph: Graph, axes: Axes, samples: number, length: numbe
   }
 }
 
-export const typesFor = (graph: Graph): GraphTypes | string | undefined => {
+export const typesFor = (graph: Graph, misfits = false): GraphTypes | string | undefined => {
   try {
-    return typesOf(graph, { partial: true })
+    return typesOf(graph, { partial: true, misfits })
   } catch (error) {
     if (isActiveStorageError(error, 'bad-model')) return error.text
     return undefined
   }
 }
 
-/** Types for one sample and several, at the first lengths of other open sides that fit one; undefined where none does. */
-export const tried = (graph: Graph, axes: Axes): Tried | undefined => {
+/**
+ * Types for one sample and several, at the first lengths of other open sides that fit one; undefined where none does.
+ * @param misfits whether nodes that do not take several samples are left out, rather than being the reason why not
+ */
+export const tried = (graph: Graph, axes: Axes, { misfits = false } = {}): Tried | undefined => {
   for (const length of LENGTHS) {
     const one = typesFor(sidesOf(graph, axes, 1, length))
     if (one === undefined) return undefined
     if (typeof one === 'string') continue
-    const several = typesFor(sidesOf(graph, axes, SAMPLES, length))
+    const several = typesFor(sidesOf(graph, axes, SAMPLES, length), misfits)
     if (several === undefined) return undefined
     return { axes, one, ...(typeof several === 'string' ? { reason: several } : { several }) }
   }
