@@ -21,7 +21,7 @@ export const checkBatches = ({ batch, input }: LoaderModel, count: number, { bat
   if (unclear !== undefined)
     throw failure(
       'invalid-argument',
-      `the model runs one sample at a time and does not tell where its output "${unclear}" holds it: put it with batch: { outputs: { ${JSON.stringify(unclear)}: AXIS } }, or null, 'stack' or 'rows' in place of AXIS (docs/models.md)`,
+      `the model runs one sample at a time and does not tell where its output "${unclear}" holds it: put it with batch: { outputs: { ${JSON.stringify(unclear)}: AXIS } }, or null, 'stack', 'rows' or { axis, rows } in place of AXIS (docs/models.md)`,
     )
   if (size === null || size === 1 || independent) return
   const vouch = `or put the model with batch: { independent: true } if a sample's result is the same among any others`

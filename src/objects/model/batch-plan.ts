@@ -52,8 +52,11 @@ export type BatchOption =
   | {
       /** The axis of each input that counts samples; null for one that is the same for all. Others are as found. */
       readonly inputs?: Readonly<Record<string, number | null>>
-      /** The axis of each output that counts samples; null for one that is the same for all; or `stack`, `rows`. */
-      readonly outputs?: Readonly<Record<string, number | null | 'stack' | 'rows'>>
+      /**
+       * The axis of each output that counts samples, with that of its `rows` where their number depends on the data; null for
+       * one that is the same for all; or `stack`, `rows`.
+       */
+      readonly outputs?: Readonly<Record<string, number | null | 'stack' | 'rows' | { readonly axis: number; readonly rows: number }>>
       /** Vouches that no sample's results depend on others, so that a run may be filled up. */
       readonly independent?: boolean
     }
@@ -132,7 +135,10 @@ export const withOption = (plan: BatchPlan, shape: ModelShape, option: BatchOpti
   known('input', shape.inputs.map(({ name }) => name), given.inputs) // prettier-ignore
   known('output', shape.outputs.map(({ name }) => name), given.outputs) // prettier-ignore
   for (const spec of shape.inputs) checkAxis('input', spec, given.inputs?.[spec.name])
-  for (const spec of shape.outputs) checkAxis('output', spec, given.outputs?.[spec.name])
+  for (const spec of shape.outputs) {
+    const said = given.outputs?.[spec.name]
+    for (const axis of typeof said === 'object' && said !== null ? [said.axis, said.rows] : [said]) checkAxis('output', spec, axis)
+  }
   const inputs = Object.fromEntries(
     Object.entries(plan.inputs).map(([name, input]) => {
       const axis = given.inputs?.[name]
@@ -155,6 +161,7 @@ export const withOption = (plan: BatchPlan, shape: ModelShape, option: BatchOpti
       const said = given.outputs?.[spec.name]
       if (typeof said === 'number') return [spec.name, { ...plan.outputs[spec.name], join: 'axis', axis: said }]
       if (said === null) return [spec.name, { join: 'once' }]
+      if (typeof said === 'object') return [spec.name, { join: 'axis', ...said }]
       if (said !== undefined) return [spec.name, { join: said }]
       const axis = spec.shape.findIndex((side) => open.has(side))
       if (axis >= 0) return [spec.name, { join: 'axis', axis }]

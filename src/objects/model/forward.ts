@@ -71,6 +71,10 @@ interface Cutting {
 
 const cuttingOf = (plan: BatchPlan, feeds: Readonly<Record<string, Feed>>, asBatch: boolean): Cutting | undefined => {
   const { size } = plan
+  // onnxruntime itself does not tell a scalar from an input that states no shape.
+  for (const [name, { shape }] of Object.entries(feeds))
+    if (shape.length > 0 && plan.inputs[name]?.shape?.length === 0)
+      throw failure('tensor-mismatch', `input "${name}" needs [], a scalar, it was given ${shown(shape)}`)
   if (size === null) return undefined
   const axes = new Map<string, number>()
   for (const [name, { shape }] of Object.entries(feeds)) {

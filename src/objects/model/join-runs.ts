@@ -14,7 +14,7 @@ const rowsAxis = ({ join, rows }: OutputPlan): number | undefined => (join === '
 const ask = (name: string, shape: readonly number[]) =>
   failure(
     'unsupported',
-    `the model does not tell where output "${name}", [${shape.join(', ')}] for one run, holds the samples of a batch: say so when it is put, with batch: { outputs: { ${JSON.stringify(name)}: AXIS } } (or null where it is the same for all samples, 'stack' or 'rows', see docs/models.md), or give one sample a call`,
+    `the model does not tell where output "${name}", [${shape.join(', ')}] for one run, holds the samples of a batch: say so when it is put, with batch: { outputs: { ${JSON.stringify(name)}: AXIS } } (or null where it is the same for all samples, or 'stack', 'rows' or { axis, rows }, see docs/models.md), or give one sample a call`,
   )
 
 /** @param plan how it is joined @param runs what each run gave, for so many samples @param samples the size of a run */

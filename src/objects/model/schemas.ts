@@ -33,7 +33,7 @@ const batchOption: Schema<BatchOption> = union([
   oneOf(['whole', 'one']),
   object({
     inputs: optional(record(nullable(axis))),
-    outputs: optional(record(union([nullable(axis), oneOf(['stack', 'rows'])]))),
+    outputs: optional(record(union([nullable(axis), oneOf(['stack', 'rows']), object({ axis, rows: axis })]))),
     independent: optional(boolean()),
   }),
 ])

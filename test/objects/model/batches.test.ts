@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GraphBuilder, Value } from '../../../src/graph/builder.ts'
-import { fieldsOf, MessageWriter, textAt } from '../../../src/graph/wire.ts'
 import { model, Tensor } from '../../../src/index.ts'
 import { bitsOf } from '../../graph/run.ts'
-import { changed, floats, ints, modelOf, putModel, startClient, told } from './support.ts'
+import { detections, floats, ints, modelOf, putModel, startClient, told } from './support.ts'
 
 const meanRemoved = (b: GraphBuilder, x: Value) => b.op('Sub', [x, b.op('ReduceMean', [x], { axes: [0] })])
 
@@ -55,44 +54,6 @@ test('one sample a run: outputs are joined where they hold the sample, stacked w
   assert.deepEqual(told(one['none']), [[3], [0, 1, 2]], 'as the model gives it')
   assert.deepEqual(told(one['second']), [[2, 1, 3], [0, 1, 2, 1, 2, 3]]) // prettier-ignore
 })
-
-/** The places of what is not zero in x [1, 4]: [K, 1] and [1, K, 1]. NonZero is not inferred here, so it replaces a Relu in the file. */
-const detections = (stated: boolean): Uint8Array => {
-  const file = modelOf({ inputs: { x: [1, 4] } }, (b, { x }) => {
-    const places = b.op('Transpose', [b.op('Relu', [b.op('Reshape', [x!, b.constant(ints(1, 4))])], {}, { name: 'found' })])
-    return { rows: places, kept: b.op('Unsqueeze', [places, b.constant(ints(0))]) }
-  })
-  const side = (of: number | string) => (typeof of === 'number' ? new MessageWriter().int(1, of) : new MessageWriter().text(2, of))
-  const info = (name: string, sides: readonly (number | string)[]) => {
-    const shape = new MessageWriter()
-    for (const each of sides) shape.message(1, side(each))
-    const tensor = new MessageWriter().int(1, 7).message(2, shape)
-    return new MessageWriter().text(1, name).message(2, new MessageWriter().message(1, tensor))
-  }
-  const typed = changed(file, (id, name) => {
-    if (id !== 12) return undefined
-    const k = stated ? 'K' : ''
-    return name === 'rows' ? info(name, [k, 2]) : info(name, [1, k, 2])
-  })
-  return nonZero(typed)
-}
-const nonZero = (file: Uint8Array): Uint8Array => {
-  const writer = new MessageWriter()
-  for (const field of fieldsOf(file)) {
-    if (field.id !== 7) writer.raw([field.raw])
-    else {
-      const graph = new MessageWriter()
-      for (const inner of fieldsOf(field.bytes)) {
-        const node = inner.id === 1 ? fieldsOf(inner.bytes) : []
-        if (inner.id === 1 && textAt(node, 4) === 'Relu')
-          graph.message(1, new MessageWriter().raw(node.filter(({ id }) => id !== 4).map(({ raw }) => raw)).text(4, 'NonZero')) // prettier-ignore
-        else graph.raw([inner.raw])
-      }
-      writer.message(7, graph)
-    }
-  }
-  return writer.finish()
-}
 
 test('rows whose number depends on the data keep their rank, and are counted by sample', async (t) => {
   const client = await startClient(t)

@@ -62,6 +62,44 @@ export const changed = (file: Uint8Array, change: (id: number, name: string) => 
   return writer.finish()
 }
 
+/** The places of what is not zero in x [1, width]: [K, 2] and [1, K, 2]. NonZero is not inferred here, so it replaces a Relu in the file. */
+export const detections = (stated: boolean, width = 4): Uint8Array => {
+  const file = modelOf({ inputs: { x: [1, width] } }, (b, { x }) => {
+    const places = b.op('Transpose', [b.op('Relu', [b.op('Reshape', [x!, b.constant(ints(1, width))])], {}, { name: 'found' })])
+    return { rows: places, kept: b.op('Unsqueeze', [places, b.constant(ints(0))]) }
+  })
+  const side = (of: number | string) => (typeof of === 'number' ? new MessageWriter().int(1, of) : new MessageWriter().text(2, of))
+  const info = (name: string, sides: readonly (number | string)[]) => {
+    const shape = new MessageWriter()
+    for (const each of sides) shape.message(1, side(each))
+    const tensor = new MessageWriter().int(1, 7).message(2, shape)
+    return new MessageWriter().text(1, name).message(2, new MessageWriter().message(1, tensor))
+  }
+  const typed = changed(file, (id, name) => {
+    if (id !== 12) return undefined
+    const k = stated ? 'K' : ''
+    return name === 'rows' ? info(name, [k, 2]) : info(name, [1, k, 2])
+  })
+  return nonZero(typed)
+}
+const nonZero = (file: Uint8Array): Uint8Array => {
+  const writer = new MessageWriter()
+  for (const field of fieldsOf(file)) {
+    if (field.id !== 7) writer.raw([field.raw])
+    else {
+      const graph = new MessageWriter()
+      for (const inner of fieldsOf(field.bytes)) {
+        const node = inner.id === 1 ? fieldsOf(inner.bytes) : []
+        if (inner.id === 1 && textAt(node, 4) === 'Relu')
+          graph.message(1, new MessageWriter().raw(node.filter(({ id }) => id !== 4).map(({ raw }) => raw)).text(4, 'NonZero')) // prettier-ignore
+        else graph.raw([inner.raw])
+      }
+      writer.message(7, graph)
+    }
+  }
+  return writer.finish()
+}
+
 /** A client of a node in this process. */
 export const startClient = async (t: TestContext) => {
   const node = await inProcessNode({ name: 'edge' })
