@@ -22,6 +22,17 @@ const broken = (graph: Graph, { axes, one, several }: Tried): string | undefined
   return undefined
 }
 
+/**
+ * Whether what is stated of the outputs holds for one sample. Where it does not, or several sides are open, that several
+ * samples do not fit may be for another reason: an input of another length, to which one sample is broadcast.
+ */
+const holdsForOne = (graph: Graph, { axes, one }: Tried): boolean => {
+  const names = new Set([...axes].map(([name, axis]) => graph.inputs.get(name)?.shape[axis]))
+  return [...graph.outputs].every(([name, { shape }]) =>
+    shape.every((side, at) => typeof side === 'number' || !names.has(side) || (one.types.get(name)?.shape[at] ?? 1) === 1),
+  )
+}
+
 /** A graph whose batch is open: run whole, unless its graph takes one sample. */
 export const planOpen = (graph: Graph, stated: BatchPlan, { outputs: specs }: ModelShape): Planned => {
   const lead = [...graph.inputs.values()].map(({ shape }) => shape[0]).find((side) => typeof side === 'string')
@@ -36,7 +47,9 @@ export const planOpen = (graph: Graph, stated: BatchPlan, { outputs: specs }: Mo
   const first = all?.several === undefined ? own : all
   const inputs = (axes: Axes) =>
     Object.fromEntries(Object.entries(stated.inputs).map(([name, input]) => [name, { ...input, axis: axes.get(name) ?? null }]))
-  const reason = first.reason ?? broken(graph, first)
+  const misfit = open.size === 1 && holdsForOne(graph, first) ? first.reason : undefined
+  if (first.reason !== undefined && misfit === undefined) return { plan: stated, warnings: [] }
+  const reason = misfit ?? broken(graph, first)
   if (reason !== undefined) {
     const outputs = outputsOf(graph, { axes: first.axes, one: first.one }, 1, specs)
     return {

@@ -107,6 +107,16 @@ test('a model that states an open batch and takes one sample runs each by itself
   assert.deepEqual(told((await joined.run({ x: floats([2, 2]) }))['y']), [[2, 3], [0, 1, 9, 2, 3, 9]]) // prettier-ignore
 })
 
+test('a batch that must be as long as another input is not taken for one sample at a time', async (t) => {
+  const client = await startClient(t)
+  const add = (second: string | number) => modelOf({ inputs: { x: ['N', 2], z: [second, 2] }, states: { y: ['N', 2] } }, (b, { x, z }) => ({ y: b.op('Add', [x!, z!]) })) // prettier-ignore
+  for (const second of ['M', 3]) {
+    const { handle, run } = await putModel(client, add(second))
+    assert.equal(handle.mode, 'batch')
+    assert.deepEqual(told((await run({ x: floats([3, 2]), z: floats([3, 2]) }))['y']), [[3, 2], [0, 2, 4, 6, 8, 10]]) // prettier-ignore
+  }
+})
+
 const layers = (b: GraphBuilder, x: Value, samples: number) => {
   const product = (value: Value, seed: number, sides: readonly [number, number]) =>
     b.op('MatMul', [
