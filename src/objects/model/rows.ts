@@ -5,6 +5,17 @@ import { bytesOf, Tensor, tensorFromBytes } from '../../core/tensor.ts'
 /** Bytes that joined outputs may take: those that are filled up may be far larger than what was computed. */
 const MOST_BYTES = 2 ** 31
 
+/** Elements by which a tensor may grow where it is filled up: how many are wanted, callers and models say. */
+const MOST_FILLED = 2 ** 26
+
+const checkFilled = (what: string, elements: number): void => {
+  if (elements > MOST_FILLED)
+    throw failure(
+      'too-large',
+      `${what} would be filled up with ${elements} elements, where ${MOST_FILLED} are the most: give whole runs, or smaller batches`,
+    )
+}
+
 const product = (sides: readonly number[]): number => sides.reduce((total, side) => total * side, 1)
 const isNumeric = (tensor: Tensor): tensor is Tensor<NumericDType> => tensor.dtype !== 'string'
 const textsOf = (tensor: Tensor): readonly string[] => [...tensor.data].map(String)
@@ -29,6 +40,7 @@ const viewOf = (tensor: Tensor, axis: number) => {
 export const cut = (tensor: Tensor, axis: number, from: number, to: number): Tensor => {
   const { outer, run, step } = viewOf(tensor, axis)
   const last = (tensor.shape[axis] ?? 1) - 1
+  if (to - 1 > last) checkFilled(`an input of [${tensor.shape.join(', ')}]`, (to - 1 - last) * outer * step)
   const shape = tensor.shape.map((side, at) => (at === axis ? to - from : side))
   if (!isNumeric(tensor)) {
     const texts = textsOf(tensor)
@@ -95,10 +107,9 @@ export const filled = (tensor: Tensor, axis: number, side: number): Tensor => {
   const have = tensor.shape[axis] ?? 0
   if (have >= side) return tensor
   const shape = tensor.shape.map((own, at) => (at === axis ? side - have : own))
+  checkFilled('an output', product(shape))
   if (!isNumeric(tensor)) return joined('', [tensor, new Tensor('string', Array<string>(product(shape)).fill(''), shape)], axis)
   const bytes = byteLengthOf(tensor.dtype, product(shape))
-  if (bytes > MOST_BYTES)
-    throw failure('too-large', `an output filled up to ${side} rows takes more than ${MOST_BYTES} bytes: use smaller batches`)
   return joined('', [tensor, tensorFromBytes(tensor.dtype, new Uint8Array(bytes), shape)], axis)
 }
 
