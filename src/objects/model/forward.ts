@@ -72,9 +72,9 @@ interface Cutting {
 const cuttingOf = (plan: BatchPlan, feeds: Readonly<Record<string, Feed>>, asBatch: boolean): Cutting | undefined => {
   const { size } = plan
   // onnxruntime itself does not tell a scalar from an input that states no shape.
-  for (const [name, { shape }] of Object.entries(feeds))
+  for (const [name, { dtype, shape }] of Object.entries(feeds))
     if (shape.length > 0 && plan.inputs[name]?.shape?.length === 0)
-      throw failure('tensor-mismatch', `input "${name}" needs [], a scalar, it was given ${shown(shape)}`)
+      throw failure('tensor-mismatch', `input "${name}" needs [], a scalar, it was given ${dtype} ${shown(shape)}`)
   if (size === null) return undefined
   const axes = new Map<string, number>()
   for (const [name, { shape }] of Object.entries(feeds)) {
@@ -83,14 +83,8 @@ const cuttingOf = (plan: BatchPlan, feeds: Readonly<Record<string, Feed>>, asBat
     // Without a stated side of its own an input tells by its axis alone.
     const open = input === undefined ? true : input.shape === null || typeof input.shape[axis] === 'string'
     if (open && (input === undefined || input.axis !== null) && shape.length > axis) axes.set(name, axis)
-    else if (input !== undefined && !sidesFit(input.shape, shape)) {
-      if (input.shape === null || !sidesFit(input.shape, shape, axis))
-        throw failure(
-          'tensor-mismatch',
-          `input "${name}" needs ${shown(input.shape ?? [])}, with any number of samples on axis ${axis}; it was given ${shown(shape)}`,
-        )
-      axes.set(name, axis)
-    }
+    // What fits in no way is left to the worker, which tells of dtype and shape.
+    else if (input !== undefined && !sidesFit(input.shape, shape) && sidesFit(input.shape, shape, axis)) axes.set(name, axis)
   }
   // One run's worth of samples shows in no input: it is cut all the same, so that its outputs are those of a batch.
   for (const [name, { shape }] of axes.size === 0 && asBatch ? Object.entries(feeds) : []) {

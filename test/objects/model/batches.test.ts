@@ -37,7 +37,7 @@ test('one sample a run: an input of one run is the same for all, one of a row a 
   await assert.rejects(scaled.run({ x, s: floats([3]) }), { code: 'tensor-mismatch', message: /"s" has 3 samples.*batch: \{ inputs/ })
   await assert.rejects(scaled.run({ x: floats([2, 4]), s: floats([1]) }), {
     code: 'tensor-mismatch',
-    message: /"x" needs \[1, 3\].*\[2, 4\]/,
+    message: /"x" needs float32 \[1, 3\].*given float32 \[2, 4\]/,
   })
 })
 
