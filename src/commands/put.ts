@@ -9,6 +9,7 @@ import { pipeline } from '../objects/pipeline/pipeline.ts'
 import { parseSpec } from '../objects/pipeline/spec.ts'
 import { asking } from './ask.ts'
 import { type Command, nodeOption } from './command.ts'
+import { batchOf, modelText } from './model-text.ts'
 import { humanBytes, print, progress, toJson } from './output.ts'
 import { adoptOptionsOf, datasetOptions, pushFiles } from './put-dataset.ts'
 import { reportText } from './report-text.ts'
@@ -24,6 +25,11 @@ export const put: Command = {
   options: {
     ...nodeOption,
     ...datasetOptions,
+    batch: {
+      type: 'string',
+      value: 'whole|one|JSON',
+      help: 'model: how it takes a batch, e.g. \'{"inputs":{"x":0,"scale":null}}\' (default: as its graph shows)',
+    },
   },
   examples: [
     'active-storage put dataset photos ./photos',
@@ -31,6 +37,7 @@ export const put: Command = {
     'active-storage put dataset cifar --adopt /srv/train.tar --labels class --strict',
     'active-storage put dataset motes --adopt /srv/motes.csv --group mote --label label --features humidity,temperature',
     'active-storage put model faces blazeface.onnx',
+    'active-storage put model scores net.onnx --batch \'{"inputs":{"x":0,"scale":null}}\'',
     'active-storage put pipeline faces-256 pipeline.json',
   ],
   run: (args) =>
@@ -57,11 +64,10 @@ export const put: Command = {
           done(result, withReport(`${name} has ${result.count} samples, ${humanBytes(result.bytes)}`, result.report))
         } else if (kind === 'model') {
           const { file, external } = await externalFilesOf(path)
-          const result = await remoteOf(model, name, route, { timeoutMs }).put(file, external)
-          done(
-            result,
-            `${name}: ${humanBytes(result.bytes)}, inputs ${result.inputs.map((spec) => `${spec.name} ${spec.dtype}[${spec.shape.join(',')}]`).join(', ')}, ${result.mode === 'loop' ? 'one sample a run' : 'batches whole'}`,
-          )
+          const batch = batchOf(args.text('batch'))
+          const target = remoteOf(model, name, route, { timeoutMs })
+          const result = await (batch === undefined ? target.put(file, external) : target.put(file, external, { batch }))
+          done(result, modelText(name, result))
         } else if (kind === 'pipeline') {
           const hash = await remoteOf(pipeline, name, route, { timeoutMs }).put(parseSpec(await readFile(path, 'utf8'), path))
           done({ name, hash }, `${name}: pipeline ${hash.slice(0, 16)}`)

@@ -16,11 +16,13 @@ export interface ModelSource {
   readonly external: readonly { readonly location: string; readonly content: ContentRef }[]
 }
 
-/** Name, dtype and shape of a model's input or output; a symbolic side is its name. */
+/** Name, dtype and shape of a model's input or output; a symbolic side is its name, or '' without one. */
 export interface TensorSpec {
   readonly name: string
   readonly dtype: string
   readonly shape: readonly (number | string)[]
+  /** Set where the model states no shape: `shape` is then empty, and any number of dimensions will do. */
+  readonly unranked?: true
 }
 export interface ModelShape {
   readonly inputs: readonly TensorSpec[]

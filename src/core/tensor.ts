@@ -16,6 +16,18 @@ const sizeOf = (shape: readonly number[]): number => {
   return size
 }
 
+/** What newer runtimes call `Float16Array`: half-precision floats as numbers. */
+export interface HalfArray extends ArrayBufferView {
+  readonly length: number
+  readonly BYTES_PER_ELEMENT: number
+  readonly [Symbol.toStringTag]: string
+}
+/** What a tensor of dtype D is made of: the array that holds it, or, for float16, a `Float16Array`. */
+export type Given<D extends DType> = DataOf<D> | (D extends 'float16' ? HalfArray : never)
+
+// By its tag: the class is not there on every supported runtime.
+const isHalfArray = (data: unknown): data is HalfArray => ArrayBuffer.isView(data) && described(data) === 'Float16Array'
+
 /**
  * A dense, row-major array of one dtype. Immutable by contract: whoever received one may read it for ever,
  * and nobody writes to it after construction.
@@ -26,14 +38,15 @@ export class Tensor<D extends DType = DType> {
   readonly shape: readonly number[]
 
   /**
-   * @param data elements in row-major order; taken over, not copied.
+   * @param data elements in row-major order; taken over, not copied. A `Float16Array` becomes a `Uint16Array` over the
+   * same memory, so that `data` of float16 is raw bits on every runtime.
    * @throws ActiveStorageError `tensor-mismatch` where dtype, array type, shape and length disagree.
    */
-  constructor(dtype: D, data: DataOf<D>, shape: readonly number[]) {
+  constructor(dtype: D, data: Given<D>, shape: readonly number[]) {
     const size = sizeOf(shape)
     if (!isDType(dtype)) throw failure('tensor-mismatch', `"${String(dtype)}" is not a dtype; there are ${Object.keys(dtypes).join(', ')}`)
     const entry = dtypes[dtype]
-    const held: unknown = data
+    const held: unknown = dtype === 'float16' && isHalfArray(data) ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data
     if (entry.array === 'string[]' ? !Array.isArray(held) : !(held instanceof entry.array)) {
       throw failure(
         'tensor-mismatch',
@@ -45,7 +58,8 @@ export class Tensor<D extends DType = DType> {
       throw failure('tensor-mismatch', `shape [${shape.join(', ')}] of ${dtype} needs ${expected} elements, the data has ${data.length}`)
     }
     this.dtype = dtype
-    this.data = data
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- compared with the dtype's array above
+    this.data = held as DataOf<D>
     this.shape = Object.freeze([...shape])
   }
 

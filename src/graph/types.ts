@@ -1,6 +1,7 @@
+import { isActiveStorageError } from '../core/errors.ts'
 import type { Tensor } from '../core/tensor.ts'
-import type { Graph, ValueType } from './graph.ts'
-import { inferNode } from './infer.ts'
+import type { Graph, Node, ValueType } from './graph.ts'
+import { type Inferred, inferNode, type Known } from './infer.ts'
 import type { Elements } from './infer/elements.ts'
 import { constantOf } from './infer/sources.ts'
 
@@ -10,11 +11,24 @@ export interface GraphTypes {
   readonly elements: ReadonlyMap<string, Elements>
 }
 
+/** What is inferred of a node; nothing of one that is not known here, or that uses what nothing is known of. */
+const inferKnown = (node: Node, known: Known, misfits: boolean): Inferred | undefined => {
+  if (node.inputs.some((name) => name !== '' && known.type(name) === undefined)) return undefined
+  try {
+    return inferNode(node, known)
+  } catch (error) {
+    if (isActiveStorageError(error, 'unsupported') || (misfits && isActiveStorageError(error, 'bad-model'))) return undefined
+    throw error
+  }
+}
+
 /**
  * The types of all tensors, inferred from those of the inputs.
- * @throws ActiveStorageError `bad-model`, `unsupported`, naming the node
+ * @param partial leaves out tensors that cannot be inferred, for an operator that is not known here or depends on data
+ * @param misfits with partial, leaves out those too whose nodes do not fit their inputs
+ * @throws ActiveStorageError `bad-model`, naming the node, unless misfits are left out; `unsupported` unless partial
  */
-export const typesOf = ({ opset, inputs, initializers, nodes }: Graph): GraphTypes => {
+export const typesOf = ({ opset, inputs, initializers, nodes }: Graph, { partial = false, misfits = false } = {}): GraphTypes => {
   const types = new Map<string, ValueType>(inputs)
   const elements = new Map<string, Elements>()
   const constants = new Map<string, Tensor>(initializers)
@@ -26,7 +40,8 @@ export const typesOf = ({ opset, inputs, initializers, nodes }: Graph): GraphTyp
     elements: (name: string) => elements.get(name),
   }
   for (const node of nodes) {
-    const inferred = inferNode(node, known)
+    const inferred = partial ? inferKnown(node, known, misfits) : inferNode(node, known)
+    if (inferred === undefined) continue
     const held = node.op === 'Constant' ? constantOf(node) : undefined
     for (const [i, output] of node.outputs.entries()) {
       const [type, of] = [inferred.types[i], inferred.elements[i]]

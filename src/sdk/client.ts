@@ -76,13 +76,25 @@ export interface ClientParts {
   /** Bytes of fetched content that this process keeps. */
   readonly keptBytes: number
   readonly onClose: () => void
+  /** Told of what deserves a look but stops nothing. */
+  readonly onWarning: (message: string) => void
 }
 
 const isDataLoader = (loader: object): loader is DataLoader<BatchData> => 'options' in loader && 'epoch' in loader
 
+/** The same, but each message once. */
+const once = (tell: (message: string) => void) => {
+  const told = new Set<string>()
+  return (message: string) => {
+    if (told.has(message)) return
+    told.add(message)
+    tell(message)
+  }
+}
+
 const homeRoles: readonly Role[] = ['node', 'cloud', 'local']
 
-export const createClient = ({ sites, policy, keptBytes, onClose }: ClientParts): Client => {
+export const createClient = ({ sites, policy, keptBytes, onClose, onWarning }: ClientParts): Client => {
   const log = createDecisionLog(DECISIONS)
   const placer = createPlacer(policy, sites, log)
   const transports = new Map<Site, Transport>([...sites.values()].map((each) => [each, supplying(each, sites)]))
@@ -118,7 +130,7 @@ export const createClient = ({ sites, policy, keptBytes, onClose }: ClientParts)
       ? remoteOf(type, target.id, routeTo(homeOf(target.home)), {})
       : remoteOf(type, target, routeTo(homeOf(options.at)), {})
   const parts = { home: homeOf, transport: (home: Site) => followingFrom(home).transport }
-  const context: LoadContext = { placer, at, object }
+  const context: LoadContext = { placer, at, object, onWarning: once(onWarning) }
 
   function wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
   function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>

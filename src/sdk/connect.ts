@@ -187,7 +187,13 @@ export const connect = async (options: ConnectOptions = {}): Promise<Client> => 
           }
         }),
     )
-    return createClient({ sites, policy: createPolicy(policy.current), keptBytes: options.cacheBytes ?? KEPT_BYTES, onClose: policy.close })
+    return createClient({
+      sites,
+      policy: createPolicy(policy.current),
+      keptBytes: options.cacheBytes ?? KEPT_BYTES,
+      onClose: policy.close,
+      onWarning,
+    })
   } catch (error) {
     await close()
     throw error

@@ -7,6 +7,7 @@ import { Tensor } from '../core/tensor.ts'
 import type { Transport } from '../core/transport.ts'
 import { dataset as datasetType, type Sample } from '../objects/dataset/dataset.ts'
 import { batchStages, type LoaderModel } from '../objects/loader/batch-stages.ts'
+import { checkBatches } from '../objects/loader/model-batches.ts'
 import { planEpoch } from '../objects/loader/plan.ts'
 import { samplesOf } from '../objects/loader/samples.ts'
 import { checkSameSource, hashSamples, type LoaderSource } from '../objects/loader/state.ts'
@@ -26,16 +27,18 @@ export interface LoadContext {
   readonly placer: Placer
   readonly at: (site: Site) => Transport
   readonly object: <T extends ObjectType>(type: T, id: string) => Remote<T>
+  readonly onWarning: (message: string) => void
 }
 
-const inputOf = (description: ModelDescription, wanted: string | undefined): LoaderModel => {
+const inputOf = ({ onWarning }: LoadContext, description: ModelDescription, wanted: string | undefined): LoaderModel => {
   const names = description.inputs.map(({ name }) => name)
   const input = wanted ?? (names.length === 1 ? names[0] : undefined)
   if (input === undefined || !names.includes(input)) {
     throw failure('invalid-argument', `the model's inputs are ${names.join(', ')}: name the one that takes the batch with input`)
   }
-  const { hash, file, external, mode } = description
-  return { hash, file, external, mode, input }
+  const { hash, file, external, mode, batch, warnings = [] } = description
+  for (const warning of warnings) onWarning(`model ${hash.slice(0, 16)}: ${warning}`)
+  return { hash, file, external, mode, ...(batch !== undefined && { batch }), input }
 }
 
 const isRemote = <T extends object>(thing: T | ModelDescription): thing is T => !('hash' in thing)
@@ -47,7 +50,7 @@ interface Resolved {
   readonly source: LoaderSource
 }
 
-const resolve = async (context: LoadContext, { dataset, pipeline, model, input, split }: DataLoaderOptions): Promise<Resolved> => {
+const resolve = async (context: LoadContext, { dataset, pipeline, model, input, split, ...plan }: DataLoaderOptions): Promise<Resolved> => {
   const set = typeof dataset === 'string' ? context.object(datasetType, dataset) : dataset
   const readSpec = async (): Promise<PipelineSpec> => {
     if (isOps(pipeline)) return { ops: pipeline }
@@ -57,11 +60,12 @@ const resolve = async (context: LoadContext, { dataset, pipeline, model, input, 
   }
   const readModel = async (): Promise<LoaderModel | undefined> => {
     if (model === undefined) return undefined
-    if (typeof model === 'object' && !isRemote(model)) return inputOf(model, input)
-    return inputOf(await (typeof model === 'string' ? context.object(modelType, model) : model).describe(), input)
+    if (typeof model === 'object' && !isRemote(model)) return inputOf(context, model, input)
+    return inputOf(context, await (typeof model === 'string' ? context.object(modelType, model) : model).describe(), input)
   }
   const [spec, found, { version }] = await Promise.all([readSpec(), readModel(), set.describe()])
   const samples = await samplesOf(set, spec, split)
+  if (found !== undefined) checkBatches(found, samples.length, plan)
   const source: LoaderSource = {
     dataset: typeof dataset === 'string' ? dataset : recipeOf(dataset).id,
     datasetVersion: version,

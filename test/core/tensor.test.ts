@@ -144,3 +144,15 @@ test('a tensor made of the bytes of another is equal to it, at any offset', () =
     }),
   )
 })
+
+test('float16 is raw bits, also where a Float16Array is given', () => {
+  const bits = Uint16Array.of(0x3c00, 0x0001, 0x7e01, 0xfc00)
+  // The class of newer runtimes, or one with its tag where there is none.
+  const Half = (globalThis as { Float16Array?: new (buffer: ArrayBuffer, offset: number, length: number) => ArrayBufferView }).Float16Array
+  const half = Half === undefined ? new (class extends Int16Array { override get [Symbol.toStringTag]() { return 'Float16Array' as 'Int16Array' } })(bits.buffer, 2, 3) : new Half(bits.buffer, 2, 3) // prettier-ignore
+  const tensor = new untyped('float16', half, [3]) as Tensor<'float16'>
+  assert.ok(tensor.data instanceof Uint16Array)
+  assert.deepEqual([...tensor.data], [0x0001, 0x7e01, 0xfc00])
+  assert.equal(tensor.data.buffer, bits.buffer, 'the same memory')
+  assert.throws(() => new untyped('uint16', half, [3]), mismatch)
+})

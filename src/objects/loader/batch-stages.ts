@@ -16,7 +16,7 @@ export interface LoaderModel extends ModelHandle {
 
 /** One tensor goes to the model's input that was chosen for it; named ones go to the inputs of their names. */
 const outputsOf = async (self: MovableSelf, model: LoaderModel, data: BatchData): Promise<BatchData> =>
-  (await forward(self, model, data instanceof Tensor ? { [model.input]: data } : data)).outputs
+  (await forward(self, model, data instanceof Tensor ? { [model.input]: data } : data, { asBatch: true })).outputs
 
 /**
  * The work of one batch, as movable stages. A loader makes `whole` where all stages run on one site, and the two parts

@@ -3,17 +3,28 @@ import { ContentRef } from '../../core/content.ts'
 import { defineObject } from '../../core/define.ts'
 import { failure } from '../../core/errors.ts'
 import { bytes, contentRef, list, object, optional, record, type Schema, string } from '../../core/schema.ts'
-import type { ModelShape, TensorRef, TensorSpec } from '../../core/self.ts'
+import type { TensorRef, TensorSpec } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
+import { type BatchOption, type BatchPlan, statedPlan, withOption } from './batch-plan.ts'
 import { type BatchMode, type Forward, forward, type ModelHandle } from './forward.ts'
-import { batchOf, inspectOnnx } from './onnx-file.ts'
-import { batchMode, feeds, forwardResult, modelDescription, modelHandle, tensorSpecs } from './schemas.ts'
+import { planOf } from './graph-plan.ts'
+import { inspectOnnx } from './onnx-file.ts'
+import { readable } from './readable.ts'
+import { batchMode, batchPlan, feeds, forwardResult, modelDescription, modelHandle, putOptions, tensorSpecs } from './schemas.ts'
+import { checkOpsets, statedTypes, withRanks } from './stated.ts'
+import { withoutZipMap } from './zipmap.ts'
 
 /** What a model is: its files, its inputs and outputs, and how it takes a batch. */
 export interface ModelDescription extends ModelHandle {
   readonly bytes: number
   readonly inputs: readonly TensorSpec[]
   readonly outputs: readonly TensorSpec[]
+  /** What whoever uses the model should know: results that depend on the batch, what was changed in the file. */
+  readonly warnings?: readonly string[]
+}
+export interface PutOptions {
+  /** How the model takes a batch, where that does not follow from its graph or is to be otherwise: see docs/models.md. */
+  readonly batch?: BatchOption
 }
 interface StoredFile {
   readonly location: string
@@ -25,20 +36,20 @@ interface State {
   inputs: readonly TensorSpec[]
   outputs: readonly TensorSpec[]
   mode: BatchMode
+  /** Objects of older builds have none. */
+  batch?: BatchPlan
+  warnings?: readonly string[]
 }
 const stateSchema: Schema<State> = object({
   files: list(object({ location: string(), content: contentRef() })),
   inputs: tensorSpecs,
   outputs: tensorSpecs,
   mode: batchMode,
+  batch: optional(batchPlan),
+  warnings: optional(list(string())),
 })
 
-const modeOf = ({ inputs, outputs }: ModelShape): BatchMode => {
-  const batch = batchOf([...inputs, ...outputs])
-  if (batch === 'dynamic') return 'batch'
-  // A graph fixed at N > 1 runs batches of exactly N; the sessions's own check refuses others.
-  return batch.fixed === 1 ? 'loop' : 'batch'
-}
+const modeOf = ({ size }: BatchPlan): BatchMode => (size === 1 ? 'loop' : 'batch')
 
 const describe = (state: State, site: string): ModelDescription => {
   const [main, ...external] = state.files
@@ -51,6 +62,7 @@ const describe = (state: State, site: string): ModelDescription => {
       : createHash('sha256')
           .update(state.files.map((file) => `${file.location}\0${file.content.hash}\n`).join(''))
           .digest('hex')
+  const batch = state.batch ?? statedPlan(state)
   return {
     hash,
     file: at(main),
@@ -58,7 +70,9 @@ const describe = (state: State, site: string): ModelDescription => {
     bytes: state.files.reduce((sum, file) => sum + file.content.bytes, 0),
     inputs: state.inputs,
     outputs: state.outputs,
-    mode: state.mode,
+    mode: modeOf(batch),
+    batch,
+    ...(state.warnings !== undefined && { warnings: state.warnings }),
   }
 }
 
@@ -70,12 +84,22 @@ export const model = defineObject({
   methods: {
     /**
      * Sets the model. It is read, and loaded once by onnxruntime, before anything is changed.
-     * @param file the ONNX file's bytes
+     * @param given the ONNX file's bytes
      * @param external bytes of each external data file, by the location that the ONNX file gives it
-     * @throws `bad-model`
+     * @throws `bad-model`; `unsupported` for inputs, outputs and opsets that cannot be run, with the way out;
+     * `invalid-argument` for options that name what the model does not have
      */
-    async put(self, file: Uint8Array, external: Readonly<Record<string, Uint8Array>> = {}): Promise<ModelDescription> {
-      const needed = inspectOnnx(file).external.map(({ location }) => location)
+    async put(
+      self,
+      given: Uint8Array,
+      external: Readonly<Record<string, Uint8Array>> = {},
+      options: PutOptions = {},
+    ): Promise<ModelDescription> {
+      const summary = inspectOnnx(given)
+      checkOpsets(summary.opsets)
+      const { file, notes } = withoutZipMap(given)
+      const stated = statedTypes(file)
+      const needed = summary.external.map(({ location }) => location)
       const lacking = needed.filter((location) => !Object.hasOwn(external, location))
       if (lacking.length > 0)
         throw failure(
@@ -87,8 +111,11 @@ export const model = defineObject({
         files.push({ location, content: await self.content.put(bytes) })
       }
       const candidate: State = { files, inputs: [], outputs: [], mode: 'batch' }
-      const shape = await self.compute.inspect(describe(candidate, self.site), self.signal)
-      self.state = { files, ...shape, mode: modeOf(shape) }
+      const shape = withRanks(await self.compute.inspect(describe(candidate, self.site), self.signal), stated)
+      const found = planOf(shape, readable(file, external))
+      const batch = withOption(found.plan, shape, options.batch)
+      const warnings = [...notes, ...(options.batch === undefined ? found.warnings : [])]
+      self.state = { files, ...shape, mode: modeOf(batch), batch, ...(warnings.length > 0 && { warnings }) }
       return describe(self.state, self.site)
     },
   },
@@ -101,6 +128,6 @@ export const model = defineObject({
     forward: (self, source: ModelHandle, feeds: Readonly<Record<string, Tensor | TensorRef>>): Promise<Forward> =>
       forward(self, source, feeds),
   },
-  arguments: { put: [bytes(), optional(record(bytes()))], describe: [], forward: [modelHandle, feeds] },
+  arguments: { put: [bytes(), optional(record(bytes())), optional(putOptions)], describe: [], forward: [modelHandle, feeds] },
   results: { put: modelDescription, describe: modelDescription, forward: forwardResult },
 })

@@ -119,12 +119,6 @@ export const inspectOnnx = (bytes: Uint8Array): OnnxSummary => {
   return { irVersion: number(model.irVersion), opsets, external: [...locations].map((location) => ({ location })) }
 }
 
-/** `dynamic` where the first side of every input and output is symbolic; otherwise the size it is fixed at. */
-export const batchOf = (specs: readonly { readonly shape: readonly (number | string)[] }[]): 'dynamic' | { readonly fixed: number } => {
-  for (const { shape } of specs) if (typeof shape[0] === 'number' && shape[0] > 0) return { fixed: shape[0] }
-  return 'dynamic'
-}
-
 /**
  * A model's bytes with those of its external data, read from its folder.
  * @throws ActiveStorageError `bad-model`, `not-found`

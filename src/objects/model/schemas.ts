@@ -1,15 +1,49 @@
 import { dtypes, isDType } from '../../core/dtype.ts'
-import { contentRef, integer, list, object, oneOf, record, type Schema, string, tensor, union } from '../../core/schema.ts'
+import {
+  boolean,
+  contentRef,
+  integer,
+  list,
+  nullable,
+  object,
+  oneOf,
+  optional,
+  record,
+  type Schema,
+  string,
+  tensor,
+  typed,
+  union,
+} from '../../core/schema.ts'
 import type { TensorRef, TensorSpec } from '../../core/self.ts'
+import { type BatchOption, type BatchPlan, joins } from './batch-plan.ts'
 import type { Forward, ModelHandle } from './forward.ts'
-import type { ModelDescription } from './model.ts'
+import type { ModelDescription, PutOptions } from './model.ts'
 
 export const batchMode = oneOf(['batch', 'loop'])
+const sides = list(union([integer({ minimum: 0 }), string()]))
+const axis = integer({ minimum: 0, maximum: 31 })
+export const batchPlan: Schema<BatchPlan> = object({
+  size: nullable(integer({ minimum: 1 })),
+  inputs: record(object({ shape: nullable(sides), axis: nullable(axis) })),
+  outputs: record(object({ join: oneOf(joins), axis: optional(axis), rows: optional(axis) })),
+  independent: boolean(),
+})
+const batchOption: Schema<BatchOption> = union([
+  oneOf(['whole', 'one']),
+  object({
+    inputs: optional(record(nullable(axis))),
+    outputs: optional(record(union([nullable(axis), oneOf(['stack', 'rows']), object({ axis, rows: axis })]))),
+    independent: optional(boolean()),
+  }),
+])
+export const putOptions: Schema<PutOptions> = object({ batch: optional(batchOption) })
 const handle = {
   hash: string(),
   file: contentRef(),
   external: list(object({ location: string(), content: contentRef() })),
   mode: batchMode,
+  batch: optional(batchPlan),
 }
 /** Open: what `describe` gives will do as it is. */
 export const modelHandle: Schema<ModelHandle> = object(handle, { additionalProperties: true })
@@ -17,13 +51,14 @@ export const modelHandle: Schema<ModelHandle> = object(handle, { additionalPrope
 export const loaderModel = object({ ...handle, input: string() }, { additionalProperties: true })
 
 export const tensorSpecs = list<TensorSpec>(
-  object({ name: string(), dtype: string(), shape: list(union([integer({ minimum: 0 }), string()])) }),
+  object({ name: string(), dtype: string(), shape: sides, unranked: optional(typed<true>({ const: true })) }),
 )
 export const modelDescription: Schema<ModelDescription> = object({
   ...handle,
   bytes: integer({ minimum: 0 }),
   inputs: tensorSpecs,
   outputs: tensorSpecs,
+  warnings: optional(list(string())),
 })
 const tensorRef: Schema<TensorRef> = object({
   content: contentRef(),

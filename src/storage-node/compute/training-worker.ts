@@ -1,3 +1,4 @@
+import './half-as-bits.ts'
 import { parentPort, workerData } from 'node:worker_threads'
 import { failure, toFailure } from '../../core/errors.ts'
 import { Tensor } from '../../core/tensor.ts'

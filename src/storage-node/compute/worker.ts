@@ -1,3 +1,4 @@
+import './half-as-bits.ts'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import type { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-node'
@@ -5,6 +6,7 @@ import { isDType } from '../../core/dtype.ts'
 import { failure, isActiveStorageError } from '../../core/errors.ts'
 import type { ModelShape, TensorSpec } from '../../core/self.ts'
 import { tensorFromBytes } from '../../core/tensor.ts'
+import { outputDtypes } from '../../objects/pipeline/ops.ts'
 import { loadOnnxruntime } from './onnxruntime.ts'
 import { createSessions } from './sessions.ts'
 import type { Answer, PlainTensor, Task, TensorFile, WorkerOptions } from './task.ts'
@@ -33,6 +35,10 @@ const shapeOf = (session: InferenceSession): ModelShape => ({
 })
 
 const shown = (dtype: string, shape: readonly (number | string)[]) => `${dtype} [${shape.join(', ')}]`
+const remedyOf = (wanted: string): string => {
+  const castTo = outputDtypes.some((dtype) => dtype === wanted)
+  return castTo ? `: a pipeline casts with { op: 'dtype', dtype: '${wanted}' }` : `: make it a tensor of ${wanted}`
+}
 
 /** Refuses before the run what onnxruntime would refuse in it with less to say. */
 const check = ({ inputs }: ModelShape, feeds: Readonly<Record<string, PlainTensor | TensorFile>>): void => {
@@ -42,14 +48,15 @@ const check = ({ inputs }: ModelShape, feeds: Readonly<Record<string, PlainTenso
   for (const { name, dtype, shape } of inputs) {
     const feed = Object.hasOwn(feeds, name) ? feeds[name] : undefined
     if (feed === undefined) throw failure('tensor-mismatch', `input "${name}" is missing: the model needs ${shown(dtype, shape)}`)
+    // Without sides onnxruntime tells both a scalar and an input that states no shape: that one takes any.
     const fits =
-      feed.dtype === dtype &&
-      feed.shape.length === shape.length &&
-      shape.every((side, axis) => typeof side !== 'number' || side <= 0 || side === feed.shape[axis])
-    if (!fits)
+      shape.length === 0 ||
+      (feed.shape.length === shape.length &&
+        shape.every((side, axis) => typeof side !== 'number' || side <= 0 || side === feed.shape[axis]))
+    if (!fits || feed.dtype !== dtype)
       throw failure(
         'tensor-mismatch',
-        `input "${name}" needs ${shown(dtype, shape)}, it was given ${shown(feed.dtype, feed.shape)}${feed.dtype === dtype ? '' : `: end the pipeline with { "op": "dtype", "dtype": "${dtype}" }, or convert the tensor`}`,
+        `input "${name}" needs ${shown(dtype, shape)}, it was given ${shown(feed.dtype, feed.shape)}${feed.dtype === dtype ? '' : remedyOf(dtype)}`,
       )
   }
 }
