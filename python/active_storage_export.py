@@ -119,7 +119,7 @@ def export(
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", FutureWarning)
             # What they tell of is meant, or said by this module in other words.
-            for text in ("Exporting a model while it is in training", r"# The axis name", ".*padding_idx >= 0 for training", ".*ONNX export mode is set to"):
+            for text in ("Exporting a model while it is in training", "The tensor attributes? .* assigned during export", r"# The axis name", ".*padding_idx >= 0 for training", ".*ONNX export mode is set to"):
                 warnings.filterwarnings("ignore", message=text)
             if exporter == "default" and "optimize" in inspect.signature(torch.onnx.export).parameters:
                 proto = _export_default(model, args, kwargs, names, called, inputs, outputs, axes, opset)
@@ -206,7 +206,42 @@ def _export_default(model, args, kwargs, names, called, inputs, outputs, axes, o
     _check_size(model)
     program = torch.onnx.export(model, args, None, kwargs=kwargs or None, **options)
     _tell_apart(program.model.graph)
-    return program.model_proto
+    return _simplified(program, {name for name, _ in _state(model).items()})
+
+
+def _simplified(program, held: Set[str]):
+    """The file with constants folded and functions inlined, but for what is made of the tensors in `held`.
+
+    The optimizer of PyTorch would merge equal weights and fold BatchNormalization. Here it takes weights for inputs.
+    """
+    plain = onnx.ModelProto()
+    plain.CopyFrom(program.model_proto)
+    graph = program.model.graph
+    try:
+        values = [value for name, value in graph.initializers.items() if name in held]
+        tensors = [value.const_value for value in values]
+        for value in values:
+            del graph.initializers[value.name]
+            value.const_value = None
+            graph.inputs.append(value)
+        # Nor does it know these: it would take out a Dropout that is in evaluation form.
+        dropouts = [node for node in graph if node.op_type == "Dropout"]
+        for node in dropouts:
+            node.domain = "active_storage"
+        program.optimize()
+        for node in dropouts:
+            node.domain = ""
+        for value, tensor in zip(values, tensors):
+            graph.inputs.remove(value)
+            value.const_value = tensor
+            graph.register_initializer(value)
+        _tell_apart(graph)
+        proto = program.model_proto
+        onnx.checker.check_model(proto)
+        return proto
+    except Exception as error:  # the file is right without, only larger
+        warnings.warn(f"the graph was not simplified ({type(error).__name__}: {error})", ExportWarning, stacklevel=4)
+        return plain
 
 
 def _tell_apart(graph) -> None:
@@ -592,13 +627,26 @@ def _finished(proto, model):
             node.attribute.extend([*others, onnx.helper.make_attribute("momentum", 1.0 - momentum)])
             if len(node.output) > 1:
                 del node.output[1:]
-    used = {name for node in graph.node for name in node.input} | outputs
+    used = {name for node in _all_nodes(graph) for name in node.input} | outputs
     nodes = [node for node in graph.node if node.op_type != "Constant" or node.output[0] in used]
     if len(nodes) < len(graph.node):
         del graph.node[:]
         graph.node.extend(nodes)
+    used = {name for node in _all_nodes(graph) for name in node.input} | outputs
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    if len(kept) < len(graph.initializer):
+        del graph.initializer[:]
+        graph.initializer.extend(kept)
     _drop_source_places(graph)
     return proto
+
+
+def _all_nodes(graph) -> Iterator[Any]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in [attribute.g] if attribute.type == onnx.AttributeProto.GRAPH else attribute.graphs:
+                yield from _all_nodes(inner)
 
 
 def _drop_source_places(graph) -> None:

@@ -1,7 +1,5 @@
-import { readGraph } from '../../../src/graph/read.ts'
 import { isActiveStorageError, trainer, type connect } from '../../../src/index.ts'
 import type { Optimizer } from '../../../src/training/optimizer.ts'
-import { prepare } from '../../../src/training/prepare.ts'
 import type { Case, ExportedFile } from './case.ts'
 
 type Client = Awaited<ReturnType<typeof connect>>
@@ -55,31 +53,35 @@ const wrongOfList = ({ trained }: Case, { places = {} }: ExportedFile, listed: r
   return parts.length === 0 ? undefined : parts.join('; ')
 }
 
-/** Losses of the steps of one optimizer, and what is wrong with them. */
-const wrongOfLosses = async (client: Client, each: Case, file: Uint8Array, kind: keyof typeof RATES): Promise<string | undefined> => {
+/** The losses of the steps of one optimizer at the node. */
+const lossesOf = async (client: Client, each: Case, file: Uint8Array, kind: keyof typeof RATES): Promise<readonly number[]> => {
   const object = client.object(trainer, `${each.name}-${kind}`)
   await object.put(file, specOf(each, kind))
   const { run } = await object.start()
-  const references = each.references[kind]
   const losses: number[] = []
-  for (let step = 1; step <= (references[0]?.length ?? 0); step++) {
-    const { x, target } = each.batches[(step - 1) % each.batches.length] ?? {}
-    if (x === undefined || target === undefined) throw new Error(`${each.name} has no batches`)
-    losses.push((await object.step({ x, target }, { run, step })).loss)
+  try {
+    for (let step = 1; step <= (each.references[kind][0]?.length ?? 0); step++) {
+      const { x, target } = each.batches[(step - 1) % each.batches.length] ?? {}
+      if (x === undefined || target === undefined) throw new Error(`${each.name} has no batches`)
+      losses.push((await object.step({ x, target }, { run, step })).loss)
+    }
+  } finally {
+    // A node holds few models open at a time.
+    await tried(() => object.save(run, { close: true }))
   }
-  await object.save(run, { close: true })
+  return losses
+}
+
+/** What is wrong with the losses of one optimizer. */
+const wrongOfLosses = async (client: Client, each: Case, file: Uint8Array, kind: keyof typeof RATES): Promise<string | undefined> => {
+  const losses = await lossesOf(client, each, file, kind)
+  const references = each.references[kind]
   const exact = references.at(-1) ?? []
   const first = Math.abs((losses[0] ?? Number.NaN) - (exact[0] ?? 0)) / Math.abs(exact[0] ?? 1)
   const own = Math.max(FIRST_LOSS, ...references.flatMap((a) => references.map((b) => apart(a, b))))
   const distance = Math.min(...references.map((reference) => apart(losses, reference)))
   if (!(first <= FIRST_LOSS)) return `${kind}: the first loss is ${short(first)} from PyTorch's`
   return distance <= own ? undefined : `${kind}: 20 steps are ${short(distance)} apart (PyTorch's own spread: ${short(own)})`
-}
-
-/** What the product says of a file that it takes. */
-const saidAt = (put: unknown): readonly string[] => {
-  if (typeof put !== 'object' || put === null || !('warnings' in put) || !Array.isArray(put.warnings)) return []
-  return put.warnings.map(String)
 }
 
 /** Puts a file, trains it by both optimizers, and compares with PyTorch. */
@@ -95,10 +97,9 @@ export const judged = async (client: Client, each: Case, way: string): Promise<R
     const typed = isActiveStorageError(error) && error.code !== 'internal'
     return row(typed ? 'refused' : 'WRONG', error instanceof Error ? error.message : String(error))
   }
-  const said = [...warnings, ...saidAt(put.value)]
+  const said = [...new Set([...warnings, ...put.value.warnings])]
   const wrong: string[] = []
-  const listed = prepare(readGraph(each.bytes(file)).graph, specOf(each, 'sgd')).trainable
-  const list = wrongOfList(each, exported, listed)
+  const list = wrongOfList(each, exported, put.value.trained.first.map(({ name }) => name))
   if (list !== undefined) wrong.push(list)
   if (exported.dropouts !== each.dropouts) wrong.push(`${exported.dropouts} of ${each.dropouts} Dropouts are left`)
   for (const kind of ['sgd', 'adam'] as const) {
