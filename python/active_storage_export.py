@@ -536,6 +536,8 @@ def _refuse_modules(model) -> None:
     for name, module in model.named_modules():
         if _batch_norm(module) and not module.track_running_stats:
             raise ExportError(f"{name}: BatchNorm without running statistics has no evaluation form: set track_running_stats=True")
+        if _batch_norm(module) and module.weight is None:
+            raise ExportError(f"{name}: BatchNorm without weights would be trained by its running statistics, not by those of the batch: set affine=True")
         if isinstance(module, torch.nn.modules.instancenorm._InstanceNorm) and module.track_running_stats:
             raise ExportError(f"{name}: InstanceNorm with running statistics is exported as BatchNormalization, which trains otherwise: set track_running_stats=False")
 
@@ -552,6 +554,8 @@ def _doubts_of(model) -> List[str]:
             doubts.append(f"{name}: max_norm={module.max_norm:g} is not in the file: rows are not shortened in training")
         if isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag)) and module.scale_grad_by_freq:
             doubts.append(f"{name}: scale_grad_by_freq is not in the file")
+        if _batch_norm(module) and module.weight is not None and not module.weight.requires_grad and not module.bias.requires_grad:
+            doubts.append(f"{name}: its weights are frozen, so it is trained by its running statistics, which stay as they are: in PyTorch that takes {name}.eval()")
         if _batch_norm(module) and module.momentum is None:
             doubts.append(f"{name}: momentum=None (a mean over all batches) is not in the file: it is trained with 0.1")
         if any(type(hook).__name__ == "SpectralNorm" for hook in module._forward_pre_hooks.values()) or any(

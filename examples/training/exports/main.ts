@@ -3,9 +3,10 @@
 //
 //   npm run exports                        (PYTHON=/path/to/python3 where that one has PyTorch)
 //   npm run exports -- mlp lstm            some of them
-//   npm run exports -- --made FOLDER       the files that an earlier run has left in FOLDER
+//   npm run exports -- --made FOLDER       the files that make.py and its like have left in FOLDER
+//   npm run exports -- --ways legacy       some of the ways, separated by commas
 //
-// All of them write docs/exports-table.md. Ends with status 1 where a file is trained wrongly without a word.
+// A run of all of them writes docs/exports-table.md. Ends with status 1 where a file is trained wrongly without a word.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,7 +27,9 @@ const python = (command: string, script: string, args: readonly string[]): boole
   return status === 0
 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { made: { type: 'string' } } })
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { made: { type: 'string' }, ways: { type: 'string' } } })
+const ways = values.ways?.split(',')
+const all = positionals.length === 0 && ways === undefined
 const folder = values.made ?? mkdtempSync(join(tmpdir(), 'active-storage-exports-'))
 try {
   if (values.made === undefined) {
@@ -47,6 +50,7 @@ try {
   try {
     for (const each of cases)
       for (const way of Object.keys(each.files)) {
+        if (ways !== undefined && !ways.includes(way)) continue
         const row = await judged(client, each, way)
         rows.push(row)
         console.log(`${row.verdict.padEnd(12)} ${each.name} ${way}: ${row.why}`)
@@ -58,7 +62,7 @@ try {
   }
   const wrong = rows.filter(({ verdict }) => verdict === 'WRONG')
   console.log(`${rows.length} files: ${rows.length - wrong.length} right, refused or warned about; ${wrong.length} wrong without a word`)
-  if (positionals.length === 0) writeFileSync(here('../../../docs/exports-table.md'), tableOf(cases, rows))
+  if (all) writeFileSync(here('../../../docs/exports-table.md'), tableOf(cases, rows))
   if (wrong.length > 0) process.exitCode = 1
 } finally {
   if (values.made === undefined) rmSync(folder, { recursive: true })

@@ -73,7 +73,7 @@ WAYS = {
 
 class Tensors:
     def __init__(self, path):
-        self.file = open(path, "wb")
+        self.file = open(path, "wb", buffering=0)
 
     def __call__(self, tensor):
         array = numpy.ascontiguousarray(tensor.detach().cpu().numpy())
