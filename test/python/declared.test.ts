@@ -18,7 +18,10 @@ const decision = decide(model, fold(upgrade(model.graph)), {})
 const named = (kind: RoleKind) => decision.roles.filter((role) => role.kind === kind).map(({ name }) => name)
 
 test('the Python exporter and the reader of its files name the same key', () => {
-  assert.match(textOf('../../python/active_storage_export.py').toString(), new RegExp(`^KEY = "${DECLARED.replace('.', String.raw`\.`)}"$`, 'm'))
+  assert.match(
+    textOf('../../python/active_storage_export.py').toString(),
+    new RegExp(`^KEY = "${DECLARED.replace('.', String.raw`\.`)}"$`, 'm'),
+  )
 })
 
 test('a file of the Python exporter is trained as it says', () => {

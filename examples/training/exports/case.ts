@@ -54,7 +54,9 @@ export const readCase = (folder: string): Case => {
     const size = shape.reduce((product, side) => product * side, 1)
     // A copy: the offset of an array need not fit its elements.
     const bytes = buffer.slice(offset, offset + size * (dtype === 'float32' ? 4 : 8))
-    return dtype === 'float32' ? new Tensor('float32', new Float32Array(bytes), shape) : new Tensor('int64', new BigInt64Array(bytes), shape)
+    return dtype === 'float32'
+      ? new Tensor('float32', new Float32Array(bytes), shape)
+      : new Tensor('int64', new BigInt64Array(bytes), shape)
   }
   return {
     ...description,

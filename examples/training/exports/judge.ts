@@ -99,7 +99,11 @@ export const judged = async (client: Client, each: Case, way: string): Promise<R
   }
   const said = [...new Set([...warnings, ...put.value.warnings])]
   const wrong: string[] = []
-  const list = wrongOfList(each, exported, put.value.trained.first.map(({ name }) => name))
+  const list = wrongOfList(
+    each,
+    exported,
+    put.value.trained.first.map(({ name }) => name),
+  )
   if (list !== undefined) wrong.push(list)
   if (exported.dropouts !== each.dropouts) wrong.push(`${exported.dropouts} of ${each.dropouts} Dropouts are left`)
   for (const kind of ['sgd', 'adam'] as const) {
