@@ -743,7 +743,8 @@ def _write(proto, path, document, said: Sequence[str]) -> None:
 def annotate(path, model, *, output=None) -> Dict[str, Any]:
     """Writes into an exported file which of its tensors are parameters and buffers of `model`, and returns the metadata.
 
-    Tensors are found by their names in the `state_dict`, else by their values, also transposed. The model has to have the
+    Tensors are found by their names in the `state_dict`, else by their values, also transposed or with the gates of an LSTM
+    or GRU in ONNX's order. The model has to have the
     values that it was exported with. Nothing else of the file is changed.
 
     Args:
@@ -761,9 +762,9 @@ def annotate(path, model, *, output=None) -> Dict[str, Any]:
     """
     proto = onnx.load(str(path), load_external_data=True)
     external = any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in onnx.load(str(path), load_external_data=False).graph.initializer)
-    found, said = _matched(proto, model)
+    found, said, covered = _matched(proto, model)
     document = _document(model, proto, found)
-    said += _check_annotated(proto, model, document)
+    said += _check_annotated(proto, model, document, covered)
     document["batchNorms"] = [name for name, module in model.named_modules() if _batch_norm(module)]
     document["dropouts"] = [{"module": name, "p": p} for name, p in _module_dropouts(model)]
     if external:
@@ -778,7 +779,31 @@ def annotate(path, model, *, output=None) -> Dict[str, Any]:
     return document
 
 
-def _matched(proto, model) -> Tuple[Dict[str, Tuple[str, bool]], List[str]]:
+def _recurrent(model) -> Iterator[Tuple[Any, List[str]]]:
+    """Weights of LSTM and GRU as ONNX has them: gates in its order, both directions and both biases in one tensor."""
+    import numpy
+    import torch
+
+    orders = {torch.nn.LSTM: [0, 3, 1, 2], torch.nn.GRU: [1, 0, 2]}
+    for path, module in model.named_modules():
+        order = orders.get(type(module))
+        if order is None or getattr(module, "proj_size", 0):
+            continue
+        for layer in range(module.num_layers):
+            ends = [f"l{layer}{end}" for end in (["", "_reverse"] if module.bidirectional else [""])]
+            kinds = [["weight_ih"], ["weight_hh"], *([["bias_ih", "bias_hh"]] if module.bias else [])]
+            for kind in kinds:
+                rows, names = [], []
+                for end in ends:
+                    for each in kind:
+                        names.append(f"{path}.{each}_{end}" if path else f"{each}_{end}")
+                        parts = numpy.split(getattr(module, f"{each}_{end}").detach().cpu().numpy(), len(order))
+                        rows += [parts[place] for place in order]
+                whole = numpy.concatenate(rows)
+                yield whole.reshape(len(ends), whole.shape[0] // len(ends), *whole.shape[1:]), names
+
+
+def _matched(proto, model) -> Tuple[Dict[str, Tuple[str, bool]], List[str], Set[str]]:
     state, tied = _state(model), _tied(model)
     said: List[str] = []
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
@@ -806,12 +831,19 @@ def _matched(proto, model) -> Tuple[Dict[str, Tuple[str, bool]], List[str]]:
             if names and names[0] not in {each for each, _ in found.values()}:
                 found[name] = (names[0], transposed)
                 break
+    covered: Set[str] = set()
+    for value, names in _recurrent(model):
+        for name, array in arrays.items():
+            if name not in found and name not in by_name and array.shape == value.shape and array.tobytes() == value.tobytes():
+                found[name] = (names[0], False)
+                covered.update(names)
+                break
     for several in tied.values():
         there = [name for name in several if name in arrays]
         also = [name for name, (each, _) in found.items() if each == several[0]]
         if len(there) + len(also) > 1:
             said.append(f"{', '.join(several)}: they are one tensor in the model and {len(there) + len(also)} in the file ({', '.join([*there, *also])}): they are trained apart")
-    return found, said
+    return found, said, covered
 
 
 def _module_dropouts(model) -> List[Tuple[str, float]]:
@@ -823,8 +855,8 @@ def _module_dropouts(model) -> List[Tuple[str, float]]:
     return [*dropouts, *attention]
 
 
-def _check_annotated(proto, model, document) -> List[str]:
-    written = {name for entry in document["tensors"].values() for name in [entry["name"], *entry.get("shared", [])]}
+def _check_annotated(proto, model, document, covered: Set[str]) -> List[str]:
+    written = covered | {name for entry in document["tensors"].values() for name in [entry["name"], *entry.get("shared", [])]}
     said = []
     for name, (kind, _) in _state(model).items():
         if kind == "parameter" and name not in written:

@@ -133,9 +133,22 @@ def annotates():
         assert any(words in each for each in said), (words, said)
 
 
+def annotates_gates():
+    torch.manual_seed(1)
+    model, path = nn.GRU(4, 3, bidirectional=True), folder / "gru.onnx"
+    plain = {"dynamo": False} if torch.__version__ >= "2.5" else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(model, (torch.zeros(5, 2, 4),), str(path), **plain)
+    document, said = caught(lambda: annotate(path, model))
+    assert {entry["name"] for entry in document["tensors"].values()} == {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0"}, document
+    assert said == [], said
+
+
 exports("legacy")
 exports("default")
 refusals()
 warns()
 annotates()
+annotates_gates()
 print("all hold")
