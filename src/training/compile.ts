@@ -104,7 +104,7 @@ const differentiating = (prepared: Prepared, bound: Graph, variant: Differentiat
   })
   const b = builderOf(lowered(mode.graph, of))
   const { total, targets, classes } = addLosses(b, losses, [...bound.outputs.keys()], { shared: variant !== 'gradients' })
-  const all = gradientGraph(b, { loss: total.name, of })
+  const all = gradientGraph(b, { loss: total.name, of, padding: prepared.padding })
   const found = new Map([...all].filter(([name]) => trainable.includes(name)))
   const parted = variant === 'forward' || variant === 'backward'
   const keep: string[] = parted ? [...bound.outputs.keys(), NORM] : [...told]

@@ -23,7 +23,7 @@ export interface Split {
  */
 export const splitFrozen = (model: Graph, trainable: readonly string[] | undefined): Split => {
   const graph = fold(upgrade(model))
-  const moved = new Set(trainableOf(graph, trainable))
+  const moved = new Set(trainableOf({ graph: model }, trainable, graph))
   const fed = new Set(graph.inputs.keys())
   for (const { inputs, outputs } of graph.nodes) {
     // What no input of the model leads to is a constant: it is no feature of a sample.

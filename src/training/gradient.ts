@@ -2,6 +2,7 @@ import { failure } from '../core/errors.ts'
 import { Tensor } from '../core/tensor.ts'
 import type { GraphBuilder, Value } from '../graph/builder.ts'
 import type { Graph, Node, ValueType } from '../graph/graph.ts'
+import { attributeOf } from '../graph/attributes.ts'
 import { neededFor } from '../graph/prune.ts'
 import { builderOf } from '../graph/rebuild.ts'
 import { Emit } from './emit.ts'
@@ -15,6 +16,8 @@ export interface GradientOptions {
   readonly of: readonly string[]
   /** Rules by operator. Default: all that there are. */
   readonly rules?: Rules
+  /** Rows that a Gather along the first axis gives no gradient, by its table. Default none. */
+  readonly padding?: ReadonlyMap<string, number>
 }
 
 const FLOATS = new Set(['float32', 'float64', 'float16'])
@@ -48,7 +51,10 @@ const constantOf = ({ attributes }: Node): Tensor | undefined => {
  * @throws ActiveStorageError `unsupported` naming a node on the way that has no gradient; `invalid-argument` where the
  * loss is not one float, or depends on none of the tensors
  */
-export const gradientGraph = (b: GraphBuilder, { loss, of, rules = all }: GradientOptions): ReadonlyMap<string, Value> => {
+export const gradientGraph = (
+  b: GraphBuilder,
+  { loss, of, rules = all, padding = new Map() }: GradientOptions,
+): ReadonlyMap<string, Value> => {
   const graph = b.build()
   const lossValue = b.value(loss)
   if (!FLOATS.has(lossValue.dtype) || sizeOf(shapeOf(lossValue)) !== 1)
@@ -74,7 +80,7 @@ export const gradientGraph = (b: GraphBuilder, { loss, of, rules = all }: Gradie
     if (!node.outputs.some((name) => parts.has(name))) continue
     const needs = node.inputs.map((name, i) => moved.has(name) && flowsThrough(node, i))
     if (!needs.some(Boolean)) continue
-    const grads = node.outputs.map((name) => (name === '' ? undefined : gather(name, node)))
+    const grads = node.outputs.map((name) => (name === '' ? undefined : withoutPadding(b, node, gather(name, node), padding)))
     const value = (name: string): Value | undefined => (name === '' ? undefined : b.value(name))
     const ctx: RuleContext = {
       b,
@@ -103,6 +109,27 @@ export const gradientGraph = (b: GraphBuilder, { loss, of, rules = all }: Gradie
       return [name, gather(name, node) ?? new Emit({ b, node }).full(0, b.value(name))] as const
     }),
   )
+}
+
+/** The gradient of a look-up with zeros where the row that stands for padding was looked up. */
+const withoutPadding = (
+  b: GraphBuilder,
+  node: Node,
+  gradient: Value | undefined,
+  padding: ReadonlyMap<string, number>,
+): Value | undefined => {
+  const [table = '', indices = ''] = node.inputs
+  const row = node.op === 'Gather' ? padding.get(table) : undefined
+  if (gradient === undefined || row === undefined || (attributeOf(node, 'axis', 'int') ?? 0) !== 0) return gradient
+  const e = new Emit({ b, node })
+  const places = b.value(indices)
+  const sides = shapeOf(gradient)
+  // [indices..., 1...]: one flag for each row that was looked up.
+  const flags = e.reshape(
+    e.compare('Equal', places, row),
+    sides.map((side, axis) => (axis < places.shape.length ? side : 1)),
+  )
+  return e.masked(e.op('Not', [flags]), gradient)
 }
 
 /** All float tensors that move with one of these: the nodes are in an order in which each tensor is made before it is used. */

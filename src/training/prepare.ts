@@ -8,7 +8,9 @@ import { called } from './rules/rule.ts'
 import { type Loss, outputOf, targetOf } from './loss.ts'
 import { gradientOf, nextOf, numbers, shareOf, slotName, told } from './names.ts'
 import { checkOptimizer, type Optimizer, slotsOf } from './optimizer.ts'
-import { named, trainableOf } from './trainable.ts'
+import { decide } from './roles/decide.ts'
+import type { Source } from './roles/kinds.ts'
+import { named, sourceOf } from './trainable.ts'
 
 /** Parameters that are trained otherwise than the rest. */
 export interface ParameterGroup {
@@ -23,8 +25,13 @@ export interface TrainOptions {
   /** One, or several of which the sum is minimized. */
   readonly loss: Loss | readonly Loss[]
   readonly optimizer: Optimizer
-  /** Names of initializers, with `*` for any text. Default: all weights that layers learn. */
+  /**
+   * Names of initializers, with `*` for any text. `+NAME` and `!NAME` add to the default and leave out of it. Default: what
+   * is a parameter by the exporter's notes, or else by names, places in the graph and elements (docs/training.md).
+   */
   readonly trainable?: readonly string[]
+  /** Rows of embedding tables that look-ups give no gradient, by name of the table: `padding_idx` of PyTorch. Default: those the file states. */
+  readonly paddingRows?: Readonly<Record<string, number>>
   readonly groups?: readonly ParameterGroup[]
   /** Gradients are scaled so that the norm of all together is at most this. Default: they are not. */
   readonly clipNorm?: number
@@ -43,6 +50,8 @@ export interface Prepared {
   readonly options: TrainOptions
   readonly losses: readonly Loss[]
   readonly trainable: readonly string[]
+  /** Rows that look-ups give no gradient, by table. */
+  readonly padding: ReadonlyMap<string, number>
   /** All tensors that training changes, as they are at first: parameters, running statistics, the optimizer's own (zeros). */
   readonly initial: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data?: Float32Array }>
 }
@@ -50,16 +59,17 @@ export interface Prepared {
 const isList = (loss: Loss | readonly Loss[]): loss is readonly Loss[] => Array.isArray(loss)
 
 /** @throws ActiveStorageError `invalid-argument`, `unsupported`, `bad-model` */
-export const prepare = (model: Graph, options: TrainOptions): Prepared => {
+export const prepare = (model: Graph | Source, options: TrainOptions): Prepared => {
   checkOptimizer(options.optimizer)
   const { clipNorm, activationBytes = 0 } = options
   if (clipNorm !== undefined && !(clipNorm > 0)) throw failure('invalid-argument', `clipNorm is ${clipNorm}; it has to be above 0`)
   if (!(activationBytes >= 0)) throw failure('invalid-argument', `activationBytes is ${activationBytes}; it is a number of bytes from 0`)
   const losses = isList(options.loss) ? options.loss : [options.loss]
   if (losses.length === 0) throw failure('invalid-argument', 'there is no loss to minimize: give one')
-  const raised = fold(upgrade(model))
+  const source = sourceOf(model)
+  const raised = fold(upgrade(source.graph))
   const taken = losses.map((loss) => outputOf([...raised.outputs.keys()], loss))
-  const trainable = trainableOf(raised, options.trainable)
+  const { trainable, padding } = decide(source, raised, { ...options, outputs: taken })
   checkRules(raised, trainable, taken)
   checkGroups(options, trainable)
   const initial = new Map<string, { readonly shape: readonly number[]; readonly data?: Float32Array }>()
@@ -75,7 +85,7 @@ export const prepare = (model: Graph, options: TrainOptions): Prepared => {
   const initializers = new Map([...raised.initializers].filter(([name]) => !out.has(name)))
   const graph = { ...raised, inputs, initializers }
   checkNames(graph, losses, initial, options)
-  return { graph, options, losses, trainable, initial }
+  return { graph, options, losses, trainable, padding, initial }
 }
 
 const checkGroups = ({ groups = [], optimizer }: TrainOptions, trainable: readonly string[]): void => {

@@ -46,6 +46,6 @@ export const checkNumbers = ({ loss, norm = 0 }: Told, step?: number): void => {
   const where = step === undefined ? '' : ` in step ${step}`
   throw failure(
     'training-diverged',
-    `${what}${where}: lower the learning rate, clip the gradients (clipNorm), or look for bad samples; the state is as it was before`,
+    `${what}${where}: look for samples that are no numbers, or of which a mask hides all (a softmax over -inf alone is no number); else lower the learning rate, or clip the gradients (clipNorm). The state is as it was before`,
   )
 }

@@ -30,7 +30,7 @@ export interface Halves {
  */
 export const splitAt = (model: Graph, at: readonly string[], options: TrainOptions): Halves => {
   const graph = fold(upgrade(model))
-  const trainable = trainableOf(graph, options.trainable)
+  const trainable = trainableOf({ graph: model }, options.trainable, graph)
   const back = neededFor(graph.nodes, graph.outputs.keys(), new Set(at))
   const used = new Set([...back.flatMap(usedBy), ...graph.outputs.keys()])
   const passed = [...graph.inputs.keys()].filter((name) => used.has(name) && !at.includes(name))
@@ -48,9 +48,15 @@ export const splitAt = (model: Graph, at: readonly string[], options: TrainOptio
     const own = trainable.filter((name) => initializers.has(name))
     if (own.length === 0)
       throw failure('invalid-argument', `nothing of the model is trained ${side} ${at.join(', ')}: cut elsewhere${side === 'before' ? ', or train on kept `features`' : ''}`) // prettier-ignore
-    const { groups = [], activationBytes: _, ...rest } = options
+    const { groups = [], activationBytes: _, paddingRows = {}, ...rest } = options
+    const rows = Object.entries(paddingRows).filter(([name]) => initializers.has(name))
     const mine = groups.filter(({ match }: ParameterGroup) => own.some(named(match)))
-    return { ...rest, trainable: own, ...(mine.length > 0 && { groups: mine }) }
+    return {
+      ...rest,
+      trainable: own,
+      ...(rows.length > 0 && { paddingRows: Object.fromEntries(rows) }),
+      ...(mine.length > 0 && { groups: mine }),
+    }
   }
   // The front is where memory is stated for.
   const bytes = options.activationBytes === undefined ? {} : { activationBytes: options.activationBytes }

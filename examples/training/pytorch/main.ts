@@ -1,6 +1,7 @@
 // A PyTorch model trained at a storage node, and taken home, as docs/training.md says it:
 //   PYTHON=/usr/bin/python3 node --import tsx examples/training/pytorch/main.ts
-// PYTHON names a Python that has torch and onnx. Ends with status 1 where PyTorch does not give what onnxruntime does.
+// PYTHON names a Python that has torch, onnx and (for PyTorch's default exporter) onnxscript. A word at the end, `legacy`,
+// selects the older exporter. Ends with status 1 where PyTorch does not give what onnxruntime does.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -22,7 +23,7 @@ const run = async (command: string, args: readonly string[]): Promise<void> => {
   const [code]: (number | null)[] = await once(child, 'exit')
   if (code !== 0) throw new Error(`${[command, ...args].join(' ')} ended with ${code}`)
 }
-const python = (file: string, folder: string) => run(process.env['PYTHON'] ?? 'python3', [here(file), folder])
+const python = (file: string, ...args: readonly string[]) => run(process.env['PYTHON'] ?? 'python3', [here(file), ...args])
 
 /** Noise around a pattern for each class. */
 const imagesOf = (count: number) =>
@@ -46,14 +47,14 @@ try {
   await client.object(dataset, 'images').put(images.map(({ id, label, pixels }) => ({ id, label, bytes: new Uint8Array(pixels.buffer) })))
   await client.close()
 
-  await python('export_model.py', folder)
+  await python('export_model.py', folder, process.argv[2] ?? 'default')
   const trained = join(folder, 'trained.onnx')
   const files = ['--model', join(folder, 'model.onnx'), '--plan', here('plan.json'), '--export', trained]
   await run(process.execPath, [...cli, 'train', 'net', '--node', address, ...files])
 
   const session = await onnx.InferenceSession.create(trained)
-  const tried = new Float32Array(images.slice(0, 64).flatMap(({ pixels }) => [...pixels]))
-  const { logits } = await session.run({ image: new onnx.Tensor('float32', tried, [64, 3, 32, 32]) })
+  const tried = new Float32Array(images.flatMap(({ pixels }) => [...pixels]))
+  const { logits } = await session.run({ image: new onnx.Tensor('float32', tried, [images.length, 3, 32, 32]) })
   if (!(logits?.data instanceof Float32Array)) throw new Error('the trained model gives no logits')
   await writeFile(join(folder, 'images.f32'), new Uint8Array(tried.buffer))
   await writeFile(join(folder, 'logits.f32'), new Uint8Array(logits.data.slice().buffer))

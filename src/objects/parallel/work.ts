@@ -4,7 +4,7 @@ import { measure } from '../trainer/job.ts'
 import type { Recorder } from '../trainer/journal.ts'
 import { sourceOf } from '../trainer/source.ts'
 import { ready } from '../trainer/spec.ts'
-import { opened } from '../trainer/weights.ts'
+import { opened, settledSpec } from '../trainer/weights.ts'
 import { Coordinator } from './coordinator.ts'
 import { trainingMember } from './member.ts'
 import { type Member, nameOf, type ParallelPlan, type ParallelState } from './plan.ts'
@@ -23,8 +23,9 @@ export async function* runParallel(
   const { state, id } = self
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- held against the schema when it was put; there is one while it runs
   const plan = state.plan as ParallelPlan
-  const { file, spec } = ready(state)
+  const { file } = ready(state)
   const model = await self.content.read(file, self.signal)
+  const spec = settledSpec(state, model)
   const training = await opened(self, state)
   const over = new AbortController()
   const signal = AbortSignal.any([self.signal, over.signal])

@@ -16,6 +16,7 @@ import { Journal, type Progress, type Recorder } from './journal.ts'
 import { orderOf } from './order.ts'
 import { sourceOf } from './source.ts'
 import { type FitPlan, type Point, ready, type SplitPlan, type TrainerState } from './spec.ts'
+import { settledSpec } from './weights.ts'
 import { openTraining, plainOptions } from './training.ts'
 import { fenced, nameOf } from './turns.ts'
 
@@ -64,11 +65,13 @@ const checkState = ({ initial }: Prepared, state: Feeds): void => {
 /** Goes through a plan with the front of the model here, and the back where this is read. Both make the bits of the whole. */
 export async function* runFront(self: Own, run: number, { cut, labels = true }: SplitPlan, recorder: Recorder): AsyncGenerator<FrontItem> {
   const { state } = self
-  const { file, spec } = ready(state)
+  const { file } = ready(state)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- held against the schema when it was put; `jobOf` has seen that there is one
   const plan = state.plan as FitPlan
   checkPlan(plan)
-  const { front, back, passed } = splitAt(readGraph(await self.content.read(file, self.signal)).graph, cut, spec)
+  const model = await self.content.read(file, self.signal)
+  const spec = settledSpec(state, model)
+  const { front, back, passed } = splitAt(readGraph(model).graph, cut, spec)
   const prepared = prepare(back.graph, back.options)
   const found = await sourceOf(self, { inputs: state.inputs, spec }, plan)
   const source = labels ? found : { ...found, rule: { ...found.rule, losses: [] } }

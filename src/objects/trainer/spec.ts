@@ -9,6 +9,7 @@ import {
   objectRef,
   oneOf,
   optional,
+  record,
   type Schema,
   string,
   typed,
@@ -87,6 +88,7 @@ export const trainerSpec = typed<TrainerSpec>(
     loss: union([loss, list(loss, { minItems: 1, maxItems: 16 })]),
     optimizer,
     trainable: optional(list(string(), { minItems: 1 })),
+    paddingRows: optional(record(whole)),
     groups: optional(
       list(object({ match: list(string(), { minItems: 1 }), rate: optional(number({ minimum: 0 })), weightDecay: optional(number()) })),
     ),
@@ -229,6 +231,8 @@ export const trained = {
   error: nullable(string()),
   checkpoint: nullable(checkpoint),
   earlier: list(checkpoint),
+  /** What `put` found to be trained; none in a state that was put before this was kept. */
+  decided: optional(object({ trainable: list(string()), paddingRows: record(whole) })),
 }
 /** What a trainer is, durably. */
 export const trainerState = object({ ...trained, plan: nullable(fitPlan) })
@@ -237,9 +241,11 @@ export type TrainerState = TypeOf<typeof trainerState>
 /** The same of whatever is trained by a plan of epochs. */
 export type Trained = Omit<TrainerState, 'plan'> & { plan: { readonly epochs: number; readonly keep?: number } | null }
 
-/** The model and how it is trained. @throws `not-found` before they are put */
-export const ready = (state: DeepReadonly<Pick<Trained, 'file' | 'spec'>>): { readonly file: ContentRef; readonly spec: TrainerSpec } => {
+/** The model and how it is trained, with what `put` decided. @throws `not-found` before they are put */
+export const ready = (
+  state: DeepReadonly<Pick<Trained, 'file' | 'spec' | 'decided'>>,
+): { readonly file: ContentRef; readonly spec: TrainerSpec } => {
   if (state.file === null || state.spec === null) throw failure('not-found', 'the trainer has no model yet: put one')
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- held against the schema when it was put
-  return { file: state.file as ContentRef, spec: state.spec as TrainerSpec }
+  return { file: state.file as ContentRef, spec: { ...(state.spec as TrainerSpec), ...state.decided } }
 }

@@ -1,4 +1,5 @@
 import { defineObject, type ObjectType } from '../../core/define.ts'
+import type { RoleReport } from '../../training/roles/report.ts'
 import { boolean, bytes, integer, list, number, object, optional, record, string, tensor, union } from '../../core/schema.ts'
 import type { Feeds, ReadonlySelf, Training, TrainingTold } from '../../core/self.ts'
 import type { ModelHandle } from '../model/forward.ts'
@@ -77,9 +78,10 @@ export const trainer = defineObject({
     ...turns,
     /**
      * Takes a model, and how it is trained. What was trained before is forgotten.
+     * @returns which tensors are trained, frozen, buffers and constants, each with why, and what is doubtful (`warnings`)
      * @throws `bad-model`, `unsupported` naming the node; `invalid-argument` for a spec that does not fit the model
      */
-    put: (self, given: Uint8Array | ModelHandle, spec: TrainerSpec): Promise<void> => takeModel(self, given, spec),
+    put: (self, given: Uint8Array | ModelHandle, spec: TrainerSpec): Promise<RoleReport> => takeModel(self, given, spec),
     /** Begins a plan from the model's first weights. @returns the number for `run`, which does the work */
     fit: (self, plan: FitPlan): number => beginPlan(self, plan),
     /**

@@ -1,11 +1,14 @@
 import type { ObjectType } from '../../core/define.ts'
 import { failure, isActiveStorageError, toFailure } from '../../core/errors.ts'
-import { integer, list, number, object, optional, record, string, tensor } from '../../core/schema.ts'
+import { integer, list, number, object, oneOf, optional, record, string, tensor } from '../../core/schema.ts'
 import type { DeepReadonly, Feeds, ReadonlySelf, Self } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { inputOf } from './feeds.ts'
 import type { Recorder } from './journal.ts'
+import { type Role, roleKinds } from '../../training/roles/kinds.ts'
+import type { RoleReport } from '../../training/roles/report.ts'
+import type { RolesAsked } from './roles.ts'
 import { point, type Point, ready, type Status, type Trained, type TrainerSpec } from './spec.ts'
 import { openTraining } from './training.ts'
 
@@ -111,19 +114,24 @@ const forget = (self: Self<Trained>, after: number): void => {
   }
 }
 
-/** Takes a model and how it is trained in the place of what was there. */
-export const takeModel = async (self: Self<Trained>, given: Uint8Array | ModelHandle, spec: TrainerSpec): Promise<void> => {
+/** Takes a model and how it is trained in the place of what was there. @returns what is trained of it, and what is doubtful */
+export const takeModel = async (self: Self<Trained>, given: Uint8Array | ModelHandle, spec: TrainerSpec): Promise<RoleReport> => {
   if (isTraining(self)) throw failure('already-exists', 'the trainer is training: cancel that first')
-  const { oneFile, readGraph } = await work()
+  const { decisionOf, oneFile, readGraph, reportOf } = await work()
   const file = await oneFile(self, given)
-  const { graph } = readGraph(file)
+  const model = readGraph(file)
+  const { graph } = model
   inputOf([...graph.inputs.keys()], spec.input)
-  await (await openTraining(self, file, spec, { seed: spec.seed })).close()
+  const decision = decisionOf(model, spec)
+  // Decided once: parts of the model that are trained elsewhere have none of the notes by which it was.
+  const decided = { trainable: [...decision.trainable], paddingRows: Object.fromEntries(decision.padding) }
+  await (await openTraining(self, file, { ...spec, ...decided }, { seed: spec.seed })).close()
   forget(self, 0)
   Object.assign(self.state, {
     file: await self.content.put(file),
     inputs: [...graph.inputs.keys()],
     spec,
+    decided,
     plan: null,
     status: 'new',
     error: null,
@@ -131,6 +139,7 @@ export const takeModel = async (self: Self<Trained>, given: Uint8Array | ModelHa
     earlier: [],
   })
   self.state.run++
+  return reportOf(decision)
 }
 /** Begins a plan from the model's first weights. @returns the number of the run */
 export const beginPlan = <P extends Trained['plan']>(self: Self<Omit<Trained, 'plan'> & { plan: P | null }>, plan: P): number => {
@@ -238,6 +247,14 @@ export const views = {
     const file = self.content.keep(await (await work()).exported(self))
     return self.compute.run({ hash: file.hash, file, external: [] }, feeds, self.signal)
   },
+  /** What is trained of the model, what is not and why, and what is doubtful: the first 50 tensors of each kind. */
+  describe: async (self: ReadonlySelf<Trained>): Promise<TrainerStatus & { readonly tensors: RoleReport | null }> => ({
+    ...views.status(self),
+    tensors: self.state.file === null ? null : await (await work()).describeRoles(self, self.state),
+  }),
+  /** Tensors of the model with what they are in training and why, in the order of the file: 1000 at the most, so ask again with `skip`. */
+  tensors: async (self: ReadonlySelf<Trained>, asked: RolesAsked = {}): Promise<readonly Role[]> =>
+    (await work()).listRoles(self, self.state, asked),
   /** The model with the weights of the last checkpoint: an ONNX file, as it was put but for them. */
   export: async (self: ReadonlySelf<Trained>): Promise<Uint8Array> => (await work()).exported(self),
 }
@@ -251,6 +268,8 @@ export const turnArguments = {
   finish: [integer()],
   fail: [integer(), string()],
   status: [],
+  describe: [],
+  tensors: [optional(object({ kind: optional(oneOf(roleKinds)), skip: optional(integer({ minimum: 0 })), limit: optional(integer({ minimum: 1, maximum: 1000 })) }))], // prettier-ignore
   curve: [optional(object({ after: optional(integer({ minimum: 0 })) }))],
   predict: [record(tensor())],
   export: [],

@@ -4,19 +4,37 @@ import { withInitializers } from '../../graph/replace.ts'
 import { writeGraph } from '../../graph/write.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { readState } from './checkpoints.ts'
-import { ready, type Trained } from './spec.ts'
+import { ready, type Trained, type TrainerSpec } from './spec.ts'
 import { openTraining } from './training.ts'
 
 type Able = Pick<MovableSelf, 'content' | 'compute' | 'signal'>
 
+/**
+ * How a training goes on. One that was put before trainers kept what they had decided is trained on by what its checkpoint
+ * holds: what is decided today may be something else.
+ */
+export const settledSpec = (
+  state: DeepReadonly<Pick<Trained, 'file' | 'spec' | 'decided' | 'checkpoint'>>,
+  file: Uint8Array,
+): TrainerSpec => {
+  const { spec } = ready(state)
+  if (spec.trainable !== undefined || state.checkpoint === null) return spec
+  const { initializers, nodes } = readGraph(file).graph
+  const statistics = new Set(nodes.flatMap(({ op, inputs }) => (op === 'BatchNormalization' ? inputs.slice(3) : [])))
+  const names = state.checkpoint.tensors.map(({ name }) => name).filter((name) => initializers.has(name) && !statistics.has(name))
+  return names.length === 0 ? spec : { ...spec, trainable: names }
+}
+
 /** A session with the weights of a checkpoint, or the first ones. @param part the part of the model that is trained, where that is not all */
 export const opened = async (
   self: Able,
-  state: DeepReadonly<Pick<Trained, 'file' | 'spec' | 'checkpoint'>>,
+  state: DeepReadonly<Pick<Trained, 'file' | 'spec' | 'decided' | 'checkpoint'>>,
   part?: Uint8Array,
 ): Promise<Training> => {
-  const { file, spec } = ready(state)
-  const graph = part ?? (await self.content.read(file, self.signal))
+  const { file } = ready(state)
+  const whole = await self.content.read(file, self.signal)
+  const spec = settledSpec(state, whole)
+  const graph = part ?? whole
   const kept = state.checkpoint === null ? undefined : await readState(self.content, state.checkpoint, self.signal)
   return openTraining(self, graph, spec, { seed: spec.seed, state: kept })
 }

@@ -79,7 +79,7 @@ const perform = async (runner: Runner, asked: TrainingAsk): Promise<TrainingAnsw
 
 let runner: Runner | undefined
 try {
-  runner = new Runner(onnx, prepare(readGraph(graph).graph, options), { threads, seed })
+  runner = new Runner(onnx, prepare(readGraph(graph), options), { threads, seed })
   if (state !== undefined) runner.restore(tensorsOf(state))
   answer({})
 } catch (error) {

@@ -1,0 +1,131 @@
+import { isPowerIteration } from './names.ts'
+import { programDoubts } from './program-doubts.ts'
+import type { Decision, Signs } from './signs.ts'
+import { AGAIN, some } from './text.ts'
+import { emptyRows, isUniform } from './values.ts'
+
+/** One tensor in the place of several that were equal when the model was exported. */
+const merged = ({ source: { graph }, uses, named, program, declared }: Signs, trained: ReadonlySet<string>): readonly string[] => {
+  const found: string[] = []
+  // PyTorch's TorchScript exporter leaves an Identity under the name of each tensor that it took out.
+  const taken = new Map<string, string[]>()
+  for (const { op, inputs, outputs } of graph.nodes) {
+    const [from = '', to = ''] = [inputs[0], outputs[0]]
+    if (op === 'Identity' && trained.has(from) && named && !to.includes('/') && !to.endsWith('_output_0') && !graph.outputs.has(to)) taken.set(from, [...(taken.get(from) ?? []), to]) // prettier-ignore
+  }
+  for (const [from, others] of taken)
+    found.push(
+      `"${from}" also serves as ${some(others)}: weights that were equal when the model was exported were merged into one tensor, and are trained as one (right only where they are tied on purpose). ${again}`,
+    )
+  if (named || program !== undefined || declared !== undefined) return found
+  for (const name of trained) {
+    const tensor = graph.initializers.get(name)
+    const layers = [...new Set((uses.of.get(name) ?? []).filter(({ place }) => place === 'norm').map(({ node }) => node.name))]
+    if (tensor !== undefined && layers.length > 1 && isUniform(tensor) && tensor.size > 1)
+      found.push(`"${name}" is the scale or bias of ${layers.length} norms (${some(layers)}) and holds one number only: weights that were equal may have been merged into one tensor, and are trained as one (right only where they are shared on purpose)`) // prettier-ignore
+  }
+  return found
+}
+const again = `Else ${AGAIN}`
+
+/** Convolutions and products whose weights were computed when the model was exported. */
+const folded = ({ source: { graph }, program, declared }: Signs, trained: ReadonlySet<string>): readonly string[] => {
+  if (program !== undefined || declared !== undefined) return []
+  const [norms, others]: [string[], string[]] = [[], []]
+  for (const { op, inputs } of graph.nodes) {
+    const [, weight = '', bias = ''] = inputs
+    if (!trained.has(weight)) continue
+    const made = /^onnx::(Conv|ConvTranspose|Gemm)_\d+$/.test(weight)
+    if (/fused_bn|batch_?norm/i.test(`${weight} ${bias}`) || (made && op.startsWith('Conv') && /^onnx::Conv/.test(bias))) norms.push(weight)
+    else if (made) others.push(weight)
+  }
+  for (const { op, inputs } of graph.nodes)
+    if (op === 'Mul') norms.push(...inputs.filter((name) => trained.has(name) && /batch_?norm/i.test(name)))
+  return [
+    ...(norms.length === 0 ? [] : [`BatchNorm was folded into the weights ${some(norms)}: they are trained without a BatchNormalization, which is another training. To train the model as it is in the framework, ${AGAIN}`]), // prettier-ignore
+    ...(others.length === 0 ? [] : [`the weights ${some(others)} were computed by the exporter (weight_norm, spectral_norm or another product of parameters was folded): the result is trained itself, which is another training. To train the parameters, ${AGAIN}`]), // prettier-ignore
+  ]
+}
+
+/** An embedding and an output layer with the same elements in two tensors. */
+const untied = ({ source: { graph }, uses }: Signs, trained: ReadonlySet<string>): readonly string[] => {
+  const found: string[] = []
+  const of = (wanted: (op: string, place: string) => boolean) =>
+    [...trained].filter((name) => (uses.of.get(name) ?? []).some(({ node, place }) => wanted(node.op, place)))
+  const products = of((op) => op === 'MatMul' || op === 'Gemm')
+  for (const table of of((_, place) => place === 'table')) {
+    const rows = graph.initializers.get(table)
+    const [height = 0, width = 0] = rows?.shape ?? []
+    if (rows === undefined || rows.shape.length !== 2 || isUniform(rows)) continue
+    for (const product of products) {
+      const other = graph.initializers.get(product)
+      if (other === undefined || product === table || other.size !== rows.size) continue
+      const [a, b] = [rows.data, other.data]
+      const straight = other.shape[0] === height && a.every((element, i) => element === b[i])
+      const turned = other.shape[0] === width && a.every((element, i) => element === b[(i % width) * height + Math.floor(i / width)])
+      if (straight || turned)
+        found.push(`"${table}" and "${product}" hold the same values: weights that are tied (shared) in the framework are two tensors in the file, and are trained apart. To keep them tied, ${AGAIN}`) // prettier-ignore
+    }
+  }
+  return found
+}
+
+/** A row that may be the padding of an embedding. */
+const padded = ({ source: { graph }, uses, program, declared }: Signs, trained: ReadonlySet<string>, padding: Decision['padding']) =>
+  [...trained].flatMap((name) => {
+    const tensor = graph.initializers.get(name)
+    const looked = (uses.of.get(name) ?? []).some(({ place }) => place === 'table')
+    if (tensor === undefined || !looked || padding.has(name) || program !== undefined || declared !== undefined) return []
+    const [row] = emptyRows(tensor)
+    return row === undefined ? [] : [`row ${row} of "${name}" is all zeros, as the padding_idx of an embedding is, and an ONNX file does not say so: the row is trained. To keep it, give \`paddingRows: { '${name}': ${row} }\`, or export with active_storage_export.py`] // prettier-ignore
+  })
+
+/** Modules that the framework's model has, and the file has not. */
+const vanished = ({ source: { graph }, declared, program, named }: Signs): readonly string[] => {
+  const count = (op: string) => graph.nodes.filter((node) => node.op === op).length
+  if (declared !== undefined) {
+    const { dropouts, batchNorms } = declared
+    return [
+      ...(dropouts.length > count('Dropout') ? [`Dropout vanished: the framework's model has ${dropouts.length} (${some(dropouts)}), the file ${count('Dropout')}, so that nothing is dropped in training. To keep it, ${AGAIN}`] : []), // prettier-ignore
+      ...(batchNorms.length > count('BatchNormalization') ? [`BatchNorm was folded or removed: the framework's model has ${batchNorms.length} (${some(batchNorms)}), the file ${count('BatchNormalization')}. To keep it, ${AGAIN}`] : []), // prettier-ignore
+    ]
+  }
+  if (program !== undefined || !named || count('Dropout') > 0) return []
+  // Modules of an nn.Sequential are numbered: one that left no node has left a gap.
+  const seen = new Map<string, Set<number>>()
+  for (const { name } of graph.nodes) {
+    const parts = name.split('/').slice(1, -1)
+    for (const [i, part] of parts.entries()) {
+      const [, path = '', number] = /^(.*?)\.?(\d+)$/.exec(part) ?? []
+      if (number === undefined) continue
+      const key = [...parts.slice(0, i), path].join('/')
+      seen.set(key, (seen.get(key) ?? new Set()).add(Number(number)))
+    }
+  }
+  const gaps = [...seen].flatMap(([path, numbers]) => {
+    const last = Math.max(...numbers)
+    if (last > 1000 || /_$/.test(path)) return []
+    return Array.from({ length: last }, (_, i) => i).filter((i) => !numbers.has(i)).map((i) => `${path === '' ? '' : `${path.replaceAll('/', '.')}.`}${i}`) // prettier-ignore
+  })
+  return gaps.length === 0
+    ? []
+    : [`the modules ${some(gaps)} left no node in the file: a Dropout vanishes so when a model is exported for inference, and nothing is then dropped in training (an Identity, or a folded BatchNorm, leaves a gap as well). To keep it, ${AGAIN}`] // prettier-ignore
+}
+
+const powerIteration = ({ source: { graph } }: Signs): readonly string[] => {
+  const names = [...graph.initializers.keys()].filter((name) => isPowerIteration(name, graph.initializers) && graph.nodes.some(({ inputs }) => inputs.includes(name))) // prettier-ignore
+  return names.length === 0
+    ? []
+    : [`the vectors ${some(names)} of spectral norm stay as they are, where the framework moves them in each step of training: the norm of the weights is then only near to 1`] // prettier-ignore
+}
+
+/** What may be another training than that of the user's model, in sentences that name tensors and what to do. */
+export const doubtsOf = (signs: Signs, trained: ReadonlySet<string>, padding: Decision['padding']): readonly string[] => [
+  ...merged(signs, trained),
+  ...folded(signs, trained),
+  ...untied(signs, trained),
+  ...(signs.program === undefined ? [] : programDoubts(signs, signs.program, trained)),
+  ...padded(signs, trained, padding),
+  ...vanished(signs),
+  ...powerIteration(signs),
+]

@@ -1,0 +1,7 @@
+const MOST_NAMED = 5
+/** Names for an error or a warning: the first ones. */
+export const some = (names: readonly string[]): string =>
+  `${names.slice(0, MOST_NAMED).map((name) => `"${name}"`).join(', ')}${names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : ''}` // prettier-ignore
+
+export const AGAIN =
+  'export in training mode without folding (training=TrainingMode.TRAINING, do_constant_folding=False, dynamo=False), or with active_storage_export.py'
