@@ -99,9 +99,8 @@ export const decide = (source: Source, raised: Graph, { trainable, paddingRows, 
   }
   const constants = constantsIn(source.graph)
   const all: readonly Choosable[] = [...initializers, ...constants]
-    .filter(([name]) => raised.initializers.has(name))
     .map(([name, tensor]) => {
-      const unfit = unfitOf(name, tensor, uses)
+      const unfit = raised.initializers.has(name) ? unfitOf(name, tensor, uses) : 'is not used by the model'
       return { name, dtype: tensor.dtype, ...(unfit !== undefined && { unfit }), constant: constants.has(name) }
     })
   const unfit = new Map(all.map(({ name, unfit: why }) => [name, why]))
