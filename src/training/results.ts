@@ -44,7 +44,8 @@ export const checkNumbers = ({ loss, norm = 0 }: Told, step?: number): void => {
   if (Number.isFinite(loss) && Number.isFinite(norm)) return
   const what = Number.isFinite(loss) ? `the norm of the gradients is ${norm}` : `the loss is ${loss}`
   const where = step === undefined ? '' : ` in step ${step}`
-  const samples = 'look for bad samples: elements that are no numbers, rows of which a mask hides all (a softmax over -inf alone is no number)'
+  const samples =
+    'look for bad samples: elements that are no numbers, rows of which a mask hides all (a softmax over -inf alone is no number)'
   // No rate has been applied before the first step.
   const rate = step === 1 ? '' : '; else lower the learning rate, or clip the gradients (clipNorm)'
   throw failure('training-diverged', `${what}${where}: ${samples}${rate}. The state is as it was before`)

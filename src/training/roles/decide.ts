@@ -84,7 +84,11 @@ const unfitOf = (name: string, tensor: Tensor, uses: Uses): string | undefined =
  * @throws ActiveStorageError `invalid-argument` for patterns that name nothing, or where nothing is left to train; `bad-model`
  * for a list of the exporter that is malformed
  */
-export const decide = (source: Source, raised: Graph, { trainable, paddingRows, outputs = [...raised.outputs.keys()] }: DecideOptions = {}): Decision => {
+export const decide = (
+  source: Source,
+  raised: Graph,
+  { trainable, paddingRows, outputs = [...raised.outputs.keys()] }: DecideOptions = {},
+): Decision => {
   const { initializers } = source.graph
   const uses = usesOf(raised, outputs, (name) => initializers.has(name))
   const notes = notesOf(source.kept)
@@ -98,11 +102,10 @@ export const decide = (source: Source, raised: Graph, { trainable, paddingRows, 
     named: dotted || notes.producer === 'pytorch',
   }
   const constants = constantsIn(source.graph)
-  const all: readonly Choosable[] = [...initializers, ...constants]
-    .map(([name, tensor]) => {
-      const unfit = raised.initializers.has(name) ? unfitOf(name, tensor, uses) : 'is not used by the model'
-      return { name, dtype: tensor.dtype, ...(unfit !== undefined && { unfit }), constant: constants.has(name) }
-    })
+  const all: readonly Choosable[] = [...initializers, ...constants].map(([name, tensor]) => {
+    const unfit = raised.initializers.has(name) ? unfitOf(name, tensor, uses) : 'is not used by the model'
+    return { name, dtype: tensor.dtype, ...(unfit !== undefined && { unfit }), constant: constants.has(name) }
+  })
   const unfit = new Map(all.map(({ name, unfit: why }) => [name, why]))
   const { only, more, less } = choiceOf(trainable)
   const [picked, added, dropped] = [only && chosen(only, all), chosen(more, all), leftOut(less, all)]

@@ -69,7 +69,8 @@ const untied = ({ source: { graph }, uses, declared }: Signs, trained: ReadonlyS
   const products = held.filter(({ name }) => used(name, (op) => op === 'MatMul' || op === 'Gemm'))
   const made = held.filter(({ name }) => name.startsWith('onnx::'))
   const pairs = [...tables.flatMap((a) => products.map((b) => [a, b] as const)), ...made.flatMap((a) => held.map((b) => [b, a] as const))]
-  return pairs.flatMap(([a, b]) =>
+  return pairs.flatMap(
+    ([a, b]) =>
     a.name === b.name || (a.name.startsWith('onnx::') && a.name > b.name) || !isSame(a.tensor, b.tensor)
       ? []
       : [`"${a.name}" and "${b.name}" hold the same values: weights that are tied (shared) in the framework are two tensors in the file, and are trained apart. To keep them tied, ${AGAIN}`], // prettier-ignore

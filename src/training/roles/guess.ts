@@ -55,6 +55,7 @@ const atInput = ({ name, tensor, uses, others }: Clues): Verdict => {
   const sign = signOf(name, others)
   const [first] = uses
   if (sign === 'buffer' || sign === 'statistic') return buffer(`named like a buffer (${lastPart(name)})`)
+  if (valueSignOf(tensor) === 'waves') return buffer(FORMULAS.waves)
   const normalizes = uses.some(({ node, input }) => (node.op === 'Sub' || node.op === 'Div') && input === 1)
   const elements = tensor.data instanceof Float32Array ? tensor.data : []
   const pixels = tensor.size > 0 && elements.every((element) => element > 0 && element <= 1 / 127)

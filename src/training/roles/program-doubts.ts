@@ -5,7 +5,11 @@ import { AGAIN, some } from './text.ts'
 const OPTIMIZER = 'Export with `optimize=False`, or with active_storage_export.py'
 
 /** What PyTorch's default exporter has changed about a model, by what it wrote beside the graph. */
-export const programDoubts = ({ source: { graph }, declared }: Signs, program: Program, trained: ReadonlySet<string>): readonly string[] => {
+export const programDoubts = (
+  { source: { graph }, declared }: Signs,
+  program: Program,
+  trained: ReadonlySet<string>,
+): readonly string[] => {
   const { targets, placeholders, folded, calls, classes, rewrites } = program
   const origins = new Set([...folded].filter(([name]) => graph.initializers.has(name)).flatMap(([, from]) => from))
   const there = (target: string) => graph.initializers.has(target) || origins.has(target)
@@ -20,7 +24,9 @@ export const programDoubts = ({ source: { graph }, declared }: Signs, program: P
   const norm = (node: string) => /batch_norm|BatchNorm/.test(`${calls.get(node) ?? ''}`) || (rewrites.get(node) ?? '').includes('BatchNorm')
   const without = (node: string) => norm(node) && opOf.get(node) !== 'BatchNormalization'
 
-  const gone = [...targets].filter(([target, kind]) => kind !== 'CONSTANT_TENSOR' && !there(target) && !target.endsWith('num_batches_tracked'))
+  const gone = [...targets].filter(
+    ([target, kind]) => kind !== 'CONSTANT_TENSOR' && !there(target) && !target.endsWith('num_batches_tracked'),
+  )
   const foldedInto = gone.filter(([target]) => (takers.get(target) ?? []).some(without)).map(([target]) => target)
   const modules = [...new Set(foldedInto.map((target) => target.split('.').slice(0, -1).join('.')))]
   const others = gone.filter(([target]) => !foldedInto.includes(target))
