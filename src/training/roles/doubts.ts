@@ -36,7 +36,7 @@ const folded = ({ source: { graph }, program, declared }: Signs, trained: Readon
     const [, weight = '', bias = ''] = inputs
     if (!trained.has(weight)) continue
     const made = /^onnx::(Conv|ConvTranspose|Gemm)_\d+$/.test(weight)
-    if (/fused_bn|batch_?norm/i.test(`${weight} ${bias}`) || (made && op.startsWith('Conv') && /^onnx::Conv/.test(bias))) norms.push(weight)
+    if (/fused_bn|batch_?norm/i.test(`${weight} ${bias}`) || (made && op.startsWith('Conv') && bias.startsWith('onnx::Conv'))) norms.push(weight)
     else if (made) others.push(weight)
   }
   for (const { op, inputs } of graph.nodes)
