@@ -15,7 +15,7 @@ const line = (kind: string, { tensors, elements, first }: RoleGroup): string => 
 const complain = (text: string): void => void process.stderr.write(`${text}\n`)
 
 /** Shows what is trained of a model that was put, on standard error: standard output is for the training's reports. */
-export const showRoles = ({ trained, frozen, buffers, constants, paddingRows, warnings }: RoleReport, args: Parsed): void => {
+export const showRoles = ({ trained, frozen, buffers, constants, paddingRows, warnings, notes }: RoleReport, args: Parsed): void => {
   if (!args.flag('json')) {
     complain(line('trained', trained))
     complain(line('frozen', frozen))
@@ -23,6 +23,7 @@ export const showRoles = ({ trained, frozen, buffers, constants, paddingRows, wa
     complain(line('constants', constants))
     for (const [name, row] of Object.entries(paddingRows)) complain(`padding: row ${row} of ${name} is not trained by look-ups`)
   }
+  if (!args.flag('json')) for (const note of notes) complain(`note: ${note}`)
   for (const warning of warnings) complain(`warning: ${warning}`)
 }
 

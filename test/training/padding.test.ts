@@ -8,7 +8,12 @@ import { prepare, type TrainOptions } from '../../src/training/prepare.ts'
 import { Runner } from '../../src/training/runner.ts'
 
 const sgd = { kind: 'sgd' } as const
-const weights = () => new Tensor('float32', Float32Array.from({ length: 12 }, (_, i) => Math.sin(i * i + 1)), [4, 3])
+const weights = () =>
+  new Tensor(
+    'float32',
+    Float32Array.from({ length: 12 }, (_, i) => Math.sin(i * i + 1)),
+    [4, 3],
+  )
 
 /** Rows of a table by number; with `tied`, times the table itself. */
 const trained = async ({ tied }: { readonly tied: boolean }, paddingRows?: TrainOptions['paddingRows']) => {

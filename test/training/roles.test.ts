@@ -144,7 +144,7 @@ test('merged, untied and folded weights of a PyTorch export are warned about by 
 
 test('a report is bounded, and counts all', () => {
   const roles = Array.from({ length: 200 }, (_, i) => ({ name: `w${i}`, kind: 'trained' as const, why: 'a weight', shape: [2, 3] }))
-  const report = reportOf({ roles, padding: new Map(), warnings: Array.from({ length: 60 }, (_, i) => `warning ${i}`) })
+  const report = reportOf({ roles, padding: new Map(), warnings: Array.from({ length: 60 }, (_, i) => `warning ${i}`), notes: [] })
   assert.deepEqual([report.trained.tensors, report.trained.elements, report.trained.first.length], [200, 1200, 50])
   assert.equal(report.warnings.length, 51)
 })

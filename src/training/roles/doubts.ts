@@ -36,7 +36,8 @@ const folded = ({ source: { graph }, program, declared }: Signs, trained: Readon
     const [, weight = '', bias = ''] = inputs
     if (!trained.has(weight)) continue
     const made = /^onnx::(Conv|ConvTranspose|Gemm)_\d+$/.test(weight)
-    if (/fused_bn|batch_?norm/i.test(`${weight} ${bias}`) || (made && op.startsWith('Conv') && bias.startsWith('onnx::Conv'))) norms.push(weight)
+    if (/fused_bn|batch_?norm/i.test(`${weight} ${bias}`) || (made && op.startsWith('Conv') && bias.startsWith('onnx::Conv')))
+      norms.push(weight)
     else if (made) others.push(weight)
   }
   for (const { op, inputs } of graph.nodes)
@@ -112,7 +113,7 @@ const vanished = ({ source: { graph }, declared, program, named }: Signs): reado
   const gaps = [...seen].flatMap(([path, numbers]) => {
     const last = Math.max(...numbers)
     if (last > 1000) return []
-    return Array.from({ length: last }, (_, i) => i).filter((i) => !numbers.has(i)).map((i) => `${path === '' ? '' : `${path.replaceAll('/', '.')}.`}${i}`) // prettier-ignore
+    return Array.from({ length: last }, (_, i) => i).filter((i) => !numbers.has(i)).map((i) => [...new Set(path.split('/').filter((part) => part !== '')), i].join('.')) // prettier-ignore
   })
   return gaps.length === 0
     ? []
