@@ -41,7 +41,7 @@ export const programDoubts = (
   if (merged.length > 0)
     found.push(`${some(merged)} ${merged.length === 1 ? 'has' : 'have'} no tensor in the file: the exporter merged weights that were equal when the model was exported, or removed those that were all zeros or ones, so that they are trained as one, or not at all. ${OPTIMIZER}`) // prettier-ignore
   if (absent.length > 0)
-    found.push(`the parameters ${some(absent)} are not in the file: each is tied to (shared with) another one, is not used, or was removed since it had no effect when the model was exported. Where that is not meant, ${OPTIMIZER.toLowerCase().replace('export', 'export again')}`) // prettier-ignore
+    found.push(`the parameters ${some(absent)} are not in the file: each is tied to (shared with) another one, is not used, or was removed since it had no effect when the model was exported. Where that is not meant: ${OPTIMIZER}`) // prettier-ignore
   for (const [origin, name] of untied)
     found.push(`"${name}" was computed from "${origin}", which is there as well: weights that are tied (shared) in the framework are two tensors in the file, and are trained apart. ${OPTIMIZER}`) // prettier-ignore
   const instances = graph.nodes.filter(({ op, name }) => op === 'BatchNormalization' && /InstanceNorm/.test(classes.get(name) ?? '')).map(({ name }) => name) // prettier-ignore
