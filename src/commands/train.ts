@@ -27,7 +27,6 @@ export const train: Command = {
   name: 'train',
   summary:
     'Trains a model beside the data of a node, or of several, and shows how far it has come. Ctrl-C interrupts it; --resume goes on.',
-  usage: 'NAME (--model FILE --plan FILE | --resume | --pause | --cancel | --status) [--export FILE]',
   takes: 1,
   usage: 'NAME (--model FILE --plan FILE | --resume | --pause | --cancel | --status | --tensors) [--export FILE]',
   options: {
