@@ -3,7 +3,7 @@ import type { GraphTypes } from './types.ts'
 import { type Flow, isLost, reshaped } from './samples/flow.ts'
 import { flowRules, reshapes } from './samples/rules.ts'
 
-export type { Flow, Lost } from './samples/flow.ts'
+export type { Flow } from './samples/flow.ts'
 export { isLost } from './samples/flow.ts'
 
 /**

@@ -60,6 +60,10 @@ const sidesFit = (shape: InputPlan['shape'], given: readonly number[], beside?: 
   shape === null ||
   (shape.length === given.length && shape.every((side, at) => at === beside || typeof side === 'string' || side === given[at]))
 
+/** The entry of this very name: a tensor may be called `constructor`. */
+const own = <T>(entries: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(entries, name) ? entries[name] : undefined
+
 const shown = (shape: readonly (number | string)[]): string => `[${shape.join(', ')}]`
 
 /** How one call is run: whole, or in runs of `samples`, each with a part of the inputs that are cut. */
@@ -73,12 +77,12 @@ const cuttingOf = (plan: BatchPlan, feeds: Readonly<Record<string, Feed>>, asBat
   const { size } = plan
   // onnxruntime itself does not tell a scalar from an input that states no shape.
   for (const [name, { dtype, shape }] of Object.entries(feeds))
-    if (shape.length > 0 && plan.inputs[name]?.shape?.length === 0)
+    if (shape.length > 0 && own(plan.inputs, name)?.shape?.length === 0)
       throw failure('tensor-mismatch', `input "${name}" needs [], a scalar, it was given ${dtype} ${shown(shape)}`)
   if (size === null) return undefined
   const axes = new Map<string, number>()
   for (const [name, { shape }] of Object.entries(feeds)) {
-    const input = plan.inputs[name]
+    const input = own(plan.inputs, name)
     const axis = input?.axis ?? 0
     // Without a stated side of its own an input tells by its axis alone.
     const open = input === undefined ? true : input.shape === null || typeof input.shape[axis] === 'string'
@@ -88,11 +92,11 @@ const cuttingOf = (plan: BatchPlan, feeds: Readonly<Record<string, Feed>>, asBat
   }
   // One run's worth of samples shows in no input: it is cut all the same, so that its outputs are those of a batch.
   for (const [name, { shape }] of axes.size === 0 && asBatch ? Object.entries(feeds) : []) {
-    const axis = plan.inputs[name]?.axis
+    const axis = own(plan.inputs, name)?.axis
     if (axis !== undefined && axis !== null && shape[axis] === size) axes.set(name, axis)
   }
   // A run takes what its inputs state: another input may be fixed at another number.
-  const stated = new Set([...axes].map(([name, axis]) => plan.inputs[name]?.shape?.[axis]).filter((side) => typeof side === 'number'))
+  const stated = new Set([...axes].map(([name, axis]) => own(plan.inputs, name)?.shape?.[axis]).filter((side) => typeof side === 'number'))
   const [samples = size] = stated
   const counts = new Map([...axes].map(([name, axis]) => [name, feeds[name]?.shape[axis] ?? 0]))
   const [count] = counts.values()

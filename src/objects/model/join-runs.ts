@@ -8,6 +8,9 @@ type Outputs = Readonly<Record<string, Tensor>>
 /** Name of the output that counts each sample's rows in another. */
 export const countsName = (name: string): string => `${name}.counts`
 
+/** The entry of this very name: a tensor may be called `constructor`. */
+const own = (plans: BatchPlan['outputs'], name: string): OutputPlan | undefined => (Object.hasOwn(plans, name) ? plans[name] : undefined)
+
 /** The axis in one run's output whose length depends on the data. */
 const rowsAxis = ({ join, rows }: OutputPlan): number | undefined => (join === 'rows' ? 0 : rows)
 
@@ -47,7 +50,7 @@ export const joinRuns = ({ outputs }: BatchPlan, runs: readonly Outputs[], count
   const all: Record<string, Tensor> = {}
   for (const name of Object.keys(runs[0] ?? {})) {
     // A description without a plan, of an older node: what keeps the samples' axis as 1 is joined along it.
-    const plan = outputs[name] ?? (runs.every((run) => run[name]?.shape[0] === 1) ? { join: 'axis', axis: 0 } : { join: 'stack' })
+    const plan = own(outputs, name) ?? (runs.every((run) => run[name]?.shape[0] === 1) ? { join: 'axis', axis: 0 } : { join: 'stack' })
     Object.assign(all, joinOutput(name, plan, runs.map((run) => run[name]!), count, samples)) // prettier-ignore
   }
   return all
@@ -57,7 +60,7 @@ export const joinRuns = ({ outputs }: BatchPlan, runs: readonly Outputs[], count
 export const withCounts = ({ size, outputs }: BatchPlan, run: Outputs): Record<string, Tensor> => {
   const all: Record<string, Tensor> = { ...run }
   for (const [name, tensor] of Object.entries(run)) {
-    const varying = rowsAxis(outputs[name] ?? { join: 'ask' })
+    const varying = rowsAxis(own(outputs, name) ?? { join: 'ask' })
     if (size !== null && varying !== undefined)
       all[countsName(name)] = countsOf(Array.from({ length: size }, () => tensor.shape[varying] ?? 0))
   }

@@ -199,6 +199,17 @@ test('what whoever puts a model says of its batches goes before what was found',
     })
 })
 
+test('a tensor may be called as something that every object has', async (t) => {
+  const client = await startClient(t)
+  const { handle, name } = await putModel(client, modelOf({ inputs: { constructor: [1, 3] } }, (b, values) => ({ toString: b.op('Neg', [Object.values(values)[0]!]) }))) // prettier-ignore
+  const { hash, file, external, mode, batch } = handle
+  const feeds = { constructor: floats([2, 3]) }
+  for (const plan of [batch!, { ...batch!, inputs: {}, outputs: {} }]) {
+    const { outputs } = await client.object(model, name).forward({ hash, file, external, mode, batch: plan }, feeds)
+    assert.deepEqual(told(outputs['toString'])?.[0], [2, 3])
+  }
+})
+
 test('a description of an older node, without a plan, runs as it did', async (t) => {
   const client = await startClient(t)
   const { handle, name } = await putModel(client, modelOf({ inputs: { x: [1, 3] } }, (b, { x }) => ({ y: b.op('Neg', [x!]), z: b.op('Squeeze', [x!, b.constant(ints(0))]) }))) // prettier-ignore

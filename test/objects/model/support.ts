@@ -37,7 +37,9 @@ export const modelOf = ({ inputs, states = {} }: Shapes, build: Build): Uint8Arr
   )
   for (const [name, value] of Object.entries(build(b, values))) b.output(value, name)
   const graph = b.build()
-  const outputs = new Map([...graph.outputs].map(([name, type]) => [name, { ...type, shape: states[name] ?? type.shape }]))
+  const outputs = new Map(
+    [...graph.outputs].map(([name, type]) => [name, { ...type, shape: Object.hasOwn(states, name) ? states[name]! : type.shape }]),
+  )
   return writeGraph({ graph: { ...graph, outputs } })
 }
 
