@@ -1,5 +1,5 @@
 // Packs the package, installs it into empty folders and uses it there in every form of module:
-//   npm run pack:check [-- --node /path/to/node ...] [-- --npm /path/to/npm-cli.js ...] [--keep TARBALL] [--skip-types]
+//   npm run pack:check -- [--node /path/to/node ...] [--npm /path/to/npm-cli.js ...] [--keep TARBALL] [--skip-types]
 // Each Node.js with each npm; by default those that run this. In a network namespace from which the package registry of
 // npm's configuration alone is reached, where one can be made (as root, or with user namespaces). Ends with a table.
 import { execFileSync, spawn } from 'node:child_process'
