@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join, relative, resolve, sep } from 'node:path'
 import { failure } from '../core/errors.ts'
+import { hint } from '../core/nearest.ts'
 import { remoteOf } from '../core/remote.ts'
 import { type AdoptOptions, formats } from '../objects/dataset/adopt.ts'
 import { dataset } from '../objects/dataset/dataset.ts'
@@ -121,7 +122,11 @@ export const put: Command = {
         } else if (kind === 'pipeline') {
           const hash = await remoteOf(pipeline, name, route, { timeoutMs }).put(parseSpec(await readFile(path, 'utf8'), path))
           done({ name, hash }, `${name}: pipeline ${hash.slice(0, 16)}`)
-        } else throw failure('invalid-argument', `put takes dataset, model or pipeline, not "${kind}"`)
+        } else
+          throw failure(
+            'invalid-argument',
+            `put takes dataset, model or pipeline, not "${kind}"${hint(kind, ['dataset', 'model', 'pipeline'])}`,
+          )
       } finally {
         bar.done()
       }
