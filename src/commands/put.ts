@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { failure } from '../core/errors.ts'
+import { hint } from '../core/nearest.ts'
 import { remoteOf } from '../core/remote.ts'
 import { dataset } from '../objects/dataset/dataset.ts'
 import { model } from '../objects/model/model.ts'
@@ -71,7 +72,11 @@ export const put: Command = {
         } else if (kind === 'pipeline') {
           const hash = await remoteOf(pipeline, name, route, { timeoutMs }).put(parseSpec(await readFile(path, 'utf8'), path))
           done({ name, hash }, `${name}: pipeline ${hash.slice(0, 16)}`)
-        } else throw failure('invalid-argument', `put takes dataset, model or pipeline, not "${kind}"`)
+        } else
+          throw failure(
+            'invalid-argument',
+            `put takes dataset, model or pipeline, not "${kind}"${hint(kind, ['dataset', 'model', 'pipeline'])}`,
+          )
       } finally {
         bar.done()
       }

@@ -1,4 +1,5 @@
 import { failure } from '../core/errors.ts'
+import { hint } from '../core/nearest.ts'
 import { dataset } from '../objects/dataset/dataset.ts'
 import { addressOf } from './ask.ts'
 import type { Parsed } from './command.ts'
@@ -15,7 +16,8 @@ export const trainPlaced = async (name: string, args: Parsed, epochs: number | u
   const [model, plan, target] = [args.text('model'), args.text('plan'), args.text('export')]
   if (model === undefined || plan === undefined) throw failure('invalid-argument', '--place begins a training: give --model FILE and --plan FILE') // prettier-ignore
   const place = places.find((known) => known === args.text('place'))
-  if (place === undefined) throw failure('invalid-argument', `--place ${args.text('place')}: use ${places.join(', ')}`)
+  if (place === undefined)
+    throw failure('invalid-argument', `--place ${args.text('place')}: use ${places.join(', ')}${hint(args.text('place') ?? '', places)}`)
   // What is trained in this process ends with it.
   if (target === undefined && (place === 'auto' || place === 'local'))
     throw failure('invalid-argument', `--place ${place} may train in this process: give --export FILE, which takes the weights home`)

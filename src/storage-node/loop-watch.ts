@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 /** Delays from here on are told. */
-export const SLOW_MS = 250
+const SLOW_MS = 250
 const EVERY_MS = 1000
 const RESOLUTION_MS = 20
 

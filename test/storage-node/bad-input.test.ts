@@ -271,7 +271,11 @@ void suite('bad input', () => {
     await rawRefused([starting({ arguments: outgoing({ not: 'a list' }).head })], 'malformed-message', /not a list/)
   })
   test('names that are none', async () => {
-    await rawRefused([starting({ method: 'nope' })], 'unknown-method', /it has .*collect, describe, dropCaches, echo, flush, list, stats/)
+    await rawRefused(
+      [starting({ method: 'nope' })],
+      'unknown-method',
+      /it has .*collect, declaration, describe, dropCaches, echo, flush, list, stats/,
+    )
     await rawRefused([starting({ method: '__proto__' })], 'unknown-method', /it has .*describe/)
     await rawRefused([starting({ type: '__proto__' })], 'unknown-type', /it hosts batch, content, dataset/)
     for (const id of ['__proto__', '', '../x', 'a\0b']) await rawRefused([starting({ object: id })], 'invalid-argument', /object name/)
