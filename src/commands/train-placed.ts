@@ -5,6 +5,7 @@ import type { Parsed } from './command.ts'
 import { print } from './output.ts'
 import { readPlan, withVocabulary } from './plan.ts'
 import { readModel, writeModel } from './training-files.ts'
+import { showRoles } from './training-roles.ts'
 import { follow } from './training-view.ts'
 
 const places = ['auto', 'local', 'node', 'cloud'] as const
@@ -27,6 +28,8 @@ export const trainPlaced = async (name: string, args: Parsed, epochs: number | u
     const fit = await withVocabulary(asked, (set) => client.object(dataset, set))
     const job = await client.train({ name, model: file, trainer: spec, fit, ...(place !== 'auto' && { place }) })
     if (!args.flag('json')) print(`at ${job.site}${job.decision === undefined ? '' : `: ${job.decision.because}`}`)
+    const { tensors } = await job.trainer.describe()
+    if (tensors !== null) showRoles(tensors, args)
     await follow(job, args)
     if (target !== undefined) await writeModel(target, await job.export(), args)
   } finally {

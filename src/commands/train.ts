@@ -8,6 +8,7 @@ import { type Command, nodeOption } from './command.ts'
 import { print, toJson } from './output.ts'
 import { readPlan, withVocabulary } from './plan.ts'
 import { readModel, writeModel } from './training-files.ts'
+import { listTensors, showRoles } from './training-roles.ts'
 import { follow } from './training-view.ts'
 import { trainPlaced } from './train-placed.ts'
 
@@ -26,7 +27,7 @@ export const train: Command = {
   name: 'train',
   summary:
     'Trains a model beside the data of a node, or of several, and shows how far it has come. Ctrl-C interrupts it; --resume goes on.',
-  usage: 'NAME (--model FILE --plan FILE | --resume | --pause | --cancel | --status) [--export FILE]',
+  usage: 'NAME (--model FILE --plan FILE | --resume | --pause | --cancel | --status | --tensors) [--export FILE]',
   options: {
     ...nodeOption,
     model: { type: 'string', value: 'FILE', help: 'the model to train, an ONNX file' },
@@ -43,6 +44,7 @@ export const train: Command = {
     pause: { type: 'boolean', help: 'let a training make a checkpoint and stop' },
     cancel: { type: 'boolean', help: 'the same, for good' },
     status: { type: 'boolean', help: 'show what the trainer is doing' },
+    tensors: { type: 'boolean', help: 'list all tensors of the model: trained, frozen, buffer or constant, and why' },
     export: { type: 'string', value: 'FILE', help: 'write the trained model there, when all else is done' },
   },
   examples: [
@@ -73,14 +75,15 @@ export const train: Command = {
       else if (args.flag('resume')) await follow(streams.run(await calls.resume(epochs === undefined ? {} : { epochs })), args)
       else if (begun !== undefined && model !== undefined) {
         const { trainer: spec, fit } = begun
-        await calls.put(await readModel(model), spec)
+        showRoles(await calls.put(await readModel(model), spec), args)
         const setOf = (set: string) => remoteOf(dataset, set, () => transport, { timeoutMs })
         await follow(streams.run('members' in fit ? await parallel.fit(fit) : await single.fit(await withVocabulary(fit, setOf))), args)
-      } else if (!args.flag('status') && args.text('export') === undefined)
+      } else if (!args.flag('status') && !args.flag('tensors') && args.text('export') === undefined)
         throw failure(
           'invalid-argument',
-          'say what to do: --model FILE --plan FILE, --resume, --pause, --cancel, --status or --export FILE',
+          'say what to do: --model FILE --plan FILE, --resume, --pause, --cancel, --status, --tensors or --export FILE',
         )
+      if (args.flag('tensors')) await listTensors((asked) => calls.tensors(asked), args)
       const target = args.text('export')
       if (target !== undefined) await writeModel(target, await calls.export(), args)
       if (args.flag('status') || args.flag('pause') || args.flag('cancel')) {

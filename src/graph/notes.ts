@@ -27,10 +27,7 @@ const propsOf = (message: Uint8Array, field: number): ReadonlyMap<string, string
   }
   return found
 }
-const all = (
-  messages: Iterable<readonly [string, Uint8Array]>,
-  field: number,
-): ReadonlyMap<string, ReadonlyMap<string, string>> => {
+const all = (messages: Iterable<readonly [string, Uint8Array]>, field: number): ReadonlyMap<string, ReadonlyMap<string, string>> => {
   const found = new Map<string, ReadonlyMap<string, string>>()
   for (const [name, message] of messages) {
     const props = propsOf(message, field)

@@ -51,7 +51,10 @@ const constantOf = ({ attributes }: Node): Tensor | undefined => {
  * @throws ActiveStorageError `unsupported` naming a node on the way that has no gradient; `invalid-argument` where the
  * loss is not one float, or depends on none of the tensors
  */
-export const gradientGraph = (b: GraphBuilder, { loss, of, rules = all, padding = new Map() }: GradientOptions): ReadonlyMap<string, Value> => {
+export const gradientGraph = (
+  b: GraphBuilder,
+  { loss, of, rules = all, padding = new Map() }: GradientOptions,
+): ReadonlyMap<string, Value> => {
   const graph = b.build()
   const lossValue = b.value(loss)
   if (!FLOATS.has(lossValue.dtype) || sizeOf(shapeOf(lossValue)) !== 1)
@@ -122,7 +125,10 @@ const withoutPadding = (
   const places = b.value(indices)
   const sides = shapeOf(gradient)
   // [indices..., 1...]: one flag for each row that was looked up.
-  const flags = e.reshape(e.compare('Equal', places, row), sides.map((side, axis) => (axis < places.shape.length ? side : 1)))
+  const flags = e.reshape(
+    e.compare('Equal', places, row),
+    sides.map((side, axis) => (axis < places.shape.length ? side : 1)),
+  )
   return e.masked(e.op('Not', [flags]), gradient)
 }
 

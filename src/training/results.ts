@@ -44,8 +44,9 @@ export const checkNumbers = ({ loss, norm = 0 }: Told, step?: number): void => {
   if (Number.isFinite(loss) && Number.isFinite(norm)) return
   const what = Number.isFinite(loss) ? `the norm of the gradients is ${norm}` : `the loss is ${loss}`
   const where = step === undefined ? '' : ` in step ${step}`
-  throw failure(
-    'training-diverged',
-    `${what}${where}: look for samples that are no numbers, or of which a mask hides all (a softmax over -inf alone is no number); else lower the learning rate, or clip the gradients (clipNorm). The state is as it was before`,
-  )
+  const samples =
+    'look for bad samples: elements that are no numbers, rows of which a mask hides all (a softmax over -inf alone is no number)'
+  // No rate has been applied before the first step.
+  const rate = step === 1 ? '' : '; else lower the learning rate, or clip the gradients (clipNorm)'
+  throw failure('training-diverged', `${what}${where}: ${samples}${rate}. The state is as it was before`)
 }

@@ -51,7 +51,12 @@ export const splitAt = (model: Graph, at: readonly string[], options: TrainOptio
     const { groups = [], activationBytes: _, paddingRows = {}, ...rest } = options
     const rows = Object.entries(paddingRows).filter(([name]) => initializers.has(name))
     const mine = groups.filter(({ match }: ParameterGroup) => own.some(named(match)))
-    return { ...rest, trainable: own, ...(rows.length > 0 && { paddingRows: Object.fromEntries(rows) }), ...(mine.length > 0 && { groups: mine }) }
+    return {
+      ...rest,
+      trainable: own,
+      ...(rows.length > 0 && { paddingRows: Object.fromEntries(rows) }),
+      ...(mine.length > 0 && { groups: mine }),
+    }
   }
   // The front is where memory is stated for.
   const bytes = options.activationBytes === undefined ? {} : { activationBytes: options.activationBytes }

@@ -27,8 +27,8 @@ const refused = (act: () => unknown, ...words: readonly string[]) =>
     (error: unknown) => isActiveStorageError(error, 'invalid-argument') && words.every((word) => error.message.includes(word)),
   )
 
-test('by itself what layers learn is trained, also through a Transpose, and single numbers are not', () => {
-  assert.deepEqual(trainableOf(layers()), ['w0', 'b0', 'w1'])
+test('by itself what layers learn is trained, also through a Transpose, and a scale of one element as well', () => {
+  assert.deepEqual(trainableOf(layers()), ['w0', 'b0', 'w1', 'scale'])
 })
 
 test('by itself all of the models of the examples is trained, but for running statistics', () => {
@@ -50,6 +50,10 @@ test('patterns choose, and each has to name something that can be trained', () =
   refused(() => trainableOf(layers(), ['w.']), '"w."')
   refused(() => trainableOf(layers(), ['table']), '"table" is int64')
   refused(() => trainableOf(layers(), []), 'empty')
+  assert.deepEqual(trainableOf(layers(), ['!w*']), ['b0', 'scale'])
+  assert.deepEqual(trainableOf(layers(), ['w*', '!w0', '+scale']), ['w1', 'scale'])
+  refused(() => trainableOf(layers(), ['!nothing']), '"nothing"', 'leaves out nothing')
+  refused(() => trainableOf(layers(), ['!*']), 'no float32 weights to train')
 })
 
 test('names that meet those of a target, or of what training adds, are refused before anything runs', () => {

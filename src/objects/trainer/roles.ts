@@ -37,7 +37,11 @@ export interface RolesAsked {
   readonly limit?: number
 }
 /** Tensors with what they are in training, in the order of the file. */
-export const listRoles = async (self: Able, state: DeepReadonly<Trained>, { kind, skip = 0, limit = 1000 }: RolesAsked): Promise<readonly Role[]> => {
+export const listRoles = async (
+  self: Able,
+  state: DeepReadonly<Trained>,
+  { kind, skip = 0, limit = 1000 }: RolesAsked,
+): Promise<readonly Role[]> => {
   const { roles } = await decided(self, state)
   return roles.filter((role) => kind === undefined || role.kind === kind).slice(skip, skip + limit)
 }

@@ -13,7 +13,10 @@ type Able = Pick<MovableSelf, 'content' | 'compute' | 'signal'>
  * How a training goes on. One that was put before trainers kept what they had decided is trained on by what its checkpoint
  * holds: what is decided today may be something else.
  */
-export const settledSpec = (state: DeepReadonly<Pick<Trained, 'file' | 'spec' | 'decided' | 'checkpoint'>>, file: Uint8Array): TrainerSpec => {
+export const settledSpec = (
+  state: DeepReadonly<Pick<Trained, 'file' | 'spec' | 'decided' | 'checkpoint'>>,
+  file: Uint8Array,
+): TrainerSpec => {
   const { spec } = ready(state)
   if (spec.trainable !== undefined || state.checkpoint === null) return spec
   const { initializers, nodes } = readGraph(file).graph

@@ -11,6 +11,7 @@ import { paddingOf } from './padding.ts'
 import { type Choosable, choiceOf, chosen, leftOut } from './patterns.ts'
 import { programOf, verdictOf } from './program.ts'
 import type { Decision, Signs } from './signs.ts'
+import { AGAIN } from './text.ts'
 import { type Uses, usesOf } from './uses.ts'
 import { valueSignOf } from './values.ts'
 
@@ -77,6 +78,8 @@ const unfitOf = (name: string, tensor: Tensor, uses: Uses): string | undefined =
   return sign === 'not finite' || (sign === 'mask' && tensor.data instanceof Float32Array && tensor.data.includes(-Infinity)) ? 'holds elements that are not finite, as a mask does' : undefined // prettier-ignore
 }
 
+const NO_DROPOUT = `the file has no Dropout: one of a model that was exported for inference leaves no trace. Where the model has Dropout, ${AGAIN}`
+
 /**
  * Decides what is trained, by what each tensor is: first by the caller's patterns, then by what the exporter wrote into the
  * file (active_storage_export.py, PyTorch's default exporter), then by names, places in the graph and elements.
@@ -84,7 +87,11 @@ const unfitOf = (name: string, tensor: Tensor, uses: Uses): string | undefined =
  * @throws ActiveStorageError `invalid-argument` for patterns that name nothing, or where nothing is left to train; `bad-model`
  * for a list of the exporter that is malformed
  */
-export const decide = (source: Source, raised: Graph, { trainable, paddingRows, outputs = [...raised.outputs.keys()] }: DecideOptions = {}): Decision => {
+export const decide = (
+  source: Source,
+  raised: Graph,
+  { trainable, paddingRows, outputs = [...raised.outputs.keys()] }: DecideOptions = {},
+): Decision => {
   const { initializers } = source.graph
   const uses = usesOf(raised, outputs, (name) => initializers.has(name))
   const notes = notesOf(source.kept)
@@ -98,12 +105,10 @@ export const decide = (source: Source, raised: Graph, { trainable, paddingRows, 
     named: dotted || notes.producer === 'pytorch',
   }
   const constants = constantsIn(source.graph)
-  const all: readonly Choosable[] = [...initializers, ...constants]
-    .filter(([name]) => raised.initializers.has(name))
-    .map(([name, tensor]) => {
-      const unfit = unfitOf(name, tensor, uses)
-      return { name, dtype: tensor.dtype, ...(unfit !== undefined && { unfit }), constant: constants.has(name) }
-    })
+  const all: readonly Choosable[] = [...initializers, ...constants].map(([name, tensor]) => {
+    const unfit = raised.initializers.has(name) ? unfitOf(name, tensor, uses) : 'is not used by the model'
+    return { name, dtype: tensor.dtype, ...(unfit !== undefined && { unfit }), constant: constants.has(name) }
+  })
   const unfit = new Map(all.map(({ name, unfit: why }) => [name, why]))
   const { only, more, less } = choiceOf(trainable)
   const [picked, added, dropped] = [only && chosen(only, all), chosen(more, all), leftOut(less, all)]
@@ -132,6 +137,13 @@ export const decide = (source: Source, raised: Graph, { trainable, paddingRows, 
   const trained = roles.filter(({ kind }) => kind === 'trained').map(({ name }) => name)
   if (trained.length === 0)
     throw failure('invalid-argument', 'the model has no float32 weights to train: export it with its weights, or name them in `trainable`')
+  const silent = notes.producer === 'pytorch' && signs.declared === undefined && signs.program === undefined && !source.graph.nodes.some(({ op }) => op === 'Dropout') // prettier-ignore
   const padding = paddingOf(signs, paddingRows)
-  return { roles, trainable: trained, padding, warnings: [...doubtsOf(signs, new Set(trained), padding), ...warnings] }
+  return {
+    roles,
+    trainable: trained,
+    padding,
+    warnings: [...doubtsOf(signs, new Set(trained), padding), ...warnings],
+    notes: silent ? [NO_DROPOUT] : [],
+  }
 }

@@ -1,3 +1,4 @@
+import type { Tensor } from '../../core/tensor.ts'
 import { isPowerIteration } from './names.ts'
 import { programDoubts } from './program-doubts.ts'
 import type { Decision, Signs } from './signs.ts'
@@ -13,10 +14,10 @@ const merged = ({ source: { graph }, uses, named, program, declared }: Signs, tr
     const [from = '', to = ''] = [inputs[0], outputs[0]]
     if (op === 'Identity' && trained.has(from) && named && !to.includes('/') && !to.endsWith('_output_0') && !graph.outputs.has(to)) taken.set(from, [...(taken.get(from) ?? []), to]) // prettier-ignore
   }
-  for (const [from, others] of taken)
-    found.push(
-      `"${from}" also serves as ${some(others)}: weights that were equal when the model was exported were merged into one tensor, and are trained as one (right only where they are tied on purpose). ${again}`,
-    )
+  if (taken.size > 0) {
+    const pairs = [...taken].slice(0, 5).map(([from, others]) => `"${from}" also serves as ${some(others)}`)
+    found.push(`${pairs.join('; ')}${taken.size > 5 ? `; and ${taken.size - 5} more` : ''}: weights that were equal when the model was exported were merged into one tensor, and are trained as one, which is right only where they are tied (shared) on purpose. Else ${AGAIN}`) // prettier-ignore
+  }
   if (named || program !== undefined || declared !== undefined) return found
   for (const name of trained) {
     const tensor = graph.initializers.get(name)
@@ -26,7 +27,6 @@ const merged = ({ source: { graph }, uses, named, program, declared }: Signs, tr
   }
   return found
 }
-const again = `Else ${AGAIN}`
 
 /** Convolutions and products whose weights were computed when the model was exported. */
 const folded = ({ source: { graph }, program, declared }: Signs, trained: ReadonlySet<string>): readonly string[] => {
@@ -36,7 +36,8 @@ const folded = ({ source: { graph }, program, declared }: Signs, trained: Readon
     const [, weight = '', bias = ''] = inputs
     if (!trained.has(weight)) continue
     const made = /^onnx::(Conv|ConvTranspose|Gemm)_\d+$/.test(weight)
-    if (/fused_bn|batch_?norm/i.test(`${weight} ${bias}`) || (made && op.startsWith('Conv') && /^onnx::Conv/.test(bias))) norms.push(weight)
+    if (/fused_bn|batch_?norm/i.test(`${weight} ${bias}`) || (made && op.startsWith('Conv') && bias.startsWith('onnx::Conv')))
+      norms.push(weight)
     else if (made) others.push(weight)
   }
   for (const { op, inputs } of graph.nodes)
@@ -47,27 +48,34 @@ const folded = ({ source: { graph }, program, declared }: Signs, trained: Readon
   ]
 }
 
-/** An embedding and an output layer with the same elements in two tensors. */
-const untied = ({ source: { graph }, uses }: Signs, trained: ReadonlySet<string>): readonly string[] => {
-  const found: string[] = []
-  const of = (wanted: (op: string, place: string) => boolean) =>
-    [...trained].filter((name) => (uses.of.get(name) ?? []).some(({ node, place }) => wanted(node.op, place)))
-  const products = of((op) => op === 'MatMul' || op === 'Gemm')
-  for (const table of of((_, place) => place === 'table')) {
-    const rows = graph.initializers.get(table)
-    const [height = 0, width = 0] = rows?.shape ?? []
-    if (rows === undefined || rows.shape.length !== 2 || isUniform(rows)) continue
-    for (const product of products) {
-      const other = graph.initializers.get(product)
-      if (other === undefined || product === table || other.size !== rows.size) continue
-      const [a, b] = [rows.data, other.data]
-      const straight = other.shape[0] === height && a.every((element, i) => element === b[i])
-      const turned = other.shape[0] === width && a.every((element, i) => element === b[(i % width) * height + Math.floor(i / width)])
-      if (straight || turned)
-        found.push(`"${table}" and "${product}" hold the same values: weights that are tied (shared) in the framework are two tensors in the file, and are trained apart. To keep them tied, ${AGAIN}`) // prettier-ignore
-    }
-  }
-  return found
+/** Whether two tensors hold the same elements, as they are or with rows and columns exchanged. */
+const isSame = (a: Tensor, b: Tensor): boolean => {
+  if (a.size !== b.size || a.size < 2 || a.dtype !== 'float32' || b.dtype !== 'float32') return false
+  const [x, y] = [a.data, b.data]
+  if (x.every((element, i) => element === y[i])) return true
+  const [height = 0, width = 0] = a.shape
+  if (a.shape.length !== 2 || b.shape.length !== 2 || b.shape[0] !== width) return false
+  return x.every((element, i) => element === y[(i % width) * height + Math.floor(i / width)])
+}
+
+/** Weights with the same elements in two tensors: an embedding and an output layer, or one that the exporter computed from another. */
+const untied = ({ source: { graph }, uses, declared }: Signs, trained: ReadonlySet<string>): readonly string[] => {
+  if (declared !== undefined) return []
+  const used = (name: string, wanted: (op: string, place: string) => boolean) => (uses.of.get(name) ?? []).some(({ node, place }) => wanted(node.op, place)) // prettier-ignore
+  const held = [...trained].flatMap((name) => {
+    const tensor = graph.initializers.get(name)
+    return tensor === undefined || isUniform(tensor) ? [] : [{ name, tensor }]
+  })
+  const tables = held.filter(({ name }) => used(name, (_, place) => place === 'table'))
+  const products = held.filter(({ name }) => used(name, (op) => op === 'MatMul' || op === 'Gemm'))
+  const made = held.filter(({ name }) => name.startsWith('onnx::'))
+  const pairs = [...tables.flatMap((a) => products.map((b) => [a, b] as const)), ...made.flatMap((a) => held.map((b) => [b, a] as const))]
+  return pairs.flatMap(
+    ([a, b]) =>
+    a.name === b.name || (a.name.startsWith('onnx::') && a.name > b.name) || !isSame(a.tensor, b.tensor)
+      ? []
+      : [`"${a.name}" and "${b.name}" hold the same values: weights that are tied (shared) in the framework are two tensors in the file, and are trained apart. To keep them tied, ${AGAIN}`], // prettier-ignore
+  )
 }
 
 /** A row that may be the padding of an embedding. */
@@ -96,7 +104,7 @@ const vanished = ({ source: { graph }, declared, program, named }: Signs): reado
   for (const { name } of graph.nodes) {
     const parts = name.split('/').slice(1, -1)
     for (const [i, part] of parts.entries()) {
-      const [, path = '', number] = /^(.*?)\.?(\d+)$/.exec(part) ?? []
+      const [, path = '', number] = /^(?:(.*)\.)?(\d+)$/.exec(part) ?? []
       if (number === undefined) continue
       const key = [...parts.slice(0, i), path].join('/')
       seen.set(key, (seen.get(key) ?? new Set()).add(Number(number)))
@@ -104,8 +112,8 @@ const vanished = ({ source: { graph }, declared, program, named }: Signs): reado
   }
   const gaps = [...seen].flatMap(([path, numbers]) => {
     const last = Math.max(...numbers)
-    if (last > 1000 || /_$/.test(path)) return []
-    return Array.from({ length: last }, (_, i) => i).filter((i) => !numbers.has(i)).map((i) => `${path === '' ? '' : `${path.replaceAll('/', '.')}.`}${i}`) // prettier-ignore
+    if (last > 1000) return []
+    return Array.from({ length: last }, (_, i) => i).filter((i) => !numbers.has(i)).map((i) => [...new Set(path.split('/').filter((part) => part !== '')), i].join('.')) // prettier-ignore
   })
   return gaps.length === 0
     ? []

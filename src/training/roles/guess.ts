@@ -55,10 +55,13 @@ const atInput = ({ name, tensor, uses, others }: Clues): Verdict => {
   const sign = signOf(name, others)
   const [first] = uses
   if (sign === 'buffer' || sign === 'statistic') return buffer(`named like a buffer (${lastPart(name)})`)
+  if (valueSignOf(tensor) === 'waves') return buffer(FORMULAS.waves)
   const normalizes = uses.some(({ node, input }) => (node.op === 'Sub' || node.op === 'Div') && input === 1)
   const elements = tensor.data instanceof Float32Array ? tensor.data : []
   const pixels = tensor.size > 0 && elements.every((element) => element > 0 && element <= 1 / 127)
   if (isGenerated(name) || (pixels && first?.node.op === 'Mul')) return constant('normalization of the input')
+  // Names of a learned scale as well as of a normalization: what is kept by mistake does less harm.
+  if (/^(scales?|offset|shift)$/i.test(lastPart(name))) return buffer('normalization of the input', `"${name}" scales or shifts the model's input, so it is taken for a buffer: ${remedy(name, 'kept')}`) // prettier-ignore
   if (sign === 'parameter') return parameter(`named like a parameter (${lastPart(name)})`)
   return normalizes
     ? buffer('normalization of the input', `"${name}" is subtracted from the model's input or divides it, so it is taken for a buffer: ${remedy(name, 'kept')}`) // prettier-ignore

@@ -18,7 +18,8 @@ export const paddingOf = (
   const add = (name: string, row: number, code: 'invalid-argument' | 'bad-model', of: string) => {
     const [rows] = initializers.get(name)?.shape ?? []
     if (rows === undefined) throw failure(code, `${of}: the model has no table "${name}"`)
-    if (!Number.isSafeInteger(row) || row < 0 || row >= rows) throw failure(code, `${of}: "${name}" has ${rows} rows, and none of number ${row}`)
+    if (!Number.isSafeInteger(row) || row < 0 || row >= rows)
+      throw failure(code, `${of}: "${name}" has ${rows} rows, and none of number ${row}`)
     found.set(name, row)
   }
   for (const [name, { paddingIdx }] of declared?.tensors ?? [])

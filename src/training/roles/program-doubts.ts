@@ -5,7 +5,11 @@ import { AGAIN, some } from './text.ts'
 const OPTIMIZER = 'Export with `optimize=False`, or with active_storage_export.py'
 
 /** What PyTorch's default exporter has changed about a model, by what it wrote beside the graph. */
-export const programDoubts = ({ source: { graph }, declared }: Signs, program: Program, trained: ReadonlySet<string>): readonly string[] => {
+export const programDoubts = (
+  { source: { graph }, declared }: Signs,
+  program: Program,
+  trained: ReadonlySet<string>,
+): readonly string[] => {
   const { targets, placeholders, folded, calls, classes, rewrites } = program
   const origins = new Set([...folded].filter(([name]) => graph.initializers.has(name)).flatMap(([, from]) => from))
   const there = (target: string) => graph.initializers.has(target) || origins.has(target)
@@ -20,7 +24,9 @@ export const programDoubts = ({ source: { graph }, declared }: Signs, program: P
   const norm = (node: string) => /batch_norm|BatchNorm/.test(`${calls.get(node) ?? ''}`) || (rewrites.get(node) ?? '').includes('BatchNorm')
   const without = (node: string) => norm(node) && opOf.get(node) !== 'BatchNormalization'
 
-  const gone = [...targets].filter(([target, kind]) => kind !== 'CONSTANT_TENSOR' && !there(target) && !target.endsWith('num_batches_tracked'))
+  const gone = [...targets].filter(
+    ([target, kind]) => kind !== 'CONSTANT_TENSOR' && !there(target) && !target.endsWith('num_batches_tracked'),
+  )
   const foldedInto = gone.filter(([target]) => (takers.get(target) ?? []).some(without)).map(([target]) => target)
   const modules = [...new Set(foldedInto.map((target) => target.split('.').slice(0, -1).join('.')))]
   const others = gone.filter(([target]) => !foldedInto.includes(target))
@@ -35,7 +41,7 @@ export const programDoubts = ({ source: { graph }, declared }: Signs, program: P
   if (merged.length > 0)
     found.push(`${some(merged)} ${merged.length === 1 ? 'has' : 'have'} no tensor in the file: the exporter merged weights that were equal when the model was exported, or removed those that were all zeros or ones, so that they are trained as one, or not at all. ${OPTIMIZER}`) // prettier-ignore
   if (absent.length > 0)
-    found.push(`the parameters ${some(absent)} are not in the file: each is tied to (shared with) another one, is not used, or was removed since it had no effect when the model was exported. Where that is not meant, ${OPTIMIZER.toLowerCase().replace('export', 'export again')}`) // prettier-ignore
+    found.push(`the parameters ${some(absent)} are not in the file: each is tied to (shared with) another one, is not used, or was removed since it had no effect when the model was exported. Where that is not meant: ${OPTIMIZER}`) // prettier-ignore
   for (const [origin, name] of untied)
     found.push(`"${name}" was computed from "${origin}", which is there as well: weights that are tied (shared) in the framework are two tensors in the file, and are trained apart. ${OPTIMIZER}`) // prettier-ignore
   const instances = graph.nodes.filter(({ op, name }) => op === 'BatchNormalization' && /InstanceNorm/.test(classes.get(name) ?? '')).map(({ name }) => name) // prettier-ignore

@@ -28,6 +28,8 @@ export interface RoleReport {
   readonly paddingRows: Readonly<Record<string, number>>
   /** What may be another training than that of the user's model. */
   readonly warnings: readonly string[]
+  /** What the file cannot say, and no sign in it tells. */
+  readonly notes: readonly string[]
 }
 
 /** Tensors of each kind that a report shows, and warnings. */
@@ -40,11 +42,12 @@ const groupOf = (roles: readonly Role[], wanted: RoleKind, shown: number): RoleG
 }
 
 /** A decision in bounded size. @param shown tensors of each kind, default 50 */
-export const reportOf = ({ roles, padding, warnings }: Omit<Decision, 'trainable'>, shown = SHOWN): RoleReport => ({
+export const reportOf = ({ roles, padding, warnings, notes }: Omit<Decision, 'trainable'>, shown = SHOWN): RoleReport => ({
   trained: groupOf(roles, 'trained', shown),
   frozen: groupOf(roles, 'frozen', shown),
   buffers: groupOf(roles, 'buffer', shown),
   constants: groupOf(roles, 'constant', shown),
   paddingRows: Object.fromEntries([...padding].slice(0, SHOWN)),
   warnings: [...warnings.slice(0, SHOWN), ...(warnings.length > SHOWN ? [`and ${warnings.length - SHOWN} warnings more`] : [])],
+  notes,
 })

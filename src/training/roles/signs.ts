@@ -14,6 +14,8 @@ export interface Decision {
   readonly padding: ReadonlyMap<string, number>
   /** What may be another training than the user's: each names tensors, and what to do. */
   readonly warnings: readonly string[]
+  /** What the file cannot say, and no sign in it tells. */
+  readonly notes: readonly string[]
 }
 
 /** All signs about a model, read once. */

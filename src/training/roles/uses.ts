@@ -85,7 +85,8 @@ const stillInput = ({ inputs, nodes }: Graph, held: (name: string) => boolean): 
   for (const { op, inputs: taken, outputs } of nodes) {
     const [first = ''] = taken
     const known = (name: string) => still.has(name) || made.has(name) || held(name)
-    if (op === 'Constant' || (taken.length > 0 && taken.every((name) => made.has(name) || held(name)))) for (const output of outputs) made.add(output) // prettier-ignore
+    if (op === 'Constant' || (taken.length > 0 && taken.every((name) => made.has(name) || held(name))))
+      for (const output of outputs) made.add(output) // prettier-ignore
     else if (still.has(first) && op !== 'Concat' && PASSING.has(op)) for (const output of outputs) still.add(output)
     else if (ARITHMETIC.has(op) && taken.every(known)) for (const output of outputs) still.add(output)
   }
