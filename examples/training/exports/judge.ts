@@ -4,8 +4,7 @@ import type { Case, ExportedFile } from './case.ts'
 
 type Client = Awaited<ReturnType<typeof connect>>
 
-export const verdicts = ['right', 'warned', 'refused', 'not exported', 'WRONG'] as const
-export type Verdict = (typeof verdicts)[number]
+export type Verdict = 'right' | 'warned' | 'refused' | 'not exported' | 'WRONG'
 
 /** What came of one file. */
 export interface Row {
