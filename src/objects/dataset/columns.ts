@@ -88,9 +88,7 @@ export const openTable = async (
       }
       const width = names?.length ?? 0
       // A line of spaces alone is an empty line, as for pandas.
-      const rows = (header ? group.slice(1) : group).filter(
-        ({ fields }) => width === 1 || fields.length !== 1 || fields[0]!.trim() !== '',
-      )
+      const rows = (header ? group.slice(1) : group).filter(({ fields }) => width === 1 || fields.length !== 1 || fields[0]!.trim() !== '')
       header = false
       for (const record of rows)
         if (record.fields.length !== width)

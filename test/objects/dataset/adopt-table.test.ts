@@ -93,7 +93,10 @@ test('a missing value that is named as a number is missing in all its spellings'
   const path = write('a.csv', 'a,x\n1,1.5\n2,-999\n3,-999.0\n4,-9.99e2\n5, -999.00 \n')
   const { report } = await set().adopt(path, { missing: ['-999'], fill: 0 })
   const ids = (await set().list()).map(({ id }) => id)
-  assert.deepEqual((await Promise.all(ids.map((id) => set().read(id)))).map((bytes) => floats(bytes)[1]), [1.5, 0, 0, 0, 0])
+  assert.deepEqual(
+    (await Promise.all(ids.map((id) => set().read(id)))).map((bytes) => floats(bytes)[1]),
+    [1.5, 0, 0, 0, 0],
+  )
   assert.match(report.notes.join(), /"x": 4 missing values are filled with 0/)
 })
 

@@ -110,7 +110,10 @@ test('entries that may be missing are told: a tar without end, or with bytes beh
   assert.deepEqual(await doubts(good, end, Buffer.alloc(9216)), [])
   assert.deepEqual(await doubts(good, Buffer.alloc(512)), [])
   assert.match((await doubts(good)).join(), /^the tar has no end/)
-  assert.match((await doubts(good, end, entry('b', Buffer.from('more')), end)).join(), /^entries behind the end of the tar, from byte 2048,/)
+  assert.match(
+    (await doubts(good, end, entry('b', Buffer.from('more')), end)).join(),
+    /^entries behind the end of the tar, from byte 2048,/,
+  )
   assert.match((await doubts(good, end, Buffer.from('rest'))).join(), /^bytes behind the end of the tar, from byte 2048,/)
 })
 
