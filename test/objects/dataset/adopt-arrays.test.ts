@@ -72,7 +72,7 @@ test('edges hold ids of nodes, or rows where no id is a number or it is said', a
   }
   nodes('30', '10', '20')
   write('large.tsv', 'id\ty\n10\t1e300\n')
-  edges('10\t20', '30\t10')
+  edges('  ', '10\t20', '30\t10')
   const byId = await set('ids').adopt(files, graph)
   assert.deepEqual(await neighboursOf('ids', '10'), [0, 2])
   assert.match(byId.report.notes.join('\n'), /edges are read by the ids of nodes/)
