@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { basename, resolve } from 'node:path'
+import { basename, extname, resolve } from 'node:path'
 import { failure } from '../core/errors.ts'
 import type { Remote } from '../core/remote.ts'
 import { type AdoptOptions, formats } from '../objects/dataset/adopt.ts'
@@ -92,6 +92,9 @@ export const adoptOptionsOf = (args: Parsed): AdoptOptions => {
   }
 }
 
+/** Endings of files that hold many samples each. */
+const containers: ReadonlySet<string> = new Set(['.csv', '.tsv', '.npy', '.tar'])
+
 /** What is pushed: the files named, and those of folders; of a folder with images the images alone. */
 const pushed = async (paths: readonly string[], labels: FileLabels | undefined, strict: boolean) => {
   const report = createReport()
@@ -101,6 +104,8 @@ const pushed = async (paths: readonly string[], labels: FileLabels | undefined, 
       throw failure('not-found', `${path}: ${error instanceof Error ? error.message : String(error)}`, error)
     })
     if (!info.isDirectory()) {
+      if (containers.has(extname(path).toLowerCase()))
+        report.doubt(`${path} is sent as one sample: --adopt makes samples of what it holds, where it lies on the node`)
       found.push({ id: basename(path), path })
       continue
     }

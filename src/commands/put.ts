@@ -52,6 +52,14 @@ export const put: Command = {
       const { labels, strict = false } = options
       if (labels !== undefined && labels !== 'folder' && !adopting)
         throw failure('invalid-argument', `--labels ${labels}: use folder, or, with --adopt, class or cls`)
+      const stray = Object.keys(options).find((key) => key !== 'labels' && key !== 'strict')
+      if (stray !== undefined && (kind !== 'dataset' || !adopting))
+        throw failure(
+          'invalid-argument',
+          `--${stray === 'edgesBy' ? 'edges-by' : stray} says how files of the node are read: use it with dataset and --adopt`,
+        )
+      if (paths.length > 1 && (kind !== 'dataset' || adopting))
+        throw failure('invalid-argument', `${adopting ? '--adopt' : kind} takes one PATH, and ${paths.length} are given`)
       const bar = progress(`${kind} ${name}`)
       const route = () => transport
       const done = (result: unknown, text: string) => print(args.flag('json') ? toJson(result) : text)

@@ -55,6 +55,13 @@ test('of a folder with images the images are pushed, those behind links too, and
   assert.deepEqual(strict.samples, [])
 })
 
+test('a table that is sent as one sample is a doubt', async (t) => {
+  const folder = written(t, 'a.csv', 'b.bin')
+  const { report } = await pushFiles(recorder().set, [join(folder, 'a.csv'), join(folder, 'b.bin')], undefined, false, quiet)
+  assert.equal(report.doubts.length, 1)
+  assert.match(report.doubts[0]!, /a\.csv is sent as one sample: --adopt/)
+})
+
 test('of a folder without images all files are pushed, and files that are named always are', async (t) => {
   const folder = written(t, 'a.txt', 'b/c.bin', 'd/1.jpg')
   const { samples, set } = recorder()

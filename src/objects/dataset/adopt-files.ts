@@ -67,7 +67,7 @@ export const adoptFolder = async (
   const all = await walkFolder(folder, { allowed, skip: report.skip, signal })
   const { images, classFileOf } = sorted(folder, all, include, report)
   const ids = images.map(({ id }) => id)
-  const rule = labelRule(folder, labels, ids, (id) => classFileOf(id) !== undefined, report)
+  const rule = labelRule(folder, labels, ids, classFileOf, report)
   const classLabels = new Map<string, number>()
   const samples = await mapLimited(images, 16, async ({ id, path }) => {
     if (signal.aborted) throw signal.reason
@@ -89,7 +89,7 @@ export const adoptTar = async (
   report: ReportBuilder,
   signal: AbortSignal,
 ): Promise<Adopted> => {
-  const index = await indexTar(path, signal, (reason, name) => report.skip(isHiddenPath(name) ? 'hidden' : reason, name))
+  const index = await indexTar(path, signal, (reason, name) => report.skip(isHiddenPath(name) ? 'hidden' : reason, name), report.doubt) // prettier-ignore
   const seen = new Map<string, (typeof index)[number] & { id: string }>()
   let escaped = 0
   for (const entry of index) {
@@ -119,7 +119,7 @@ export const adoptTar = async (
       'bad-sample',
       `${path}: names whose bytes are no UTF-8 are written as %XX, and ${JSON.stringify(alike.name.slice(0, 80))} has such digits of its own: rename it`,
     )
-  const rule = labelRule(path, labels, images.map(({ id }) => id), (id) => classFileOf(id) !== undefined, report) // prettier-ignore
+  const rule = labelRule(path, labels, images.map(({ id }) => id), classFileOf, report) // prettier-ignore
   const classLabels = new Map<string, number>()
   if (rule === 'cls') {
     const beside = images.map(({ id }) => ({ id, file: classFileOf(id)! }))

@@ -84,24 +84,35 @@ export const createCellReader = ({ missing = [], defaultMissing: byDefault = tru
   const spellings = new Set([...(byDefault ? defaultMissing : []), ...missing].map((text) => text.trim()))
   const longest = [...spellings].reduce((most, { length }) => Math.max(most, length), 0)
   const plain = decimal === '.' && thousands === undefined
-  // A spelling such as -999 is a number too, and then missing all the same.
-  const numeric = [...spellings].some((text) => numberForm(text) !== undefined)
   const written = (field: string): string => {
     if (plain) return field
     const without = thousands === undefined ? field : field.replaceAll(thousands, '')
     // With a decimal comma a point is no part of a number.
     return decimal === ',' ? without.replaceAll('.', '?').replaceAll(',', '.') : without
   }
-  const isMissing = (field: string): boolean => {
-    if (field.length <= longest && spellings.has(field)) return true
-    if (field !== '' && !isSpace(field.charCodeAt(0)) && !isSpace(field.charCodeAt(field.length - 1))) return false
-    const word = field.trim()
-    return word.length <= longest && spellings.has(word)
-  }
   const wholeOf = (field: string): bigint => {
     const word = written(field).trim()
     if (BOOL.test(word)) return word.length === 4 ? 1n : 0n
     return BigInt(word.startsWith('+') ? word.slice(1) : word)
+  }
+  // A spelling such as -999 is a number too: "-999.0" and "-9.99e2" are then missing as well, as for pandas.
+  const numeric = [...spellings].filter((text) => numberForm(written(text)) !== undefined)
+  const numbers = new Set(numeric.map((text) => Number(written(text))))
+  const wholes = new Set(numeric.filter((text) => numberForm(written(text)) === 'whole').map(wholeOf))
+  const isMissingNumber = (field: string): boolean => {
+    if (numbers.size === 0) return false
+    const form = numberForm(written(field))
+    const value = form === undefined ? Number.NaN : Number(written(field))
+    if (!numbers.has(value)) return false
+    // Whole numbers that float64 takes for one another are told apart.
+    return form !== 'whole' || wholes.size === 0 || Number.isSafeInteger(value) || field.length > 400 || wholes.has(wholeOf(field))
+  }
+  const isMissing = (field: string): boolean => {
+    if (field.length <= longest && spellings.has(field)) return true
+    if (isMissingNumber(field)) return true
+    if (field !== '' && !isSpace(field.charCodeAt(0)) && !isSpace(field.charCodeAt(field.length - 1))) return false
+    const word = field.trim()
+    return word.length <= longest && spellings.has(word)
   }
   return {
     isMissing,
@@ -110,7 +121,7 @@ export const createCellReader = ({ missing = [], defaultMissing: byDefault = tru
       const text = written(field)
       const form = numberForm(text)
       if (form !== undefined) {
-        if (numeric && isMissing(field)) return 'missing'
+        if (isMissingNumber(field)) return 'missing'
         if (form === 'real' || text.length <= SURE_DIGITS) return form
         const value = text.length > 400 ? MOST + 1n : wholeOf(field)
         return value >= LEAST && value <= MOST ? 'whole' : 'real'

@@ -14,8 +14,10 @@ export interface ColumnProfile {
   readonly odd: SeenCell[]
   /** The first cell of infinity. */
   infinite: SeenCell | undefined
-  /** The first whole number that float32 does not hold exactly. */
+  /** The first number above 2^24 that float32 does not hold exactly: it is off by more than the digits after the point. */
   inexact32: SeenCell | undefined
+  /** The first number other than zero that float32 makes zero. */
+  zero32: SeenCell | undefined
   /** The first whole number that float64 does not hold exactly. */
   inexact64: SeenCell | undefined
   /** Whether the cells are 0, 1, 2, ... or 1, 2, 3, ...: the numbers of the rows. */
@@ -25,12 +27,15 @@ export interface ColumnProfile {
 const MOST_ODD = 5
 /** All whole numbers of so many digits are exact in float32, and in float64. */
 const [EXACT_32, EXACT_64] = [7, 15]
+/** Above it float32 has no digits after the point. */
+const LARGE = 2 ** 24
 
 export const createProfile = (): ColumnProfile => ({
   counts: { missing: 0, whole: 0, real: 0, infinite: 0, bool: 0, like: 0, text: 0 },
   odd: [],
   infinite: undefined,
   inexact32: undefined,
+  zero32: undefined,
   inexact64: undefined,
   counting: true,
 })
@@ -56,8 +61,7 @@ export const profileCell = (profile: ColumnProfile, field: string, row: number, 
       profile.infinite ??= at()
       break
     case 'real':
-      // A whole number beyond int64.
-      if (field.length > EXACT_64 && profile.inexact32 === undefined && !/[.eE]/.test(field)) profile.inexact32 = profile.inexact64 = at()
+      profileReal(profile, field, cells.numberOf(field), at)
       break
     case 'missing':
       break
@@ -67,6 +71,13 @@ export const profileCell = (profile: ColumnProfile, field: string, row: number, 
       if (profile.odd.length < MOST_ODD) profile.odd.push(at())
   }
   profile.counting = false
+}
+
+const profileReal = (profile: ColumnProfile, field: string, value: number, at: () => SeenCell): void => {
+  if (profile.inexact32 === undefined && Math.abs(value) > LARGE && Math.fround(value) !== value) profile.inexact32 = at()
+  if (profile.zero32 === undefined && value !== 0 && Math.fround(value) === 0) profile.zero32 = at()
+  // A whole number beyond int64.
+  if (profile.inexact64 === undefined && Math.abs(value) > Number.MAX_SAFE_INTEGER && !/[.eE]/.test(field)) profile.inexact64 = at()
 }
 
 const isExact = (field: string, cells: CellReader): boolean => {

@@ -86,9 +86,10 @@ export const openTable = async (
         checkHeader(first)
         names = first.fields
       }
-      const rows = header ? group.slice(1) : group
-      header = false
       const width = names?.length ?? 0
+      // A line of spaces alone is an empty line, as for pandas.
+      const rows = (header ? group.slice(1) : group).filter(({ fields }) => width === 1 || fields.length !== 1 || fields[0]!.trim() !== '')
+      header = false
       for (const record of rows)
         if (record.fields.length !== width)
           throw refuse(
@@ -163,6 +164,8 @@ export const openTable = async (
       throw refuse(record, column, `column "${known[column]}" has no value here: complete it, or give a number with fill`)
     if ((dtypes[column] === 'int64' || dtypes[column] === 'bool') && !Number.isSafeInteger(fill))
       throw refuse(record, column, `fill ${fill} is no ${dtypes[column]}, which column "${known[column]}" is: give a whole number`)
+    if (dtypes[column] === 'float32' && !Number.isFinite(Math.fround(fill)))
+      throw refuse(record, column, `fill ${fill} is no float32, which column "${known[column]}" is: declare the column as float64`)
     return fill
   }
   return {

@@ -31,6 +31,21 @@ export const classFileLabel = (place: string, bytes: Uint8Array): number => {
   return value
 }
 
+/** The .cls file beside an image, the same object for images that share one. */
+type ClassFileOf = (id: string) => object | undefined
+
+/** A sentence where images share a .cls file: one of them may be the mask of another. */
+const sharedFile = (ids: readonly string[], classFileOf: ClassFileOf): string | undefined => {
+  const first = new Map<unknown, string>()
+  for (const id of ids) {
+    const file = classFileOf(id)
+    const other = first.get(file)
+    if (other !== undefined) return `images with one .cls file (first ${other} and ${id}) are samples each, also where one is a mask`
+    first.set(file, id)
+  }
+  return undefined
+}
+
 /**
  * Which rule the labels follow: as asked, and `cls` where nothing is asked and every sample has a .cls file.
  * @throws `invalid-argument` where samples could not have the labels that are asked for
@@ -39,14 +54,16 @@ export const labelRule = (
   path: string,
   asked: FileLabels | undefined,
   ids: readonly string[],
-  hasClassFile: (id: string) => boolean,
+  classFileOf: ClassFileOf,
   report: ReportBuilder,
 ): FileLabels | undefined => {
-  const without = ids.filter((id) => !hasClassFile(id))
+  const without = ids.filter((id) => classFileOf(id) === undefined)
   const some = without.length < ids.length
   if (asked === 'cls') {
     if (without.length > 0)
       throw failure('invalid-argument', `${path}: ${without.length} samples have no .cls file beside them, first ${without[0]}`)
+    const shared = sharedFile(ids, classFileOf)
+    if (shared !== undefined) report.note(shared)
     return 'cls'
   }
   if (asked === undefined) {
@@ -54,7 +71,10 @@ export const labelRule = (
       report.doubt(
         `${ids.length - without.length} samples have a .cls file beside them, ${without.length} have none (first ${without[0]}): no labels are taken`,
       )
-    return some && without.length === 0 ? 'cls' : undefined
+    if (!some || without.length > 0) return undefined
+    const shared = sharedFile(ids, classFileOf)
+    if (shared !== undefined) report.doubt(`${shared}; labels "cls" says that this is meant`)
+    return 'cls'
   }
   const flat = ids.filter((id) => !id.includes('/'))
   if (flat.length === ids.length)

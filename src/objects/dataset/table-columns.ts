@@ -103,7 +103,7 @@ export const reportColumns = (
 ): void => {
   const { columns = {}, features, fill } = options
   table.names.forEach((name, index) => {
-    const { counts, odd, infinite, inexact32, inexact64 } = table.profiles[index]!
+    const { counts, odd, infinite, inexact32, inexact64, zero32 } = table.profiles[index]!
     const role = roleOf(index, roles)
     const known = table.dtypes[index]!
     const mixed = known === 'string' && counts.whole + counts.real + counts.infinite > 0
@@ -131,9 +131,11 @@ export const reportColumns = (
             : undefined
       if (inexact !== undefined)
         report.doubt(
-          `${shown} holds a whole number that ${dtype} rounds, first at ${place(inexact)}: ${dtype === 'float32' ? 'declare it as float64 with columns, or leave it out' : 'leave it out of the features'}`,
+          `${shown} holds a ${/[.eE]/.test(inexact.text) ? '' : 'whole '}number that ${dtype} rounds, first at ${place(inexact)}: ${dtype === 'float32' ? 'declare it as float64 with columns, or leave it out' : 'leave it out of the features'}`,
         )
     }
+    if (role === 'feature' && dtype === 'float32' && columns[name] !== 'float32' && zero32 !== undefined)
+      report.doubt(`${shown} holds a number that float32 makes zero, first at ${place(zero32)}: declare it as float64 with columns`)
     if (role === 'text' && counts.missing > 0)
       report.note(`${shown}: ${counts.missing} texts are empty, or spelled as a missing value; they are taken as they stand`)
     if (role === 'label' && roles.named && counts.missing > 0) {

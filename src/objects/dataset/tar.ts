@@ -76,16 +76,30 @@ const shortened = (name: string): string =>
         .filter((part, index, parts) => part !== '.' && (part !== '' || index === parts.length - 1))
         .join('/')
 
+/** How far behind the end of a tar other bytes are looked for: writers fill it up with zeros. */
+const MOST_FILLING = 1024 * 1024
+
+/** The first block behind the end of a tar that holds anything but zeros. */
+const behind = async (read: (offset: number, length: number) => Promise<Buffer>, end: number, size: number) => {
+  for (let at = end; at < Math.min(size, end + MOST_FILLING); at += BLOCK) {
+    const block = await read(at, Math.min(BLOCK, size - at))
+    if (block.some((byte) => byte !== 0)) return { at, entry: block.length === BLOCK && sumFits(block, numberAt(block, 148, 8)) }
+  }
+  return undefined
+}
+
 /**
  * The regular files of a tar, found by their headers: nothing is unpacked, and what lies between the headers is not read.
  * Links to files within the tar are entries of the same bytes.
  * @param skip is called for each link that leads elsewhere
+ * @param doubt is called with a sentence where entries may be missing: the end is missing, or is followed by other bytes
  * @throws ActiveStorageError `bad-sample` naming the byte of the header that is wrong
  */
 export const indexTar = async (
   path: string,
   signal: AbortSignal,
   skip: (reason: SkipReason, name: string) => void = () => undefined,
+  doubt: (sentence: string) => void = () => undefined,
 ): Promise<readonly TarEntry[]> => {
   const handle = await open(path)
   try {
@@ -99,11 +113,23 @@ export const indexTar = async (
       const refuse = (what: string, remedy = 'write the tar again') => failure('bad-sample', `${path}, byte ${at}: ${what}: ${remedy}`)
       const block = at >= size ? Buffer.alloc(0) : await read(at, BLOCK)
       if (block.length < BLOCK) {
+        if (at === 0) throw refuse(`this is no tar, with ${size} bytes`, 'copy it again, or unpack a compressed one to a plain tar')
+        if (at > size) throw refuse('the tar is cut off after an entry', 'copy it again')
+        if (block.length > 0) throw refuse('the tar is cut off within a header', 'copy it again')
         // Two blocks of zeros end a tar; some writers leave them out.
-        if (block.length === 0 && at > 0) return finished()
-        throw refuse('the tar is cut off within a header', 'copy it again')
+        doubt('the tar has no end (blocks of zeros): if it was cut off, entries are missing')
+        return finished()
       }
-      if (block.every((byte) => byte === 0)) return finished()
+      if (block.every((byte) => byte === 0)) {
+        const other = await behind(read, at, size)
+        if (other !== undefined)
+          doubt(
+            other.entry
+              ? `entries behind the end of the tar, from byte ${other.at}, are not read: write tars that were joined as one tar`
+              : `bytes behind the end of the tar, from byte ${other.at}, are not read`,
+          )
+        return finished()
+      }
       const declared = numberAt(block, 124, 12)
       if (!sumFits(block, numberAt(block, 148, 8)))
         throw refuse('this is no header of a tar', 'a compressed one has to be unpacked to a plain tar first')

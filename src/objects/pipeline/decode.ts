@@ -3,6 +3,7 @@ import { failure } from '../../core/errors.ts'
 import { type ImageHeader, imageHeader } from './image-header.ts'
 import { lookAt } from './image-file.ts'
 import type { Op, PipelineSpec } from './ops.ts'
+import { otherOrientation, turned } from './orientation.ts'
 import type { Pixels } from './pack.ts'
 import { cropPlace } from './pixels.ts'
 import { fitted } from './resample/fit.ts'
@@ -68,6 +69,8 @@ const rgbOf = async (image: Sharp, header: ImageHeader | undefined): Promise<Pix
 export const checkLook = (id: string, bytes: Uint8Array): void => {
   const look = lookAt(bytes)
   if (look === 'no image') throw failure('bad-sample', `sample "${id}" is no JPEG, PNG or WebP image: replace or remove it`)
+  if (look === 'damaged')
+    throw failure('bad-sample', `sample "${id}" cannot be decoded: a checksum of its PNG chunks does not fit; copy it again, or remove it`)
   if (look === 'cut off') throw failure('bad-sample', `sample "${id}" cannot be decoded: its file is cut off; copy it again, or remove it`)
 }
 
@@ -125,6 +128,9 @@ export const decode = async (
     const rgb = await rgbOf(image, header)
     return channelsOf(spec) === 1 ? toGrey(rgb) : rgb
   }
+  const other = otherOrientation(bytes)
+  if (other !== undefined && (await open().metadata()).orientation === undefined) return { pixels: turned(await finished(open()), other) }
+
   const [index, first] = ops[0] ?? []
   if (index === undefined || first === undefined) return { pixels: await finished(open().rotate()) }
 

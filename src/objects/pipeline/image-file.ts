@@ -1,5 +1,7 @@
+import { crc32 } from 'node:zlib'
+
 /** What an encoded image looks like from outside, before any decoder sees it. */
-export type Look = 'whole' | 'cut off' | 'no image'
+export type Look = 'whole' | 'cut off' | 'damaged' | 'no image'
 
 const bytesAt = (file: Buffer, text: string, offset = 0): boolean => file.toString('latin1', offset, offset + text.length) === text
 
@@ -19,14 +21,18 @@ const jpegEnds = (file: Buffer): boolean => {
   }
 }
 
-const pngEnds = (file: Buffer): boolean => {
+/** Every chunk up to IEND. The checksums of image data are left to the decoder, which reads all of it. */
+const pngLook = (file: Buffer): Look => {
   let at = 8
   while (at + 12 <= file.length) {
     const next = at + 12 + file.readUInt32BE(at)
-    if (bytesAt(file, 'IEND', at + 4)) return next <= file.length
+    if (next > file.length) return 'cut off'
+    const data = bytesAt(file, 'IDAT', at + 4) || bytesAt(file, 'fdAT', at + 4)
+    if (!data && crc32(file.subarray(at + 4, next - 4)) !== file.readUInt32BE(next - 4)) return 'damaged'
+    if (bytesAt(file, 'IEND', at + 4)) return 'whole'
     at = next
   }
-  return false
+  return 'cut off'
 }
 
 /**
@@ -37,7 +43,7 @@ const pngEnds = (file: Buffer): boolean => {
 export const lookAt = (bytes: Uint8Array): Look => {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytesAt(file, '\xff\xd8\xff')) return jpegEnds(file) ? 'whole' : 'cut off'
-  if (bytesAt(file, '\x89PNG\r\n\x1a\n')) return pngEnds(file) ? 'whole' : 'cut off'
+  if (bytesAt(file, '\x89PNG\r\n\x1a\n')) return pngLook(file)
   if (bytesAt(file, 'RIFF') && bytesAt(file, 'WEBP', 8)) return file.readUInt32LE(4) + 8 <= file.length ? 'whole' : 'cut off'
   return 'no image'
 }

@@ -18,7 +18,7 @@ export const padOutputs = ['mask', 'lengths', 'none'] as const
 /** One step of a pipeline. Sizes are in pixels. */
 export type Op =
   /**
-   * JPEG, PNG or WebP to 8-bit pixels, turned upright by their EXIF orientation. `channels`: 3 (RGB, default) or 1 (grey).
+   * JPEG, PNG or WebP to 8-bit pixels, turned upright by their EXIF (else XMP) orientation. `channels`: 3 (RGB, default) or 1 (grey).
    * `fast` (default false) decodes a JPEG to a smaller copy where the next op makes it smaller: quicker, other values.
    */
   | { readonly op: 'decode'; readonly channels?: 1 | 3; readonly fast?: boolean }

@@ -71,13 +71,18 @@ test('edges hold ids of nodes, or rows where no id is a number or it is said', a
     return ids.toSorted((a, b) => a - b)
   }
   nodes('30', '10', '20')
-  edges('10\t20', '30\t10')
+  write('large.tsv', 'id\ty\n10\t1e300\n')
+  edges('  ', '10\t20', '30\t10')
   const byId = await set('ids').adopt(files, graph)
   assert.deepEqual(await neighboursOf('ids', '10'), [0, 2])
   assert.match(byId.report.notes.join('\n'), /edges are read by the ids of nodes/)
   assert.match(byId.report.notes.join('\n'), /2 edges were read, 2 of them different/)
   assert.deepEqual(byId.report.doubts, ['nodes have no features: name columns with features (numbers stand in x)'])
   await set('strict').adopt(files, { ...graph, features: ['x'], strict: true })
+  await assert.rejects(set('large').adopt(files, { ...graph, features: ['y'], columns: { y: 'float64' }, nodes: 'large.tsv' }), {
+    code: 'bad-sample',
+    message: /large\.tsv:2:4: 1e\+300 is no float32/,
+  })
   edges('0\t1')
   await assert.rejects(set('bad').adopt(files, graph), {
     code: 'bad-sample',

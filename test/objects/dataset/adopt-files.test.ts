@@ -94,6 +94,11 @@ test('.cls files beside images are labels: where every sample has one, or as ask
     assert.deepEqual(labelsOf(await set(`s${index}`).list()), [['0.jpg', 10], ['1.left.jpg', 9], ['2.JPG', 8]]) // prettier-ignore
     assert.equal(report.labels, '.cls files (numbers)')
   }
+  const masks = ['a.jpg', 'a.seg.png', 'a.cls', 'b.1.jpg', 'b.1.cls', 'b.2.jpg', 'b.2.cls']
+  const shared = write('m.tar', Buffer.concat([...masks.map((name) => entry(name, Buffer.from('1'))), end]))
+  assert.match((await set('masks').adopt(shared)).report.doubts.join(), /^images with one \.cls file \(first a\.jpg and a\.seg\.png\) are/)
+  const asked = (await set('asked').adopt(shared, { labels: 'cls' })).report
+  assert.deepEqual([asked.doubts, asked.notes.length], [[], 1])
   await assert.rejects(set('bad').adopt(tar, { labels: 'class' }), {
     code: 'invalid-argument',
     message: /no sample lies in one: the \.cls files.*"cls"/,

@@ -69,6 +69,43 @@ test('whole numbers keep their digits, or the report says where they lose some',
   assert.deepEqual([...new Float64Array(wide.buffer)], [16777217, 2.5])
 })
 
+test('what float32 cannot hold is told or refused, never another number without a word', async (t) => {
+  const { write, set } = await adopting(t)
+  const path = write('a.csv', 'time,p\n1700000000.123,1e-300\n1700000001.456,0.5\n')
+  const { report } = await set().adopt(path)
+  assert.match(report.doubts.join(), /"time" holds a number that float32 rounds, first at 2:1 "1700000000.123": declare it as float64/)
+  assert.match(report.doubts.join(), /"p" holds a number that float32 makes zero, first at 2:16 "1e-300": declare it as float64/)
+  await set('wide').adopt(path, { columns: { time: 'float64', p: 'float64' }, strict: true })
+  const wide = Uint8Array.from(await set('wide').read('000000000'))
+  assert.deepEqual([...new Float64Array(wide.buffer)], [1700000000.123, 1e-300])
+  const small = await set('small').adopt(write('b.csv', 'x\n16777215.5\n0.1\n1e-40\n0.0\n'))
+  assert.deepEqual(small.report.doubts, [])
+  const lacking = write('c.csv', 'x\n1.5\n""\n')
+  await assert.rejects(set('bad').adopt(lacking, { fill: 1e300 }), {
+    code: 'bad-sample',
+    message: /c\.csv:3:1: fill 1e\+300 is no float32.*float64/,
+  })
+  await set('filled').adopt(lacking, { fill: 1e300, columns: { x: 'float64' } })
+})
+
+test('a missing value that is named as a number is missing in all its spellings', async (t) => {
+  const { write, set } = await adopting(t)
+  const path = write('a.csv', 'a,x\n1,1.5\n2,-999\n3,-999.0\n4,-9.99e2\n5, -999.00 \n')
+  const { report } = await set().adopt(path, { missing: ['-999'], fill: 0 })
+  const ids = (await set().list()).map(({ id }) => id)
+  assert.deepEqual(
+    (await Promise.all(ids.map((id) => set().read(id)))).map((bytes) => floats(bytes)[1]),
+    [1.5, 0, 0, 0, 0],
+  )
+  assert.match(report.notes.join(), /"x": 4 missing values are filled with 0/)
+})
+
+test('a line of spaces alone is an empty line', async (t) => {
+  const { write, set } = await adopting(t)
+  await set().adopt(write('a.csv', 'a,b\n1,2\n   \n3,4\n \t'))
+  assert.equal((await set().list()).length, 2)
+})
+
 test('labels are exact and never filled', async (t) => {
   const { write, set } = await adopting(t)
   const refused = async (text: string, message: RegExp, options = {}) =>

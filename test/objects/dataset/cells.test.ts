@@ -26,7 +26,7 @@ test('a cell is a number, a missing value, a truth value, a number in another sp
 test('the default spellings of a missing value are those of pandas, and can be added to or left out', () => {
   assert.equal(defaultMissing.length, 19)
   assert.ok(defaultMissing.every((cell) => plain.kindOf(cell) === 'missing'))
-  assert.deepEqual(kinds(createCellReader({ missing: ['?', '-999'] }), ['?', '-999', '-999.0', 'NA']), [
+  assert.deepEqual(kinds(createCellReader({ missing: ['?', '-999'] }), ['?', '-999', '-999.5', 'NA']), [
     'missing',
     'missing',
     'real',
@@ -45,6 +45,13 @@ test('decimal commas and separators of thousands are read where they are named',
   assert.equal(createCellReader({ thousands: ',' }).numberOf('1,234.5'), 1234.5)
   assert.throws(() => createCellReader({ thousands: '.' }), { code: 'invalid-argument', message: /thousands/ })
   assert.throws(() => createCellReader({ thousands: '5' }), { code: 'invalid-argument' })
+})
+
+test('numbers as spellings of a missing value are compared as numbers, whole ones to the last digit', () => {
+  const cells = createCellReader({ missing: ['-999', '9007199254740993', '0.5'] })
+  for (const cell of ['-999', '-999.0', ' -9.99e2', '+9007199254740993', '.5', '0.50']) assert.ok(cells.isMissing(cell), cell)
+  for (const cell of ['999', '-999.5', '9007199254740992', '9007199254740994', 'x', '5']) assert.ok(!cells.isMissing(cell), cell)
+  assert.ok(createCellReader({ missing: ['-1,5'], decimal: ',' }).isMissing('-1,50'))
 })
 
 test('every number that JavaScript writes is read back, whole numbers of 64 bits to the last digit', () => {

@@ -91,9 +91,31 @@ refused('an absolute name', [entry('/etc/x', Buffer.from('x')), end], /leads out
 refused('a damaged header', [good, Buffer.alloc(512, 7), end], /byte 1024: this is no header.*unpacked to a plain tar/)
 refused('a tar cut off in an entry', [header('a', 5000), Buffer.alloc(512)], /byte 0: an entry of 5000 bytes ends beyond the 1024 bytes/)
 refused('a tar cut off in a header', [good, header('b', 0).subarray(0, 100)], /byte 1024: the tar is cut off/)
+refused('a tar cut off after an entry', [good, entry('b', Buffer.from('good')).subarray(0, 600)], /byte 2048: the tar is cut off after/)
+refused('a file too short for a tar', [Buffer.from([0x1f, 0x8b, 8, 0])], /byte 0: this is no tar, with 4 bytes.*unpack/)
 refused('a name without end', [header('x', 10_000_000, 'L'), Buffer.alloc(10_000_512), end], /header extension of 10000000 bytes/)
 refused('PAX records that do not fit', [entry('x', Buffer.from('99 path=a\n'), 'x'), good, end], /PAX/)
 refused('a PAX size that is none', [entry('x', Buffer.from(paxRecord('size', '-3')), 'x'), good, end], /PAX size/)
+
+test('entries that may be missing are told: a tar without end, or with bytes behind it', async (t) => {
+  const doubts = async (...blocks: readonly Buffer[]) => {
+    const told: string[] = []
+    const entries = await indexTar(written(t, ...blocks).path, live, undefined, (sentence) => told.push(sentence))
+    assert.deepEqual(
+      entries.map(({ name }) => name),
+      ['a'],
+    )
+    return told
+  }
+  assert.deepEqual(await doubts(good, end, Buffer.alloc(9216)), [])
+  assert.deepEqual(await doubts(good, Buffer.alloc(512)), [])
+  assert.match((await doubts(good)).join(), /^the tar has no end/)
+  assert.match(
+    (await doubts(good, end, entry('b', Buffer.from('more')), end)).join(),
+    /^entries behind the end of the tar, from byte 2048,/,
+  )
+  assert.match((await doubts(good, end, Buffer.from('rest'))).join(), /^bytes behind the end of the tar, from byte 2048,/)
+})
 
 test('whatever bytes are changed, a tar is read or refused, and no entry lies outside it', async (t) => {
   const whole = Buffer.concat([

@@ -1,4 +1,4 @@
-import { deflateSync } from 'node:zlib'
+import { crc32, deflateSync } from 'node:zlib'
 import sharp, { type Sharp } from 'sharp'
 import type { Tensor } from '../../../src/core/tensor.ts'
 import { runPipeline } from '../../../src/objects/pipeline/engine.ts'
@@ -27,21 +27,24 @@ export const pattern = (width: number, height: number): Sharp =>
 export const plain = (colour: string | { r: number; g: number; b: number; alpha: number }, side = 4): Sharp =>
   sharp({ create: { width: side, height: side, channels: 4, background: colour } })
 
-/** A PNG whose header claims a size that its few bytes of data do not have. Chunk checksums are left 0. */
+/** A chunk of a PNG, with its length and checksum. */
+export const pngChunk = (type: string, data: Buffer): Buffer => {
+  const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)]
+  length.writeUInt32BE(data.length)
+  sum.writeUInt32BE(crc32(Buffer.concat([Buffer.from(type), data])))
+  return Buffer.concat([length, Buffer.from(type), data, sum])
+}
+
+/** A PNG whose header claims a size that its few bytes of data do not have. */
 export const claimingPng = (width: number, height: number): Buffer => {
-  const chunk = (type: string, data: Buffer) => {
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(data.length)
-    return Buffer.concat([length, Buffer.from(type), data, Buffer.alloc(4)])
-  }
   const header = Buffer.alloc(13)
   header.writeUInt32BE(width, 0)
   header.writeUInt32BE(height, 4)
   header.set([8, 2], 8)
   return Buffer.concat([
     Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(Buffer.alloc(1000))),
-    chunk('IEND', Buffer.alloc(0)),
+    pngChunk('IHDR', header),
+    pngChunk('IDAT', deflateSync(Buffer.alloc(1000))),
+    pngChunk('IEND', Buffer.alloc(0)),
   ])
 }

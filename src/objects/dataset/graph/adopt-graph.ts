@@ -70,7 +70,12 @@ export const adoptGraph = async (
       const name = record.fields[idColumn] ?? ''
       if (name === '' || name.includes('\0') || ids.has(name))
         throw table.refuse(record, idColumn, `id "${name.slice(0, 80)}" is empty or stands for another node too: ids are unique`)
-      columns.forEach((column, index) => (dense[ids.size * columns.length + index] = table.numberAt(record, column)))
+      columns.forEach((column, index) => {
+        const value = table.numberAt(record, column)
+        if (Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
+          throw table.refuse(record, column, `${value} is no float32, which features of nodes are: scale the column`)
+        dense[ids.size * columns.length + index] = value
+      })
       ids.set(name, ids.size)
       if (wordColumn !== undefined) {
         for (const word of wordsOf(table, record, wordColumn, options.width ?? MOST_WIDTH)) held.push(word)

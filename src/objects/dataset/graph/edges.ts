@@ -84,6 +84,8 @@ export const readEdges = async (
         header = record
         continue
       }
+      // A line of spaces alone is an empty line.
+      if (record.fields.length === 1 && record.fields[0]!.trim() === '') continue
       if (!begun) begin(header, record)
       begun = true
       if (record.fields.length !== header.fields.length)
