@@ -132,11 +132,7 @@ const floats = (name: string, { data }: Tensor): Float32Array => {
 }
 
 /** Running means and variances of the normalizations that run in training mode. */
-const statisticsOf = (
-  { nodes, initializers }: Graph,
-  trainable: readonly string[],
-  training: ReadonlySet<string>,
-): readonly string[] => {
+const statisticsOf = ({ nodes, initializers }: Graph, trainable: readonly string[], training: ReadonlySet<string>): readonly string[] => {
   const found = new Set<string>()
   const users = new Map<string, number>()
   for (const { inputs } of nodes) for (const name of inputs) users.set(name, (users.get(name) ?? 0) + 1)

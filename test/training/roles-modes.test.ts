@@ -33,17 +33,17 @@ const stepped = async (graph: ReturnType<typeof plain>, more: { readonly trainab
   return { loss, state }
 }
 const near = (got: readonly number[] | undefined, want: readonly number[]) =>
-  assert.ok(want.every((each, i) => Math.abs((got?.[i] ?? Number.NaN) - each) < 1e-4), `${got?.join(' ')} where ${want.join(' ')} is right`)
+  assert.ok(
+    want.every((each, i) => Math.abs((got?.[i] ?? Number.NaN) - each) < 1e-4),
+    `${got?.join(' ')} where ${want.join(' ')} is right`,
+  )
 
 test('a BatchNormalization without parameters normalizes by the batch, and its statistics move', async () => {
   const { loss, state } = await stepped(plain())
   // Columns have means 4 and 2, and variances of a sample 20/3 and 14/3.
   near(state.get('mean'), [0.4, 0.2])
   near(state.get('variance'), [0.9 + 2 / 3, 0.9 + 14 / 30])
-  const [first, second] = [
-    [-3, -1, 1, 3].map((each) => each / Math.sqrt(5)),
-    [0, 3, -1, -2].map((each) => each / Math.sqrt(3.5)),
-  ]
+  const [first, second] = [[-3, -1, 1, 3].map((each) => each / Math.sqrt(5)), [0, 3, -1, -2].map((each) => each / Math.sqrt(3.5))]
   near([loss], [first.reduce((sum, each, i) => sum + (each + 2 * (second[i] ?? 0)) ** 2, 0) / 4])
 })
 

@@ -81,6 +81,8 @@ const unfitOf = (name: string, tensor: Tensor, uses: Uses): string | undefined =
 
 const DROPOUTS = (kept: number) =>
   `the file has ${kept === 0 ? 'no Dropout' : `${kept} Dropout${kept === 1 ? '' : 's'}`}: one that was exported for inference leaves no trace. Where the model has ${kept === 0 ? 'Dropout' : 'more'}, ${AGAIN}`
+const UNSAID =
+  'the file does not say which parameters are frozen (requires_grad=False), nor where gradients are cut off (detach, no_grad): all are trained. Leave out what stays with `trainable`, or export with active_storage_export.py'
 const INFERENCE = (names: readonly string[]) =>
   `${some(names)} lie${names.length === 1 ? 's' : ''} in the frozen part of the model: a BatchNormalization there keeps its running statistics and a Dropout drops nothing, as after eval(). A framework that has the frozen part in training mode uses the batch, and drops`
 
@@ -152,6 +154,6 @@ export const decide = (
     modes,
     padding,
     warnings: [...doubtsOf(signs, new Set(trained), padding), ...warnings],
-    notes: [...(silent ? [DROPOUTS(dropouts)] : []), ...(modes.inference.size > 0 ? [INFERENCE([...modes.inference])] : [])],
+    notes: [...(silent ? [DROPOUTS(dropouts), UNSAID] : []), ...(modes.inference.size > 0 ? [INFERENCE([...modes.inference])] : [])],
   }
 }

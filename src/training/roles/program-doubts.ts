@@ -48,6 +48,9 @@ export const programDoubts = (
   const instances = graph.nodes.filter(({ op, name }) => op === 'BatchNormalization' && /InstanceNorm/.test(classes.get(name) ?? '')).map(({ name }) => name) // prettier-ignore
   if (instances.length > 0)
     found.push(`the nodes ${some(instances)} are an InstanceNorm with running statistics (track_running_stats), exported for inference: in training, the framework normalizes each sample by its own statistics, and this file does not. Train it without track_running_stats`) // prettier-ignore
+  const cut = [...new Set([...calls.values()].flatMap(operandsOf))].filter((operand) => /^detach(_\d+)?$/.test(operand))
+  if (declared === undefined && cut.length > 0)
+    found.push(`the traced program cuts off gradients at ${cut.length === 1 ? 'a place' : `${cut.length} places`} (detach), and the file has no node for that: gradients flow on, and train what is before it. Name what is trained with \`trainable\`, or export with active_storage_export.py, which names the module`) // prettier-ignore
   if (declared === undefined) {
     // In inference, a Dropout of the traced program is a `clone`, which then goes. One that a view takes makes elements contiguous.
     const all = [...calls.values()]
