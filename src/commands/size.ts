@@ -11,6 +11,7 @@ export const sizeOf = (option: string, text: string | undefined): number | undef
   const bytes = isUnit(unit) ? Math.floor(Number(number) * units[unit]) : Number.NaN
   if (Number.isSafeInteger(bytes) && bytes > 0) return bytes
   const [, amount, prefix = 'M'] = /^(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?$/i.exec(text) ?? []
-  const meant = amount === undefined ? '512MiB' : `${amount}${prefix === '' ? 'M' : prefix.toUpperCase()}iB`
+  // What is a size, but none that can be, is not suggested again.
+  const meant = amount === undefined || !Number.isNaN(bytes) ? '512MiB' : `${amount}${prefix === '' ? 'M' : prefix.toUpperCase()}iB`
   throw failure('invalid-argument', `--${option} ${text}: use a size with its unit, ${Object.keys(units).join(', ')}, such as ${meant}`)
 }

@@ -225,3 +225,39 @@ test('what has no shape before it runs is unsupported, with a way out', () => {
   fails(() => b.op('Unsqueeze', [x, axes]), 'unsupported', 'axes')
   assert.equal(b.op('ReduceSum', [x, axes]).shape.length, 1)
 })
+
+test('elements of small tables are followed through Slice, Transpose and Gather of any axis', () => {
+  const table = new Tensor(
+    'int64',
+    BigInt64Array.from({ length: 24 }, (_, i) => BigInt(i)),
+    [2, 3, 4],
+  )
+  const elements = (op: string, more: readonly (readonly number[])[], attributes: Readonly<Record<string, Plain>> = {}) => {
+    const b = new GraphBuilder()
+    const inputs = [b.constant(table), ...more.map((values) => b.constant(ints(...values)))]
+    return b.elementsOf(b.op(op, inputs, attributes).name)?.values
+  }
+  const at = (...places: readonly (readonly [number, number, number])[]) => places.map(([i, j, k]) => i * 12 + j * 4 + k)
+  assert.deepEqual(
+    elements('Transpose', [], { perm: [2, 0, 1] })?.slice(0, 7),
+    at([0, 0, 0], [0, 1, 0], [0, 2, 0], [1, 0, 0], [1, 1, 0], [1, 2, 0], [0, 0, 1]),
+  )
+  assert.deepEqual(
+    elements('Slice', [
+      [-1, 1],
+      [-(2 ** 60), 3],
+      [2, 1],
+      [-2, 1],
+    ]),
+    at([0, 1, 3], [0, 1, 1], [0, 2, 3], [0, 2, 1], [1, 1, 3], [1, 1, 1], [1, 2, 3], [1, 2, 1]),
+  )
+  assert.deepEqual(elements('Gather', [[-1, 0]], { axis: 1 })?.slice(0, 8), [8, 9, 10, 11, 0, 1, 2, 3])
+  assert.equal(elements('Gather', [[3]], { axis: 1 }), undefined, 'what lies outside is left to the runtime')
+  // The table of pads as PyTorch's TorchScript exporter computes it: pairs in reverse, then all begins before all ends.
+  const b = new GraphBuilder()
+  const pairs = b.op('Reshape', [b.constant(ints(1, 2, 3, 4, 0, 0, 0, 0)), b.constant(ints(-1, 2))])
+  const reversed = b.op('Slice', [pairs, b.constant(ints(-1)), b.constant(ints(-(2 ** 60))), b.constant(ints(0)), b.constant(ints(-1))])
+  const pads = b.op('Reshape', [b.op('Transpose', [reversed], { perm: [1, 0] }), b.constant(ints(-1))])
+  const x = b.input('x', 'float32', ['N', 1, 8, 8])
+  assert.deepEqual(b.op('Pad', [x, pads], { mode: 'reflect' }).shape, ['N', 1, 15, 11])
+})

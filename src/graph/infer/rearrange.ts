@@ -4,25 +4,59 @@ import type { Elements } from './elements.ts'
 
 type Values = readonly (Dim | undefined)[]
 
+const product = (sides: readonly number[]): number => sides.reduce((all, side) => all * side, 1)
+
+/** The elements at places of each axis: what Gather, Slice and the like take. */
+const pick = ({ shape, values }: Elements, places: readonly (readonly number[])[]): Values => {
+  let flat: readonly number[] = [0]
+  for (const [axis, side] of shape.entries()) flat = flat.flatMap((at) => (places[axis] ?? []).map((place) => at * side + place))
+  return flat.map((at) => values[at])
+}
+const whole = (side: number): readonly number[] => Array.from({ length: side }, (_, i) => i)
+
 const gather = (at: NodeContext, data: Elements): Values | undefined => {
   const indices = at.numbers(1)
-  // Shapes have one dimension; a table of more is not what a side is taken from.
-  if (indices === undefined || data.shape.length !== 1) return undefined
-  return indices.map((index) => data.values[index < 0 ? index + data.values.length : index])
+  const given = at.int('axis', 0)
+  const axis = given < 0 ? given + data.shape.length : given
+  const side = data.shape[axis]
+  if (indices === undefined || side === undefined || indices.some((index) => index < -side || index >= side)) return undefined
+  return pick(
+    data,
+    data.shape.map((length, i) => (i === axis ? indices.map((index) => (index < 0 ? index + side : index)) : whole(length))),
+  )
+}
+
+const sliced = (length: number, start: number, end: number, step: number): readonly number[] => {
+  const from = start < 0 ? start + length : start
+  const to = end < 0 ? end + length : end
+  const taken: number[] = []
+  if (step > 0) for (let i = Math.max(from, 0); i < Math.min(to, length); i += step) taken.push(i)
+  else for (let i = Math.min(from, length - 1); i > Math.max(to, -1); i += step) taken.push(i)
+  return taken
 }
 
 const slice = (at: NodeContext, data: Elements): Values | undefined => {
   const [starts, ends] = [at.numbers(1), at.numbers(2)]
-  const [step = 1] = at.numbers(4) ?? (at.has(4) ? [0] : [1])
-  const [start, end] = [starts?.[0], ends?.[0]]
-  if (data.shape.length !== 1 || start === undefined || end === undefined || step === 0) return undefined
-  const length = data.values.length
-  const from = start < 0 ? start + length : start
-  const to = end < 0 ? end + length : end
-  const taken: (Dim | undefined)[] = []
-  if (step > 0) for (let i = Math.max(from, 0); i < Math.min(to, length); i += step) taken.push(data.values[i])
-  else for (let i = Math.min(from, length - 1); i > Math.max(to, -1); i += step) taken.push(data.values[i])
-  return taken
+  if (starts === undefined || ends === undefined || (at.has(3) && at.numbers(3) === undefined)) return undefined
+  const axes = at.numbers(3) ?? whole(starts.length)
+  const steps = at.numbers(4) ?? (at.has(4) ? undefined : starts.map(() => 1))
+  if (steps === undefined || steps.includes(0)) return undefined
+  const places = data.shape.map(whole)
+  for (const [i, given] of axes.entries()) {
+    const axis = given < 0 ? given + data.shape.length : given
+    const [length, start, end, step] = [data.shape[axis], starts[i], ends[i], steps[i]]
+    if (length === undefined || start === undefined || end === undefined || step === undefined) return undefined
+    places[axis] = sliced(length, start, end, step)
+  }
+  return pick(data, places)
+}
+
+const transpose = (at: NodeContext, { shape, values }: Elements): Values => {
+  const order = at.ints('perm') ?? whole(shape.length).toReversed()
+  const strides = shape.map((_, axis) => product(shape.slice(axis + 1)))
+  let flat: readonly number[] = [0]
+  for (const axis of order) flat = flat.flatMap((from) => whole(shape[axis] ?? 0).map((place) => from + place * (strides[axis] ?? 0)))
+  return flat.map((from) => values[from])
 }
 
 const concat = (at: NodeContext): Values | undefined => {
@@ -44,7 +78,7 @@ const split = (at: NodeContext, data: Elements, output: number): Values | undefi
 }
 
 const spread = (data: Elements, { shape }: ValueType): Values | undefined => {
-  const length = shape.reduce<number>((product, side) => product * Number(side), 1)
+  const length = product(shape.map(Number))
   if (data.values.length === 1) return Array.from({ length }, () => data.values[0])
   return length === data.values.length ? data.values : undefined
 }
@@ -59,6 +93,8 @@ export const rearrange = (at: NodeContext, type: ValueType, output: number): Val
       return gather(at, data)
     case 'Slice':
       return slice(at, data)
+    case 'Transpose':
+      return transpose(at, data)
     case 'Split':
       return split(at, data, output)
     case 'Reshape':
@@ -69,7 +105,7 @@ export const rearrange = (at: NodeContext, type: ValueType, output: number): Val
     case 'Expand':
       return spread(data, type)
     case 'Tile': {
-      const times = type.shape.reduce<number>((product, side) => product * Number(side), 1) / data.values.length
+      const times = product(type.shape.map(Number)) / data.values.length
       return data.shape.length === 1 && Number.isInteger(times) ? Array.from({ length: times }, () => data.values).flat() : undefined
     }
     default:

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { ContentRef } from '../../core/content.ts'
 import { defineObject } from '../../core/define.ts'
 import { failure } from '../../core/errors.ts'
@@ -10,6 +9,7 @@ import { type BatchMode, type Forward, forward, type ModelHandle } from './forwa
 import { planOf } from './graph-plan.ts'
 import { inspectOnnx } from './onnx-file.ts'
 import { readable } from './readable.ts'
+import { hashOfModel } from './identity.ts'
 import { batchMode, batchPlan, feeds, forwardResult, modelDescription, modelHandle, putOptions, tensorSpecs } from './schemas.ts'
 import { checkOpsets, statedTypes, withRanks } from './stated.ts'
 import { withoutZipMap } from './zipmap.ts'
@@ -56,12 +56,7 @@ const describe = (state: State, site: string): ModelDescription => {
   if (main === undefined) throw failure('not-found', 'the model has no file yet: put one')
   // At home where the model is now, which need not be where it was put.
   const at = ({ content }: StoredFile) => new ContentRef(content.hash, content.bytes, site)
-  const hash =
-    external.length === 0
-      ? main.content.hash
-      : createHash('sha256')
-          .update(state.files.map((file) => `${file.location}\0${file.content.hash}\n`).join(''))
-          .digest('hex')
+  const hash = hashOfModel({ file: main.content, external })
   const batch = state.batch ?? statedPlan(state)
   return {
     hash,

@@ -4,6 +4,7 @@ import { abortedBy, failure } from '../../core/errors.ts'
 import type { ContentRef } from '../../core/content.ts'
 import type { Compute, ModelSource, TensorRef } from '../../core/self.ts'
 import { Tensor } from '../../core/tensor.ts'
+import { checkModel } from '../../objects/model/identity.ts'
 import { createOpened } from './opened.ts'
 import { tensorOf } from './plain.ts'
 import { checkOnnxruntime } from './onnxruntime.ts'
@@ -130,6 +131,7 @@ export const createCompute = ({
   const askNow = async (model: ModelSource, feeds: Task['feeds'], signal: AbortSignal): Promise<Exclude<Answer, { kind: 'abandoned' }>> => {
     if (closed) throw failure('unavailable', 'the host is stopping')
     if (signal.aborted) throw abortedBy(signal)
+    checkModel(model)
     const [workers, source] = await Promise.all([(pool ??= start()), opened.get(model, signal)])
     const release = await slots.take(signal)
     const givenUp = new Int32Array(new SharedArrayBuffer(4))

@@ -30,8 +30,20 @@ const FETCH_TOGETHER = 64
 export const createResolver = ({ site, store, cache, peers }: ResolverOptions) => {
   const underWay = new Map<ContentHash, Promise<Uint8Array>>()
 
-  const local = async (hash: ContentHash): Promise<Uint8Array | undefined> => cache.get(hash) ?? (await store.read(hash))
-  const here = (hash: ContentHash) => cache.has(hash) || store.has(hash)
+  /** What calls under way keep without storing it: there for as long as they run, also where it is larger than the cache. */
+  const kept = new Map<ContentHash, { readonly bytes: Uint8Array; calls: number }>()
+  const keepFor = (hash: ContentHash, bytes: Uint8Array): (() => void) => {
+    const entry = kept.get(hash) ?? { bytes, calls: 0 }
+    entry.calls++
+    kept.set(hash, entry)
+    return () => {
+      if (--entry.calls === 0) kept.delete(hash)
+    }
+  }
+
+  const local = async (hash: ContentHash): Promise<Uint8Array | undefined> =>
+    cache.get(hash) ?? kept.get(hash)?.bytes ?? (await store.read(hash))
+  const here = (hash: ContentHash) => cache.has(hash) || kept.has(hash) || store.has(hash)
 
   /** Starts fetching all of one home's refs in one stream; each ref's promise settles as its bytes arrive. */
   const fetchFrom = (home: SiteName, refs: readonly ContentRef[], fetched: Fetched): void => {
@@ -134,6 +146,7 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
         keep: (bytes) => {
           const hash = hashOf(bytes)
           cache.put(hash, bytes)
+          using?.(keepFor(hash, bytes))
           return new ContentRef(hash, bytes.byteLength, site)
         },
         put: async (bytes) => new ContentRef(await store.put(bytes, hold), bytes.byteLength, site),

@@ -46,11 +46,26 @@ test('a size is a number with its unit, and anything else is refused with one th
   assert.equal(sizeOf('memory', undefined), undefined)
   assert.equal(sizeOf('memory', '64MiB'), 64 * MIB)
   assert.equal(sizeOf('memory', '1.5GiB'), 1.5 * GIB)
-  for (const wrong of ['', '64', 'MiB', '64 MiB', '64MB', '-1MiB', '0MiB', '1e3MiB', '64mib', '99999999999TiB', 'NaNGiB', '1GiBx'])
+  const meant = {
+    '': '512MiB',
+    '64': '64MiB',
+    MiB: '512MiB',
+    '64 MiB': '64MiB',
+    '64MB': '64MiB',
+    '-1MiB': '512MiB',
+    '0MiB': '512MiB',
+    '1e3MiB': '512MiB',
+    '64mib': '64MiB',
+    '99999999999TiB': '512MiB',
+    NaNGiB: '512MiB',
+    '1GiBx': '512MiB',
+  }
+  for (const [wrong, right] of Object.entries(meant))
     assert.throws(
       () => sizeOf('memory', wrong),
       (error) =>
-        error instanceof Error && error.message.includes(`--memory ${wrong}: use a size with its unit, KiB, MiB, GiB, TiB; 512MiB, say`),
+        error instanceof Error &&
+        error.message.includes(`--memory ${wrong}: use a size with its unit, KiB, MiB, GiB, TiB, such as ${right}`),
     )
 })
 
