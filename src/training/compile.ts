@@ -7,7 +7,7 @@ import { builderOf } from '../graph/rebuild.ts'
 import { share } from '../graph/share.ts'
 import { type Activations, withinBudget } from './budget.ts'
 import { Emit } from './emit.ts'
-import { gradientGraph, movedBy } from './gradient.ts'
+import { gradientGraph } from './gradient.ts'
 import { addLosses, type Classes } from './loss.ts'
 import { lowered } from './lower.ts'
 import { type DropoutMask, trainingMode } from './modes.ts'
@@ -96,12 +96,7 @@ const differentiating = (prepared: Prepared, bound: Graph, variant: Differentiat
   const of = [...trainable, ...inputGradients]
   // What the graph computes of shapes is known from here on: the ends of a Slice, of which rules ask that they are.
   const model = fold(bound)
-  const types = builderOf(model)
-  const moved = movedBy(model.nodes, (name) => types.value(name), of)
-  const mode = trainingMode(model, {
-    trains: ({ op, inputs }) =>
-      op === 'Dropout' ? moved.has(inputs[0] ?? '') : inputs.slice(1, 3).some((name) => trainable.includes(name)),
-  })
+  const mode = trainingMode(model, { trains: ({ name }) => prepared.modes.training.has(name) })
   const b = builderOf(lowered(mode.graph, of))
   const { total, targets, classes } = addLosses(b, losses, [...bound.outputs.keys()], { shared: variant !== 'gradients' })
   const all = gradientGraph(b, { loss: total.name, of, padding: prepared.padding })

@@ -10,6 +10,7 @@ import { gradientOf, nextOf, numbers, shareOf, slotName, told } from './names.ts
 import { checkOptimizer, type Optimizer, slotsOf } from './optimizer.ts'
 import { decide } from './roles/decide.ts'
 import type { Source } from './roles/kinds.ts'
+import type { Modes } from './roles/modes.ts'
 import { named, sourceOf } from './trainable.ts'
 
 /** Parameters that are trained otherwise than the rest. */
@@ -50,6 +51,8 @@ export interface Prepared {
   readonly options: TrainOptions
   readonly losses: readonly Loss[]
   readonly trainable: readonly string[]
+  /** Which BatchNormalizations and Dropouts run in training mode. */
+  readonly modes: Modes
   /** Rows that look-ups give no gradient, by table. */
   readonly padding: ReadonlyMap<string, number>
   /** All tensors that training changes, as they are at first: parameters, running statistics, the optimizer's own (zeros). */
@@ -69,11 +72,11 @@ export const prepare = (model: Graph | Source, options: TrainOptions): Prepared 
   const source = sourceOf(model)
   const raised = fold(upgrade(source.graph))
   const taken = losses.map((loss) => outputOf([...raised.outputs.keys()], loss))
-  const { trainable, padding } = decide(source, raised, { ...options, outputs: taken })
+  const { trainable, padding, modes } = decide(source, raised, { ...options, outputs: taken })
   checkRules(raised, trainable, taken)
   checkGroups(options, trainable)
   const initial = new Map<string, { readonly shape: readonly number[]; readonly data?: Float32Array }>()
-  const out = new Set([...trainable, ...statisticsOf(raised, trainable)])
+  const out = new Set([...trainable, ...statisticsOf(raised, trainable, modes.training)])
   const inputs = new Map(raised.inputs)
   for (const [name, tensor] of raised.initializers) {
     if (!out.has(name)) continue
@@ -85,7 +88,7 @@ export const prepare = (model: Graph | Source, options: TrainOptions): Prepared 
   const initializers = new Map([...raised.initializers].filter(([name]) => !out.has(name)))
   const graph = { ...raised, inputs, initializers }
   checkNames(graph, losses, initial, options)
-  return { graph, options, losses, trainable, padding, initial }
+  return { graph, options, losses, trainable, modes, padding, initial }
 }
 
 const checkGroups = ({ groups = [], optimizer }: TrainOptions, trainable: readonly string[]): void => {
@@ -128,18 +131,20 @@ const floats = (name: string, { data }: Tensor): Float32Array => {
   throw failure('unsupported', `"${name}" is not float32: training needs it to be`)
 }
 
-/** Running means and variances of the normalizations that are trained. */
-const statisticsOf = ({ nodes, initializers }: Graph, trainable: readonly string[]): readonly string[] => {
+/** Running means and variances of the normalizations that run in training mode. */
+const statisticsOf = ({ nodes, initializers }: Graph, trainable: readonly string[], training: ReadonlySet<string>): readonly string[] => {
   const found = new Set<string>()
+  const users = new Map<string, number>()
+  for (const { inputs } of nodes) for (const name of inputs) users.set(name, (users.get(name) ?? 0) + 1)
   for (const node of nodes) {
-    const [, scale = '', shift = '', ...statistics] = node.inputs
-    if (node.op !== 'BatchNormalization' || !(trainable.includes(scale) || trainable.includes(shift))) continue
+    const [, , , ...statistics] = node.inputs
+    if (node.op !== 'BatchNormalization' || !training.has(node.name)) continue
     for (const name of statistics) {
       // Exporters merge tensors that are equal, as a new normalization's scale and variance are: both would move as one.
-      if (!initializers.has(name) || trainable.includes(name) || found.has(name))
+      if (!initializers.has(name) || trainable.includes(name) || (users.get(name) ?? 0) > 1)
         throw failure(
           'unsupported',
-          `${called(node)}: its running statistic "${name}" is no tensor of its own: export the model so that equal tensors are not merged (docs/training.md)`,
+          `${called(node)}: its running statistic "${name}" is no tensor of its own: it was merged with an equal one, or two nodes use it (a module that is called twice, or one without running statistics). Export the model so that equal tensors are not merged (docs/training.md)`,
         )
       found.add(name)
     }

@@ -252,13 +252,18 @@ export class Runner {
   /** Takes over state as `state` gave it, copying. @throws `tensor-mismatch` for another model's */
   restore(state: ReadonlyMap<string, Tensor>): void {
     const taken = [...this.#state].map(([name, slot]) => {
-      const tensor = state.get(name)
       const { dims } = slot.current
+      // Checkpoints from before a BatchNormalization without parameters was trained have no statistics of it: the first ones count.
+      const tensor = state.get(name) ?? (this.#isStatistic(name) ? slot.tensor : undefined)
       if (!(tensor?.data instanceof Float32Array) || tensor.shape.join() !== dims.join())
         throw failure('tensor-mismatch', `the state is of another model: it has no "${name}" of float32 [${dims.join(', ')}]`)
       return [slot, tensor.data] as const
     })
     for (const [slot, data] of taken) slot.data.set(data)
+  }
+
+  #isStatistic(name: string): boolean {
+    return this.#prepared.modes.plain.has(name)
   }
 
   close(): Promise<void> {

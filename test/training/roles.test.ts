@@ -148,3 +148,53 @@ test('a report is bounded, and counts all', () => {
   assert.deepEqual([report.trained.tensors, report.trained.elements, report.trained.first.length], [200, 1200, 50])
   assert.equal(report.warnings.length, 51)
 })
+
+test('a causal mask and distances of positions that are named like a bias are kept, with a warning', () => {
+  const b = new GraphBuilder()
+  const x = b.input('x', 'float32', ['N', 4, 4])
+  const [flags, distances] = [
+    made([4, 4], (i) => (i % 4 > i / 4 ? 0 : 1)),
+    made([2, 4, 4], (i) => -Math.abs((i % 4) - (Math.floor(i / 4) % 4))),
+  ]
+  const scores = b.op('MatMul', [x, b.initializer('q.weight', drawn(4, 4))])
+  const masked = b.op('Mul', [scores, b.initializer('attn.bias', flags)])
+  const far = b.op('ReduceMean', [b.initializer('attn_bias', distances), b.ints(0)], { keepdims: 0 })
+  b.output(b.op('Add', [masked, far]), 'y')
+  const { warnings } = decided({ graph: b.build() })
+  assert.deepEqual(kinds({ graph: b.build() }), { 'q.weight': 'trained', 'attn.bias': 'buffer', attn_bias: 'buffer', constant: 'constant' })
+  assert.match(warnings.join('\n'), /"attn\.bias" holds a mask of 0 and 1.*\+attn\.bias/)
+  assert.match(warnings.join('\n'), /"attn_bias" holds one number along each diagonal/)
+})
+
+test('a tensor without a name of a weight that a product takes, and a filter written by hand, have a warning', () => {
+  const b = new GraphBuilder()
+  const x = b.input('x', 'float32', ['N', 2, 6, 6])
+  const blur = made([2, 1, 3, 3], (i) => [1, 2, 1, 2, 4, 2, 1, 2, 1][i % 9] ?? 0)
+  const smooth = b.op('Conv', [x, b.initializer('blur.weight', blur)], { group: 2 })
+  const fixed = b.op('Conv', [smooth, b.initializer('pool.kernel', blur)], { group: 2 })
+  const features = b.op('MatMul', [b.op('Flatten', [fixed], { axis: 1 }), b.initializer('B', drawn(8, 5))])
+  b.output(b.op('MatMul', [features, b.initializer('head.weight', drawn(5, 2))]), 'y')
+  const { warnings } = decided({ graph: b.build() })
+  assert.deepEqual(kinds({ graph: b.build() }), {
+    'blur.weight': 'trained',
+    'pool.kernel': 'constant',
+    B: 'trained',
+    'head.weight': 'trained',
+  })
+  assert.equal(warnings.length, 3, warnings.join('\n'))
+  assert.match(warnings.join('\n'), /"blur\.weight" is a filter that looks written by hand, and is trained.*requires_grad/)
+  assert.match(warnings.join('\n'), /"B" is used as a layer uses its weights/)
+})
+
+test('layers that are others in training have a warning: RReLU, and a BatchNorm that keeps its statistics', () => {
+  const b = new GraphBuilder()
+  const x = b.input('x', 'float32', ['N', 2])
+  const norm = ['bn.weight', 'bn.bias', 'bn.running_mean', 'bn.running_var'].map((name) => b.initializer(name, drawn(2)))
+  const normal = b.op('BatchNormalization', [x, ...norm], { epsilon: 1e-5, momentum: 1 })
+  const bent = b.op('LeakyRelu', [normal], { alpha: Math.fround(11 / 48) })
+  b.output(b.op('MatMul', [bent, b.initializer('head.weight', drawn(2, 2))]), 'y')
+  const { warnings } = decided({ graph: b.build() })
+  assert.equal(warnings.length, 2, warnings.join('\n'))
+  assert.match(warnings.join('\n'), /slope that an RReLU has/)
+  assert.match(warnings.join('\n'), /momentum of 1, as exporters write for momentum=None/)
+})

@@ -6,12 +6,13 @@ import { type Declared, declaredOf } from './declared.ts'
 import { doubtsOf } from './doubts.ts'
 import { guess } from './guess.ts'
 import type { Role, Source, Verdict } from './kinds.ts'
+import { modesOf } from './modes.ts'
 import { signOf } from './names.ts'
 import { paddingOf } from './padding.ts'
 import { type Choosable, choiceOf, chosen, leftOut } from './patterns.ts'
 import { programOf, verdictOf } from './program.ts'
 import type { Decision, Signs } from './signs.ts'
-import { AGAIN } from './text.ts'
+import { AGAIN, some } from './text.ts'
 import { type Uses, usesOf } from './uses.ts'
 import { valueSignOf } from './values.ts'
 
@@ -78,7 +79,12 @@ const unfitOf = (name: string, tensor: Tensor, uses: Uses): string | undefined =
   return sign === 'not finite' || (sign === 'mask' && tensor.data instanceof Float32Array && tensor.data.includes(-Infinity)) ? 'holds elements that are not finite, as a mask does' : undefined // prettier-ignore
 }
 
-const NO_DROPOUT = `the file has no Dropout: one of a model that was exported for inference leaves no trace. Where the model has Dropout, ${AGAIN}`
+const DROPOUTS = (kept: number) =>
+  `the file has ${kept === 0 ? 'no Dropout' : `${kept} Dropout${kept === 1 ? '' : 's'}`}: one that was exported for inference leaves no trace. Where the model has ${kept === 0 ? 'Dropout' : 'more'}, ${AGAIN}`
+const UNSAID =
+  'the file does not say which parameters are frozen (requires_grad=False), nor where gradients are cut off (detach, no_grad): all are trained. Leave out what stays with `trainable`, or export with active_storage_export.py'
+const INFERENCE = (names: readonly string[]) =>
+  `${some(names)} lie${names.length === 1 ? 's' : ''} in the frozen part of the model: a BatchNormalization there keeps its running statistics and a Dropout drops nothing, as after eval(). A framework that has the frozen part in training mode uses the batch, and drops`
 
 /**
  * Decides what is trained, by what each tensor is: first by the caller's patterns, then by what the exporter wrote into the
@@ -137,13 +143,17 @@ export const decide = (
   const trained = roles.filter(({ kind }) => kind === 'trained').map(({ name }) => name)
   if (trained.length === 0)
     throw failure('invalid-argument', 'the model has no float32 weights to train: export it with its weights, or name them in `trainable`')
-  const silent = notes.producer === 'pytorch' && signs.declared === undefined && signs.program === undefined && !source.graph.nodes.some(({ op }) => op === 'Dropout') // prettier-ignore
+  const dropouts = source.graph.nodes.filter(({ op }) => op === 'Dropout').length
+  const silent = notes.producer === 'pytorch' && signs.declared === undefined
   const padding = paddingOf(signs, paddingRows)
+  const kinds = new Map(roles.map(({ name, kind }) => [name, kind]))
+  const modes = modesOf(raised, (name) => kinds.get(name))
   return {
     roles,
     trainable: trained,
+    modes,
     padding,
     warnings: [...doubtsOf(signs, new Set(trained), padding), ...warnings],
-    notes: silent ? [NO_DROPOUT] : [],
+    notes: [...(silent ? [DROPOUTS(dropouts), UNSAID] : []), ...(modes.inference.size > 0 ? [INFERENCE([...modes.inference])] : [])],
   }
 }

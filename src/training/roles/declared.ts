@@ -11,6 +11,8 @@ export interface DeclaredTensor {
   readonly trained: boolean
   /** The row of an embedding's table that gets no gradient. */
   readonly paddingIdx?: number
+  /** Other names of the framework's for it: weights that are tied. */
+  readonly shared?: readonly string[]
 }
 export interface Declared {
   /** By name of the initializer. What is not named is a constant. */
@@ -31,14 +33,16 @@ const malformed = (what: string, cause?: unknown) =>
 const tensorOf = (name: string, fields: unknown): DeclaredTensor => {
   const of = `says of "${name.slice(0, 100)}"`
   if (!isObject(fields)) throw malformed(`${of} something that is no object`)
-  const { kind, trained = true, paddingIdx } = fields
+  const { kind, trained = true, paddingIdx, shared: names = [] } = fields
   if (kind !== 'parameter' && kind !== 'buffer' && kind !== 'constant')
     throw malformed(`${of} the kind ${JSON.stringify(kind)?.slice(0, 50) ?? 'none'}, where parameter, buffer and constant are known`)
   if (typeof trained !== 'boolean') throw malformed(`${of} a \`trained\` that is no boolean`)
-  if (paddingIdx === undefined || paddingIdx === null) return { kind, trained }
+  if (!isList(names) || !names.every(isText)) throw malformed(`${of} a \`shared\` that is no list of names`)
+  const shared = names.length > 0 ? { shared: names } : {}
+  if (paddingIdx === undefined || paddingIdx === null) return { kind, trained, ...shared }
   if (typeof paddingIdx !== 'number' || !Number.isSafeInteger(paddingIdx) || paddingIdx < 0)
     throw malformed(`${of} a \`paddingIdx\` that is no whole number from 0`)
-  return { kind, trained, paddingIdx }
+  return { kind, trained, paddingIdx, ...shared }
 }
 
 const dropoutOf = (entry: unknown): string => {

@@ -1,4 +1,5 @@
 import type { Tensor } from '../../core/tensor.ts'
+import { layerDoubts } from './layer-doubts.ts'
 import { isPowerIteration } from './names.ts'
 import { programDoubts } from './program-doubts.ts'
 import type { Decision, Signs } from './signs.ts'
@@ -98,26 +99,29 @@ const vanished = ({ source: { graph }, declared, program, named }: Signs): reado
       ...(batchNorms.length > count('BatchNormalization') ? [`BatchNorm was folded or removed: the framework's model has ${batchNorms.length} (${some(batchNorms)}), the file ${count('BatchNormalization')}. To keep it, ${AGAIN}`] : []), // prettier-ignore
     ]
   }
-  if (program !== undefined || !named || count('Dropout') > 0) return []
+  if (program === undefined && !named) return []
   // Modules of an nn.Sequential are numbered: one that left no node has left a gap.
   const seen = new Map<string, Set<number>>()
   for (const { name } of graph.nodes) {
-    const parts = name.split('/').slice(1, -1)
+    const parts = program === undefined ? name.split('/').slice(1, -1) : (program.scopes.get(name) ?? []).slice(1, -1)
     for (const [i, part] of parts.entries()) {
       const [, path = '', number] = /^(?:(.*)\.)?(\d+)$/.exec(part) ?? []
       if (number === undefined) continue
-      const key = [...parts.slice(0, i), path].join('/')
+      const key = program === undefined ? [...parts.slice(0, i), path].join('/') : path
       seen.set(key, (seen.get(key) ?? new Set()).add(Number(number)))
     }
   }
+  // A module with weights is no Dropout: what became of it is told elsewhere.
+  const weighted = (module: string) => [...(program?.targets.keys() ?? [])].some((target) => target.startsWith(`${module}.`))
   const gaps = [...seen].flatMap(([path, numbers]) => {
     const last = Math.max(...numbers)
     if (last > 1000) return []
     return Array.from({ length: last }, (_, i) => i).filter((i) => !numbers.has(i)).map((i) => [...new Set(path.split('/').filter((part) => part !== '')), i].join('.')) // prettier-ignore
   })
-  return gaps.length === 0
+  const gone = gaps.filter((module) => !weighted(module))
+  return gone.length === 0
     ? []
-    : [`the modules ${some(gaps)} left no node in the file: a Dropout vanishes so when a model is exported for inference, and nothing is then dropped in training (an Identity, or a folded BatchNorm, leaves a gap as well). To keep it, ${AGAIN}`] // prettier-ignore
+    : [`the modules ${some(gone)} left no node in the file: a Dropout vanishes so when a model is exported for inference, and nothing is then dropped in training (an Identity, or a folded BatchNorm, leaves a gap as well). To keep it, ${AGAIN}`] // prettier-ignore
 }
 
 const powerIteration = ({ source: { graph } }: Signs): readonly string[] => {
@@ -136,4 +140,5 @@ export const doubtsOf = (signs: Signs, trained: ReadonlySet<string>, padding: De
   ...padded(signs, trained, padding),
   ...vanished(signs),
   ...powerIteration(signs),
+  ...layerDoubts(signs),
 ]

@@ -24,6 +24,7 @@ const FORMULAS: Readonly<Record<Exclude<ValueSign, undefined>, string>> = {
   flags: 'holds a mask of 0 and 1',
   waves: 'holds sines and cosines',
   ramp: 'holds evenly spaced numbers',
+  diagonals: 'holds one number along each diagonal, as distances of positions do',
   ratios: 'holds a geometric sequence',
 }
 const buffer = (why: string, doubt?: string): Verdict => ({ kind: 'buffer', why, ...(doubt !== undefined && { doubt }) })
@@ -41,12 +42,20 @@ const inLayer = ({ name, tensor, uses, named, others }: Clues, places: ReadonlyS
     if (formula === 'waves') return buffer(`a table that ${FORMULAS.waves}`, `"${name}" is a table that ${FORMULAS.waves}, so it is not trained: ${remedy(name, 'kept')}`) // prettier-ignore
   }
   if (/^constant(_\d+)?$/i.test(name)) return constant('a constant by name')
-  if (sign === 'parameter' && !generated) return parameter('a weight by name and place')
-  if (filter && hasFewNumbers(tensor)) return constant('a filter of few different numbers', `"${name}" is a filter that looks written by hand, so it is not trained: ${remedy(name, 'kept')}`) // prettier-ignore
+  const few = filter && hasFewNumbers(tensor)
+  if (few && lastPart(name) === 'weight' && !isUniform(tensor))
+    return parameter('a weight by name and place', `"${name}" is a filter that looks written by hand, and is trained: where it is fixed (requires_grad=False), which a file does not say, ${remedy(name, 'trained')}`) // prettier-ignore
+  const letter = named && places.has('layer') && /^[a-z]\d*$/i.test(lastPart(name))
+  if (sign === 'parameter' && !generated && !letter && !(few && lastPart(name) === 'kernel')) return parameter('a weight by name and place')
+  if (few) return constant('a filter of few different numbers', `"${name}" is a filter that looks written by hand, so it is not trained: ${remedy(name, 'kept')}`) // prettier-ignore
   if (generated && named && places.has('norm') && isUniform(tensor) && uses.every(({ node }) => node.op === 'InstanceNormalization'))
     return constant('ones and zeros of a norm without affine parameters')
-  if (generated && places.has('norm') && isUniform(tensor))
+  // Nothing but a parameter is multiplied with or added to what a norm gives: an exporter leaves out ones and zeros.
+  const direct = uses.some(({ node, place }) => place === 'norm' && node.op.endsWith('Normalization'))
+  if (generated && direct && isUniform(tensor))
     return parameter('scale or bias of a norm', `"${name}" is the scale or bias of a norm and holds one number only: it is trained; where the norm has no affine parameters, ${remedy(name, 'trained')}`) // prettier-ignore
+  if (named && !generated && (sign === undefined || letter) && !places.has('norm'))
+    return parameter('a weight by its place in the graph', `"${name}" is used as a layer uses its weights, and is trained: where it is a buffer, ${remedy(name, 'trained')}`) // prettier-ignore
   return parameter(places.has('table') ? 'a table of rows that are looked up' : places.has('norm') ? 'scale or bias of a norm' : 'a weight by its place in the graph') // prettier-ignore
 }
 
@@ -77,6 +86,10 @@ const inArithmetic = ({ name, tensor, named, others }: Clues): Verdict => {
     return buffer(FORMULAS.waves, sign === 'parameter' ? `"${name}" ${FORMULAS.waves}, so it is not trained: ${remedy(name, 'kept')}` : undefined) // prettier-ignore
   if (isGenerated(name))
     return constant('a number or tensor that the exporter made', tensor.size > 1 ? `"${name}" is used in arithmetic and has a name that the exporter made up, so it is not trained: ${remedy(name, 'kept')}` : undefined) // prettier-ignore
+  if (sign === 'parameter' && (formula === 'flags' || formula === 'diagonals'))
+    return buffer(FORMULAS[formula], `"${name}" ${FORMULAS[formula]}, so it is not trained: ${remedy(name, 'kept')}`)
+  if (sign === 'parameter' && formula !== undefined)
+    return parameter(`named like a parameter (${lastPart(name)})`, `"${name}" ${FORMULAS[formula]}, and is trained, as its name says: where it is a buffer, ${remedy(name, 'trained')}`) // prettier-ignore
   if (sign === 'parameter') return parameter(`named like a parameter (${lastPart(name)})`)
   if (formula !== undefined) return buffer(FORMULAS[formula])
   if (!named && tensor.size === 1) return constant('a single number')

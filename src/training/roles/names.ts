@@ -20,7 +20,7 @@ export const lastPart = (name: string): string =>
 const PARAMETER = [
   /^(weights?|bias(es)?|kernel|gamma|beta|alpha|coefficients?\d*|coefs?_?\d*|intercepts?_?\d*|original\d?|depthwise_kernel|pointwise_kernel|recurrent_kernel|embeddings?)$/i,
   /^(weight|bias)_(ih|hh|hr|g|orig|raw|v)(_l\d+)?(_reverse)?$/,
-  /^in_proj_\w+$|_proj$/,
+  /^in_proj_\w+$|_proj$|^lora_\w+$|^gates?$/,
   /(^|_)(weight|bias|kernel|gamma|beta|embed|embeds|embedding|embeddings|token|tokens|prompt|prompts|query|queries|scale|scales|shift|gain|offset|temperature|temp|tau|alpha|logit|logits|lambda|prototypes?|codebook|ls\d?)(_?\d+)?$/i,
   /^(log|logit|raw|learned|learnable|rel|relative)_\w+$|^log(std|var|sigma|scale)$/i,
   /^([wbgWBRPpqkv]|cls|pos|a|v)\d*$/,

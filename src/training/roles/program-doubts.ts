@@ -12,7 +12,8 @@ export const programDoubts = (
 ): readonly string[] => {
   const { targets, placeholders, folded, calls, classes, rewrites } = program
   const origins = new Set([...folded].filter(([name]) => graph.initializers.has(name)).flatMap(([, from]) => from))
-  const there = (target: string) => graph.initializers.has(target) || origins.has(target)
+  const shared = new Set([...(declared?.tensors.values() ?? [])].flatMap((each) => each.shared ?? []))
+  const there = (target: string) => graph.initializers.has(target) || origins.has(target) || shared.has(target)
   // Nodes by the weights that their calls take.
   const takers = new Map<string, string[]>()
   for (const { name } of graph.nodes)
@@ -47,10 +48,15 @@ export const programDoubts = (
   const instances = graph.nodes.filter(({ op, name }) => op === 'BatchNormalization' && /InstanceNorm/.test(classes.get(name) ?? '')).map(({ name }) => name) // prettier-ignore
   if (instances.length > 0)
     found.push(`the nodes ${some(instances)} are an InstanceNorm with running statistics (track_running_stats), exported for inference: in training, the framework normalizes each sample by its own statistics, and this file does not. Train it without track_running_stats`) // prettier-ignore
-  if (declared === undefined && !graph.nodes.some(({ op }) => op === 'Dropout')) {
-    // In inference, a Dropout of the traced program is a `clone`, which then goes.
-    const made = new Set([...calls.values()].map((call) => /^%([\w.]+) :/.exec(call)?.[1]))
-    const clones = [...new Set([...calls.values()].flatMap(operandsOf))].filter((operand) => /^clone(_\d+)?$/.test(operand) && !made.has(operand)) // prettier-ignore
+  const cut = [...new Set([...calls.values()].flatMap(operandsOf))].filter((operand) => /^detach(_\d+)?$/.test(operand))
+  if (declared === undefined && cut.length > 0)
+    found.push(`the traced program cuts off gradients at ${cut.length === 1 ? 'a place' : `${cut.length} places`} (detach), and the file has no node for that: gradients flow on, and train what is before it. Name what is trained with \`trainable\`, or export with active_storage_export.py, which names the module`) // prettier-ignore
+  if (declared === undefined) {
+    // In inference, a Dropout of the traced program is a `clone`, which then goes. One that a view takes makes elements contiguous.
+    const all = [...calls.values()]
+    const made = new Set(all.map((call) => /^%([\w.]+) :/.exec(call)?.[1]))
+    const taken = new Set(all.filter((call) => !/target=torch\.ops\.aten\.(_unsafe_view|view|reshape)\b/.test(call)).flatMap(operandsOf))
+    const clones = [...taken].filter((operand) => /^clone(_\d+)?$/.test(operand) && !made.has(operand))
     if (clones.length > 0)
       found.push(`${clones.length === 1 ? 'a copy' : `${clones.length} copies`} of the traced program left no node in the file, as a Dropout does that is exported for inference: where the model has Dropout, nothing is dropped in training. To keep it, ${AGAIN}`) // prettier-ignore
   }

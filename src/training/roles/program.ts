@@ -5,6 +5,7 @@ const SIGNATURE = 'pkg.torch.export.ExportedProgram.graph_signature'
 const FOLDED = 'pkg.onnxscript.optimizer.folded_from'
 const FX_NODE = 'pkg.torch.onnx.fx_node'
 const CLASSES = 'pkg.torch.onnx.class_hierarchy'
+const SCOPES = 'pkg.torch.onnx.name_scopes'
 const RULES = 'pkg.onnxscript.rewriter.rule_name'
 
 type Kind = 'PARAMETER' | 'BUFFER' | 'CONSTANT_TENSOR'
@@ -21,6 +22,8 @@ export interface Program {
   readonly calls: ReadonlyMap<string, string>
   readonly classes: ReadonlyMap<string, string>
   readonly rewrites: ReadonlyMap<string, string>
+  /** Modules that a node lies in, from the outermost one, each by its whole name; last the call. By name of the node. */
+  readonly scopes: ReadonlyMap<string, readonly string[]>
 }
 
 /** Lines such as `p_a_weight: PARAMETER target='a.weight'`. */
@@ -59,6 +62,7 @@ export const programOf = (notes: Notes): Program | undefined => {
     calls: pick(notes.nodes, FX_NODE),
     classes: pick(notes.nodes, CLASSES),
     rewrites: pick(notes.nodes, RULES),
+    scopes: new Map([...pick(notes.nodes, SCOPES)].map(([name, text]) => [name, listed(text)])),
   }
 }
 

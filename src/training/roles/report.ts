@@ -42,7 +42,7 @@ const groupOf = (roles: readonly Role[], wanted: RoleKind, shown: number): RoleG
 }
 
 /** A decision in bounded size. @param shown tensors of each kind, default 50 */
-export const reportOf = ({ roles, padding, warnings, notes }: Omit<Decision, 'trainable'>, shown = SHOWN): RoleReport => ({
+export const reportOf = ({ roles, padding, warnings, notes }: Omit<Decision, 'trainable' | 'modes'>, shown = SHOWN): RoleReport => ({
   trained: groupOf(roles, 'trained', shown),
   frozen: groupOf(roles, 'frozen', shown),
   buffers: groupOf(roles, 'buffer', shown),

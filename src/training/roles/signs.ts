@@ -1,6 +1,7 @@
 import type { Graph } from '../../graph/graph.ts'
 import type { Declared } from './declared.ts'
 import type { Role, Source } from './kinds.ts'
+import type { Modes } from './modes.ts'
 import type { Program } from './program.ts'
 import type { Uses } from './uses.ts'
 
@@ -10,6 +11,8 @@ export interface Decision {
   readonly roles: readonly Role[]
   /** The names of those that are trained, in the order of the file. */
   readonly trainable: readonly string[]
+  /** Which BatchNormalizations and Dropouts run in training mode. */
+  readonly modes: Modes
   /** Rows that get no gradient from look-ups, by table. */
   readonly padding: ReadonlyMap<string, number>
   /** What may be another training than the user's: each names tensors, and what to do. */

@@ -1,7 +1,7 @@
 import type { Tensor } from '../../core/tensor.ts'
 
 /** What elements tell: a mask, or a table that follows a formula. Nothing that is learned looks like that. */
-export type ValueSign = 'not finite' | 'mask' | 'flags' | 'waves' | 'ramp' | 'ratios' | undefined
+export type ValueSign = 'not finite' | 'mask' | 'flags' | 'waves' | 'ramp' | 'diagonals' | 'ratios' | undefined
 
 /** Elements that are looked at: a prefix of a tensor larger than that. */
 const LOOKED_AT = 1 << 20
@@ -80,6 +80,16 @@ const isGeometric = (elements: Float32Array): boolean => {
   return elements.every((element, i) => i === 0 || close(element, ratio * (elements[i - 1] ?? 0), Math.abs(element)))
 }
 
+/** Square tables that hold one number along each diagonal: distances of positions, which masks and biases are made of. */
+const hasDiagonals = ({ shape, size }: Tensor, elements: Float32Array): boolean => {
+  const [rows = 0, side = 0] = shape.slice(-2)
+  if (shape.length < 2 || rows !== side || side < 3 || elements.length !== size) return false
+  for (let from = 0; from < size; from += side * side)
+    for (let i = 0; i + side + 1 < side * side; i++)
+      if ((i + 1) % side !== 0 && elements[from + i] !== elements[from + i + side + 1]) return false
+  return true
+}
+
 /** What a float32 tensor's elements tell; undefined where it may well be learned. */
 export const valueSignOf = (tensor: Tensor): ValueSign => {
   const elements = elementsOf(tensor)
@@ -93,6 +103,7 @@ export const valueSignOf = (tensor: Tensor): ValueSign => {
   const table = tableSign(tensor, elements)
   if (table !== undefined) return table
   if (hasPairs(tensor, elements)) return 'waves'
+  if (hasDiagonals(tensor, elements)) return 'diagonals'
   return isGeometric(elements) ? 'ratios' : undefined
 }
 
