@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -93,6 +94,21 @@ describe('the command line', () => {
     assert.deepEqual([object.version, object.methods.adopt.kind], [1, 'stateful'])
     assert.equal(((await json('describe')) as { name: string }).name, 'edge')
     assert.equal(((await json('stats')) as { site: string }).site, 'edge')
+  })
+
+  test('a file that is not there, or is a folder, is named without a stack trace', async () => {
+    for (const [kind, path, code, says] of [
+      ['pipeline', 'none.json', 3, 'there is no such file'],
+      ['pipeline', '', 2, 'is a folder: name a file'],
+      ['model', 'none.onnx', 3, 'there is no such file'],
+      ['model', '', 2, 'is a folder: name a file'],
+      ['dataset', 'none', 3, 'there is no such file or folder'],
+    ] as const) {
+      const refused = await run('put', kind, 'absent', join(folder.path, path))
+      assert.equal(refused.code, code, refused.stderr)
+      assert.ok(refused.stderr.includes(says), refused.stderr)
+      assert.doesNotMatch(refused.stderr, /ENOENT|EISDIR|\n {4}at /)
+    }
   })
 
   test('describes an object in ten lines, and by its schemas', async () => {

@@ -40,6 +40,11 @@ test('a training is placed from the command line: where it is told, or by the po
   assert.notDeepEqual(await readFile(at('here.onnx')), Buffer.from(network()))
   const lost = await run('--place', 'auto')
   assert.deepEqual([lost.code, /--export FILE/.test(lost.stderr)], [2, true], lost.stderr)
+  // What cannot be written is refused before anything is trained.
+  const nowhere = await run('--export', at('none/trained.onnx'))
+  assert.deepEqual([nowhere.code, nowhere.stdout, /there is no folder .*none; make it/.test(nowhere.stderr)], [3, '', true], nowhere.stderr)
+  const shut = await run('--place', 'node', '--export', folder)
+  assert.deepEqual([shut.code, /is a folder: name a file in it/.test(shut.stderr)], [2, true], shut.stderr)
   const odd = await run('--place', 'moon')
   assert.deepEqual([odd.code, /use auto, local, node, cloud/.test(odd.stderr)], [2, true], odd.stderr)
 })
