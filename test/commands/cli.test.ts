@@ -115,6 +115,8 @@ describe('the command line', () => {
     const short = await run('describe', 'model', 'faces')
     assert.ok(short.stdout.trimEnd().split('\n').length <= 10, short.stdout)
     assert.match(short.stdout, /inputs +input:0 float32\[1, 256, 256, 3\]/)
+    assert.match(short.stdout, /batch +one sample a run\n/)
+    assert.doesNotMatch(short.stdout, /[{}]/)
     const schema = await run('describe', 'dataset', 'photos', '--schema')
     assert.equal((JSON.parse(schema.stdout) as { methods: { adopt: { kind: string } } }).methods.adopt.kind, 'stateful')
   })
