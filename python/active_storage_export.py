@@ -25,6 +25,7 @@ from collections import OrderedDict
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
 KEY = "active_storage.tensors"
@@ -905,7 +906,14 @@ def _main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description="Shows which tensors of an ONNX file are parameters, buffers and constants.")
     parser.add_argument("--check", metavar="FILE", required=True, help="an ONNX file; ends with status 1 where it has no metadata")
     path = parser.parse_args(arguments).check
-    print(table_of(path))
+    try:
+        print(table_of(path))
+    except FileNotFoundError:
+        parser.error(f"{path}: there is no such file")
+    except IsADirectoryError:
+        parser.error(f"{path} is a folder: name an ONNX file")
+    except DecodeError:
+        parser.error(f"{path} is no ONNX file, or only a part of one: export or copy it again")
     return 0 if any(entry.key == KEY for entry in onnx.load(str(path), load_external_data=False).metadata_props) else 1
 
 

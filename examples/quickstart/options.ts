@@ -9,7 +9,7 @@ It starts two storage nodes on this machine, on free ports of 127.0.0.1: a near 
 moved, and compares the bytes of every batch. The photos and models come with the packages; nothing is fetched, and what it writes lies
 in a temporary folder that it removes.
 
-It takes under two minutes on two cores. Ctrl-C ends it and its nodes.
+It takes under two minutes on two idle cores, and longer on busy ones. Ctrl-C ends it and its nodes.
 
 Options:
   -h, --help  show this help

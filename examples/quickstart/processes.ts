@@ -19,7 +19,7 @@ export const startNode = (args: readonly string[]): Promise<NodeProcess> =>
   new Promise((resolve, reject) => {
     const child = spawn(
       process.execPath,
-      ['--import', 'tsx', here('../../src/cli.ts'), 'node', '--json', '--listen', '127.0.0.1:0', ...args],
+      ['--import', 'tsx', here('../../src/cli.ts'), 'node', '--json', '--quiet', '--listen', '127.0.0.1:0', ...args],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     const stop = async () => {

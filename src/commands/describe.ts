@@ -7,11 +7,24 @@ import { addressOf, asking } from './ask.ts'
 import { type Command, nodeOption, type Parsed } from './command.ts'
 import { methodsIn } from './declaration.ts'
 import { lifecycleCall, objectOf, withNames } from './lifecycle.ts'
+import { batchText, isBatchPlan } from './model-text.ts'
 import { outline } from './outline.ts'
 import { print, toJson } from './output.ts'
 
 const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
+
+/** Plans and reports, which as JSON are longer than a line, by what matters of them; the rest as it is. */
+const readable = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+  const { batch, tensors, mode: _, ...others } = fields
+  if (isBatchPlan(batch)) return { ...others, batch: batchText(batch) }
+  if (!('trained' in fieldsOf(tensors))) return fields
+  const counts = Object.entries(fieldsOf(tensors)).flatMap(([kind, group]) => {
+    const count = fieldsOf(group)['tensors']
+    return typeof count === 'number' ? [`${count} ${kind}`] : []
+  })
+  return { ...fields, tensors: counts.join(', ') }
+}
 
 /** The methods of an object on one line, by what they do. */
 const methodsText = (description: Value): string => {
@@ -66,7 +79,7 @@ export const describe: Command = {
         : undefined
       if (args.flag('json')) return print(toJson(own === undefined ? declared : { ...fieldsOf(own), object: declared }))
       const { version, references } = fieldsOf(declared)
-      const { version: _, ...fields } = fieldsOf(own)
+      const { version: _, ...fields } = readable(fieldsOf(own))
       print(
         outline(
           `${object.type} ${object.id}, version ${String(version)}${references === 0 ? '' : `, ${String(references)} references to it`}`,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { failure } from '../core/errors.ts'
+import { fileFailure } from '../core/file-failure.ts'
 import { parsePolicy } from '../policy/parse.ts'
 import { callFromSignals, explain as explainCall, renderExplanation } from '../policy/explain.ts'
 import { signals } from '../policy/signals.ts'
@@ -8,7 +9,7 @@ import { print, toJson } from './output.ts'
 
 const readPolicy = async (path: string) => {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw failure('not-found', `${path}: ${error instanceof Error ? error.message : String(error)}`, error)
+    throw fileFailure(path, error)
   })
   return parsePolicy(text, path)
 }

@@ -38,7 +38,12 @@ const joined = ({ join, axis = 0, rows }: OutputPlan): string => {
   }
 }
 
-const whole = ({ size, independent }: BatchPlan): string => {
+/** Whether a description holds a plan: models that older versions stored have none. */
+export const isBatchPlan = (value: unknown): value is BatchPlan =>
+  typeof value === 'object' && value !== null && 'size' in value && 'independent' in value
+
+/** How a model takes a batch, in a few words. */
+export const batchText = ({ size, independent }: BatchPlan): string => {
   if (size === null) return 'batches of any size, run whole'
   if (size === 1) return 'one sample a run'
   return `${size} samples a run, ${independent ? 'a last one filled up' : 'exactly so many'}`
@@ -47,7 +52,7 @@ const whole = ({ size, independent }: BatchPlan): string => {
 /** A model as `put` tells of it: one line, one for each input and output, and the warnings. */
 export const modelText = (name: string, { bytes, batch, mode, inputs, outputs, warnings = [] }: ModelDescription): string =>
   [
-    `${name}: ${humanBytes(bytes)}, ${batch === undefined ? (mode === 'loop' ? 'one sample a run' : 'batches whole') : whole(batch)}`,
+    `${name}: ${humanBytes(bytes)}, ${batch === undefined ? (mode === 'loop' ? 'one sample a run' : 'batches whole') : batchText(batch)}`,
     ...inputs.map((each) => {
       const axis = batch?.inputs[each.name]?.axis
       return `  input ${spec(each)}${typeof axis === 'number' ? `: samples on axis ${axis}` : ''}`

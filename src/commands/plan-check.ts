@@ -152,16 +152,46 @@ export const noteAgainst = (source: Source, schema: JsonSchema, data: unknown, p
 const withoutRequests = (op: unknown): unknown =>
   isMapping(op) && op['op'] === 'tokenize' && isMapping(op['vocabulary']) ? { ...op, vocabulary: ['word'] } : op
 
-/** Checks the ops of a pipeline as the node will, and notes the first mistake at its place. */
-export const notePipeline = (source: Source, pipeline: unknown, pointer: string): void => {
-  const ops = isMapping(pipeline) ? pipeline['ops'] : pipeline
-  if (!Array.isArray(ops)) return
+interface OpMistake {
+  /** The op, where it is the fault of one. */
+  readonly index: number | undefined
+  /** The field of the op. */
+  readonly name: string | undefined
+  readonly what: string
+}
+
+const mistakeOf = (ops: readonly unknown[]): OpMistake | undefined => {
   try {
     checkPipeline({ ops: ops.map(withoutRequests) })
+    return undefined
   } catch (error) {
     if (!isActiveStorageError(error)) throw error
     const [, index, name, what = error.text] = /^pipeline ops\[(\d+)\](?:\.([\w-]+))?: (.*)$/s.exec(error.text) ?? []
-    const op: unknown = index === undefined ? undefined : ops[Number(index)]
+    return { index: index === undefined ? undefined : Number(index), name, what }
+  }
+}
+
+/** The first mistake, then those of the fields of later ops. Whether a later op stands in its place depends on the ops before it. */
+const mistakesOf = function* (ops: readonly unknown[]): Generator<OpMistake> {
+  const first = mistakeOf(ops)
+  if (first === undefined) return
+  yield first
+  // A wrong first op does not say what samples are.
+  if (first.index === undefined || first.index === 0) return
+  for (let at = first.index + 1; at < ops.length; at++) {
+    const op = ops[at]
+    const own = mistakeOf([ops[0], op])
+    const inside = own?.name === 'fit' && isMapping(op) && op['fit'] === 'inside'
+    if (own?.index === 1 && own.name !== undefined && !inside) yield { ...own, index: at }
+  }
+}
+
+/** Checks the ops of a pipeline as the node will, and notes the mistakes at their places. */
+export const notePipeline = (source: Source, pipeline: unknown, pointer: string): void => {
+  const ops = isMapping(pipeline) ? pipeline['ops'] : pipeline
+  if (!Array.isArray(ops)) return
+  for (const { index, name, what } of mistakesOf(ops)) {
+    const op: unknown = index === undefined ? undefined : ops[index]
     const held = name !== undefined && isMapping(op) ? op[name] : undefined
     const root = isMapping(pipeline) ? `${pointer}/ops` : pointer
     const at = index === undefined ? pointer : `${root}/${index}${held === undefined ? '' : `/${name}`}`

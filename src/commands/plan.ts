@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { failure } from '../core/errors.ts'
+import { fileFailure } from '../core/file-failure.ts'
 import { hint } from '../core/nearest.ts'
 import type { Remote } from '../core/remote.ts'
 import type { dataset } from '../objects/dataset/dataset.ts'
@@ -49,7 +49,7 @@ const notePlan = (source: Source, plan: Readonly<Record<string, unknown>>, epoch
  */
 export const readPlan = async (path: string, epochs?: number): Promise<Plan> => {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw failure('not-found', `${path}: ${error instanceof Error ? error.message : String(error)}`, error)
+    throw fileFailure(path, error)
   })
   const source = readSource(text, path, { code: 'invalid-argument', what: 'plan', aliases: true })
   const plan: unknown = source.data

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
 import { failure } from '../core/errors.ts'
+import { fileFailure } from '../core/file-failure.ts'
 import type { Remote } from '../core/remote.ts'
 import { type AdoptOptions, formats } from '../objects/dataset/adopt.ts'
 import { columnDtypes, type ColumnDtype } from '../objects/dataset/columns.ts'
@@ -101,7 +102,7 @@ const pushed = async (paths: readonly string[], labels: FileLabels | undefined, 
   const found: WalkedFile[] = []
   for (const path of paths) {
     const info = await stat(path).catch((error: unknown) => {
-      throw failure('not-found', `${path}: ${error instanceof Error ? error.message : String(error)}`, error)
+      throw fileFailure(path, error)
     })
     if (!info.isDirectory()) {
       if (containers.has(extname(path).toLowerCase()))
@@ -156,7 +157,9 @@ export const pushFiles = async (
     size = 0
   }
   for (const { id, path } of found) {
-    const bytes = await readFile(path)
+    const bytes = await readFile(path).catch((error: unknown) => {
+      throw fileFailure(path, error)
+    })
     const folder = id.split('/').at(-2)
     group.push({ id, bytes, ...(labels === 'folder' && folder !== undefined && { label: folder }) })
     size += bytes.byteLength

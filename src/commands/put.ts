@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { failure } from '../core/errors.ts'
+import { fileFailure } from '../core/file-failure.ts'
 import { hint } from '../core/nearest.ts'
 import { remoteOf } from '../core/remote.ts'
 import { dataset } from '../objects/dataset/dataset.ts'
@@ -14,6 +15,11 @@ import { batchOf, modelText } from './model-text.ts'
 import { humanBytes, print, progress, toJson } from './output.ts'
 import { adoptOptionsOf, datasetOptions, pushFiles } from './put-dataset.ts'
 import { reportText } from './report-text.ts'
+
+const textOf = (path: string): Promise<string> =>
+  readFile(path, 'utf8').catch((error: unknown) => {
+    throw fileFailure(path, error)
+  })
 
 /** A line and the report below it; a node of an older version sends none. */
 const withReport = (line: string, report: Parameters<typeof reportText>[0] | undefined): string =>
@@ -78,7 +84,7 @@ export const put: Command = {
           const result = await (batch === undefined ? target.put(file, external) : target.put(file, external, { batch }))
           done(result, modelText(name, result))
         } else if (kind === 'pipeline') {
-          const hash = await remoteOf(pipeline, name, route, { timeoutMs }).put(parseSpec(await readFile(path, 'utf8'), path))
+          const hash = await remoteOf(pipeline, name, route, { timeoutMs }).put(parseSpec(await textOf(path), path))
           done({ name, hash }, `${name}: pipeline ${hash.slice(0, 16)}`)
         } else
           throw failure(

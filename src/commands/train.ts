@@ -7,7 +7,7 @@ import { asking } from './ask.ts'
 import { type Command, nodeOption } from './command.ts'
 import { print, toJson } from './output.ts'
 import { readPlan, withVocabulary } from './plan.ts'
-import { readModel, writeModel } from './training-files.ts'
+import { checkTarget, readModel, writeModel } from './training-files.ts'
 import { listTensors, showRoles } from './training-roles.ts'
 import { follow } from './training-view.ts'
 import { trainPlaced } from './train-placed.ts'
@@ -64,6 +64,8 @@ export const train: Command = {
       if (epochs !== undefined && !(Number.isSafeInteger(epochs) && epochs > 0))
         throw failure('invalid-argument', `--epochs ${args.text('epochs')}: use a whole number from 1`)
       const [model, plan] = [args.text('model'), args.text('plan')]
+      const target = args.text('export')
+      if (target !== undefined) await checkTarget(target)
       if (args.text('place') !== undefined) return trainPlaced(name, args, epochs)
       // What is there already is of one of the two types.
       const found = async () => (!(await isThere(single)) && (await isThere(parallel)) ? parallel : single)
@@ -85,7 +87,6 @@ export const train: Command = {
           'say what to do: --model FILE --plan FILE, --resume, --pause, --cancel, --status, --tensors or --export FILE',
         )
       if (args.flag('tensors')) await listTensors((asked) => calls.tensors(asked), args)
-      const target = args.text('export')
       if (target !== undefined) await writeModel(target, await calls.export(), args)
       if (args.flag('status') || args.flag('pause') || args.flag('cancel')) {
         const status = await calls.status()

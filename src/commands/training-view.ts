@@ -26,6 +26,14 @@ const epochOf = ({ epoch, epochs, loss, accuracy, validation, samplesPerSecond }
 /** Shows how far a training has come, until it ends. */
 export const follow = async (asked: AsyncIterable<Progress | ParallelProgress>, args: Parsed): Promise<void> => {
   const shown = progress('training')
+  const interrupted = () => {
+    shown.done()
+    // What is placed may be in this process, and ends with it.
+    const next = args.text('place') === undefined ? `; active-storage train ${args.positionals[0]} --resume goes on from the last checkpoint` : '' // prettier-ignore
+    process.stderr.write(`active-storage train: interrupted${next}\n`)
+    process.exit(130)
+  }
+  process.once('SIGINT', interrupted)
   let reports: (Progress | ParallelProgress)[] = []
   try {
     for await (const report of asked) {
@@ -39,6 +47,7 @@ export const follow = async (asked: AsyncIterable<Progress | ParallelProgress>, 
       reports.push(report)
     }
   } finally {
+    process.off('SIGINT', interrupted)
     shown.done()
   }
   const whole = wholeEpoch(reports)

@@ -1,6 +1,7 @@
 import { existsSync, type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { type ActiveStorageError, failure, toFailure } from '../core/errors.ts'
+import { fileFailure } from '../core/file-failure.ts'
 import type { PolicyDocument } from './document.ts'
 import { parsePolicy } from './parse.ts'
 
@@ -103,6 +104,6 @@ const readText = (file: string, shown: string): string => {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw failure('invalid-policy', `${shown}:1:1: the file cannot be read: ${toFailure(error).text}`, error)
+    throw failure('invalid-policy', fileFailure(shown, error).text, error)
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -95,10 +96,27 @@ describe('the command line', () => {
     assert.equal(((await json('stats')) as { site: string }).site, 'edge')
   })
 
+  test('a file that is not there, or is a folder, is named without a stack trace', async () => {
+    for (const [kind, path, code, says] of [
+      ['pipeline', 'none.json', 3, 'there is no such file'],
+      ['pipeline', '', 2, 'is a folder: name a file'],
+      ['model', 'none.onnx', 3, 'there is no such file'],
+      ['model', '', 2, 'is a folder: name a file'],
+      ['dataset', 'none', 3, 'there is no such file or folder'],
+    ] as const) {
+      const refused = await run('put', kind, 'absent', join(folder.path, path))
+      assert.equal(refused.code, code, refused.stderr)
+      assert.ok(refused.stderr.includes(says), refused.stderr)
+      assert.doesNotMatch(refused.stderr, /ENOENT|EISDIR|\n {4}at /)
+    }
+  })
+
   test('describes an object in ten lines, and by its schemas', async () => {
     const short = await run('describe', 'model', 'faces')
     assert.ok(short.stdout.trimEnd().split('\n').length <= 10, short.stdout)
     assert.match(short.stdout, /inputs +input:0 float32\[1, 256, 256, 3\]/)
+    assert.match(short.stdout, /batch +one sample a run\n/)
+    assert.doesNotMatch(short.stdout, /[{}]/)
     const schema = await run('describe', 'dataset', 'photos', '--schema')
     assert.equal((JSON.parse(schema.stdout) as { methods: { adopt: { kind: string } } }).methods.adopt.kind, 'stateful')
   })

@@ -96,6 +96,24 @@ epochs: 3
   for (const [index, pattern] of expected.entries()) assert.match(lines[index] ?? '', pattern)
 })
 
+test('mistakes in the fields of several ops are told at once', async (t) => {
+  const plan = `trainer: { loss: { kind: mse }, optimizer: { kind: sgd }, learningRate: 0.1 }
+fit:
+  dataset: photos
+  pipeline:
+    - { op: decode }
+    - { op: resise, width: 8, height: 8 }
+    - { op: resize, width: 8, height: 8, fit: inside }
+    - { op: center-crop, width: 8, hight: 8 }
+    - { op: normalize, scale: 1/255 }
+  batchSize: 1
+  epochs: 1
+`
+  const { text } = toFailure(await read(t, plan).catch((thrown: unknown) => thrown))
+  const places = text.split('\n').map((line) => /plan\.yaml:(\d+):\d+: (.{8})/.exec(line)?.slice(1).join(' '))
+  assert.deepEqual(places, ['6 "resise"', '8 center-c', '9 "1/255" '], text)
+})
+
 test('a plan whose mistakes lie in what aliases name is refused there, and one that grows without bound at all', async (t) => {
   const fit = (pipeline: string) => `trainer: { loss: { kind: mse }, optimizer: { kind: sgd }, learningRate: 0.1 }
 fit: { dataset: a, pipeline: &p ${pipeline}, batchSize: 1, epochs: 1, validate: { pipeline: *p } }

@@ -40,8 +40,32 @@ test('a training is placed from the command line: where it is told, or by the po
   assert.notDeepEqual(await readFile(at('here.onnx')), Buffer.from(network()))
   const lost = await run('--place', 'auto')
   assert.deepEqual([lost.code, /--export FILE/.test(lost.stderr)], [2, true], lost.stderr)
+  // What cannot be written is refused before anything is trained.
+  const nowhere = await run('--export', at('none/trained.onnx'))
+  assert.deepEqual([nowhere.code, nowhere.stdout, /there is no folder .*none; make it/.test(nowhere.stderr)], [3, '', true], nowhere.stderr)
+  const shut = await run('--place', 'node', '--export', folder)
+  assert.deepEqual([shut.code, /is a folder: name a file in it/.test(shut.stderr)], [2, true], shut.stderr)
   const odd = await run('--place', 'moon')
   assert.deepEqual([odd.code, /use auto, local, node, cloud/.test(odd.stderr)], [2, true], odd.stderr)
+})
+
+test('Ctrl-C says how to go on', async (t) => {
+  const folder = temporaryFolder(t)
+  const node = await startNode(t, { name: 'edge' })
+  const at = (file: string) => join(folder, file)
+  const client = await connect({ node: node.address })
+  await client.object(dataset, 'points').put(pointsOf(60))
+  await client.close()
+  await writeFile(at('model.onnx'), network())
+  await writeFile(at('plan.json'), JSON.stringify({ trainer: spec, fit: plan({ epochs: 100_000 }) }))
+  const args = ['train', 'main', '--node', node.address, '--model', at('model.onnx'), '--plan', at('plan.json')]
+  const child = spawn(process.execPath, ['--import', 'tsx', cli, ...args])
+  const said = text(child.stderr)
+  await once(child.stdout, 'data')
+  child.kill('SIGINT')
+  const [code] = await once(child, 'exit')
+  assert.equal(code, 130)
+  assert.match(await said, /interrupted; active-storage train main --resume goes on from the last checkpoint\n$/)
 })
 
 test('a plan with members trains on several nodes, and the trained model is written', async (t) => {

@@ -80,6 +80,8 @@ def exports(exporter):
     assert graph.input[0].type.tensor_type.shape.dim[0].dim_param, "the batch is open"
     checked = subprocess.run([sys.executable, str(HELPER), "--check", str(path)], capture_output=True, text=True)
     assert checked.returncode == 0 and "padding_idx 1" in checked.stdout, checked
+    absent = subprocess.run([sys.executable, str(HELPER), "--check", str(folder / "absent.onnx")], capture_output=True, text=True)
+    assert absent.returncode == 2 and "there is no such file" in absent.stderr and "Traceback" not in absent.stderr, absent
 
 
 def refusals():

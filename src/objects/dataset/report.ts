@@ -7,8 +7,8 @@ import type { Label, Row } from './sample.ts'
 export const skipReasons = {
   hidden: 'hidden files and folders, and files of the operating system',
   'other-image': 'images in a format that is not read: convert them to JPEG, PNG or WebP',
-  'no-ending': 'files without an ending: rename images to .jpg, .png or .webp',
-  'no-image': 'files whose ending is none of an image',
+  'no-ending': 'files without any ending: rename images to .jpg, .png or .webp',
+  'no-image': 'files without the ending of an image',
   'label-file': 'files beside an image that are not read: labels come from .cls files or from folders',
   'link-outside': 'links that lead out of the folders that may be adopted',
   'link-broken': 'links that lead nowhere',

@@ -2,6 +2,7 @@ import { readFile, realpath } from 'node:fs/promises'
 import { dirname, isAbsolute, join, sep } from 'node:path'
 import protobuf from 'protobufjs'
 import { failure } from '../../core/errors.ts'
+import { fileFailure } from '../../core/file-failure.ts'
 import { onnxSchema } from './onnx-schema.ts'
 
 /** What is read of an ONNX file before onnxruntime sees it. */
@@ -126,7 +127,7 @@ export const inspectOnnx = (bytes: Uint8Array): OnnxSummary => {
 export const externalFilesOf = async (path: string): Promise<{ file: Uint8Array; external: Record<string, Uint8Array> }> => {
   const read = (file: string) =>
     readFile(file).catch((error: unknown) => {
-      throw failure('not-found', `${file}: ${error instanceof Error ? error.message : String(error)}`, error)
+      throw fileFailure(file, error)
     })
   const file = await read(path)
   const folder = await realpath(dirname(path))

@@ -40,7 +40,7 @@ export const feedsOf = (data: BatchData, samples: readonly Labelled[], rule: Fee
     if (missing !== undefined)
       throw failure(
         'bad-sample',
-        `sample "${missing.id}" has no label, which the loss takes for "${name}": leave such samples out, or let the pipeline give "${name}"`,
+        `sample "${missing.id}" has no label, which the loss takes for "${name}": put the data set with labels (put dataset --labels class), leave such samples out, or let the pipeline give "${name}"`,
       )
     feeds[name] = loss.kind === 'cross-entropy' ? classNumbers(samples, rule.classes) : numbers(samples, name)
   }

@@ -76,7 +76,7 @@ const nothing = new Uint8Array(new Float32Array(12).fill(Number.NaN).buffer)
 const faults: Readonly<Record<string, { readonly sample: NewSample; readonly code: string; readonly names: RegExp }>> = {
   'a label of another kind': { sample: { ...samples[at]!, label: 1.5 }, code: 'bad-sample', names: /"p00093".*label 1\.5.*whole numbers/ },
   'a label out of range': { sample: { ...samples[at]!, label: 3 }, code: 'invalid-argument', names: /class 3 at 13.*classes 0 to 2/ },
-  'no label': { sample: { id: samples[at]!.id, bytes: samples[at]!.bytes }, code: 'bad-sample', names: /"p00093".*no label.*leave such samples out/ }, // prettier-ignore
+  'no label': { sample: { id: samples[at]!.id, bytes: samples[at]!.bytes }, code: 'bad-sample', names: /"p00093".*no label.*--labels class.*leave such samples out/ }, // prettier-ignore
   'a sample that makes the loss no number': { sample: { ...samples[at]!, bytes: nothing }, code: 'training-diverged', names: /NaN in step 6.*look for bad samples/ }, // prettier-ignore
   'a sample of another size': { sample: { ...samples[at]!, bytes: new Uint8Array(20) }, code: 'bad-sample', names: /p00093/ },
 }
