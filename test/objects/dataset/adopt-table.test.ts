@@ -100,6 +100,14 @@ test('a missing value that is named as a number is missing in all its spellings'
   assert.match(report.notes.join(), /"x": 4 missing values are filled with 0/)
 })
 
+test('an index that pandas named is told, and "\\t" is a tab', async (t) => {
+  const { write, set } = await adopting(t)
+  const { report } = await set().adopt(write('a.csv', 'Unnamed: 0\tx\n0\t5\n1\t5\n'), { delimiter: '\\t' })
+  assert.match(report.doubts.join(), /^column "Unnamed: 0" holds the numbers of the rows, and is a feature/)
+  assert.deepEqual((await set().describe()).layout?.columns, ['Unnamed: 0', 'x'])
+  assert.deepEqual((await set('named').adopt(write('b.csv', 'Unnamed: 0,x\n7,5\n3,5\n'))).report.doubts, [])
+})
+
 test('a line of spaces alone is an empty line', async (t) => {
   const { write, set } = await adopting(t)
   await set().adopt(write('a.csv', 'a,b\n1,2\n   \n3,4\n \t'))
