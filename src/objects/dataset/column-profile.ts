@@ -76,8 +76,10 @@ export const profileCell = (profile: ColumnProfile, field: string, row: number, 
 const profileReal = (profile: ColumnProfile, field: string, value: number, at: () => SeenCell): void => {
   if (profile.inexact32 === undefined && Math.abs(value) > LARGE && Math.fround(value) !== value) profile.inexact32 = at()
   if (profile.zero32 === undefined && value !== 0 && Math.fround(value) === 0) profile.zero32 = at()
-  // A whole number beyond int64.
-  if (profile.inexact64 === undefined && Math.abs(value) > Number.MAX_SAFE_INTEGER && !/[.eE]/.test(field)) profile.inexact64 = at()
+  // A whole number beyond int64, whose last digits float64 has lost already.
+  if (Math.abs(value) <= Number.MAX_SAFE_INTEGER || /[.eE]/.test(field)) return
+  profile.inexact32 ??= at()
+  profile.inexact64 ??= at()
 }
 
 const isExact = (field: string, cells: CellReader): boolean => {

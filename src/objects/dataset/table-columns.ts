@@ -20,6 +20,9 @@ export interface TableRoles {
 
 const place = ({ line, column, text }: SeenCell): string => `${line}:${column} ${shownCell(text)}`
 
+/** What pandas names a column without a name, as that of an index. */
+const UNNAMED = /^Unnamed: \d{1,9}$/
+
 /** Without a list of features: every numeric column that plays no other part. */
 const defaultFeatures = (table: Table, others: ReadonlySet<number>, report: ReportBuilder): readonly number[] =>
   table.names.flatMap((name, index) => {
@@ -34,6 +37,7 @@ const defaultFeatures = (table: Table, others: ReadonlySet<number>, report: Repo
       return []
     }
     table.refuseNearlyNumeric(index)
+    if (counting && UNNAMED.test(name)) report.doubt(`column "${name}" holds the numbers of the rows, and is a feature: list the features`)
     return table.dtypes[index] === 'string' ? [] : [index]
   })
 

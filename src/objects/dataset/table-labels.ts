@@ -6,7 +6,8 @@ import type { CsvRecord } from './csv.ts'
 
 /** The one delimiter of a table. @throws `invalid-argument` */
 export const delimiterOf = (path: string, given: string | undefined): string => {
-  const delimiter = given ?? (extname(path).toLowerCase() === '.tsv' ? '\t' : ',')
+  // A shell hands "\\t" on as two characters.
+  const delimiter = (given === '\\t' ? '\t' : given) ?? (extname(path).toLowerCase() === '.tsv' ? '\t' : ',')
   if (delimiter.length !== 1 || '"\r\n'.includes(delimiter))
     throw failure('invalid-argument', `delimiter "${delimiter}": use one character, no quote or line break`)
   return delimiter

@@ -80,6 +80,12 @@ test('what float32 cannot hold is told or refused, never another number without 
   assert.deepEqual([...new Float64Array(wide.buffer)], [1700000000.123, 1e-300])
   const small = await set('small').adopt(write('b.csv', 'x\n16777215.5\n0.1\n1e-40\n0.0\n'))
   assert.deepEqual(small.report.doubts, [])
+  const beyond = await set('beyond').adopt(write('d.csv', 'x\n9223372036854775807\n18446744073709551615\n'))
+  assert.match(beyond.report.doubts.join(), /"x" holds a whole number that float32 rounds/)
+  const wider = await set('wider').adopt(write('e.csv', 'x\n1\n18446744073709551615\n'), { columns: { x: 'float64' } })
+  assert.deepEqual(wider.report.doubts, [])
+  const alone = await set('alone').adopt(write('f.csv', 'x\n1\n18446744073709551615\n'))
+  assert.match(alone.report.doubts.join(), /"x" holds a whole number that float32 rounds, first at 3:1/)
   const lacking = write('c.csv', 'x\n1.5\n""\n')
   await assert.rejects(set('bad').adopt(lacking, { fill: 1e300 }), {
     code: 'bad-sample',
@@ -98,6 +104,14 @@ test('a missing value that is named as a number is missing in all its spellings'
     [1.5, 0, 0, 0, 0],
   )
   assert.match(report.notes.join(), /"x": 4 missing values are filled with 0/)
+})
+
+test('an index that pandas named is told, and "\\t" is a tab', async (t) => {
+  const { write, set } = await adopting(t)
+  const { report } = await set().adopt(write('a.csv', 'Unnamed: 0\tx\n0\t5\n1\t5\n'), { delimiter: '\\t' })
+  assert.match(report.doubts.join(), /^column "Unnamed: 0" holds the numbers of the rows, and is a feature/)
+  assert.deepEqual((await set().describe()).layout?.columns, ['Unnamed: 0', 'x'])
+  assert.deepEqual((await set('named').adopt(write('b.csv', 'Unnamed: 0,x\n7,5\n3,5\n'))).report.doubts, [])
 })
 
 test('a line of spaces alone is an empty line', async (t) => {
