@@ -75,7 +75,10 @@ const dropout = (b: GraphBuilder, node: Node, constant: (name: string) => Tensor
  */
 const batchNormalization = (b: GraphBuilder, node: Node, statistics: Map<string, string>): void => {
   if (attributeOf(node, 'training_mode', 'int') === 1)
-    throw failure('unsupported', `${called(node)} is exported in training mode already; export the model for inference (model.eval())`)
+    throw failure(
+      'unsupported',
+      `${called(node)} is exported in training mode already (TrainingMode.TRAINING); export the model with active_storage_export.py, or after model.eval()`,
+    )
   const e = new Emit({ b, node })
   const [x, , , mean, variance] = node.inputs.map((name) => b.value(name))
   if (x === undefined || mean === undefined || variance === undefined)

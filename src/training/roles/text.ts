@@ -4,4 +4,4 @@ export const some = (names: readonly string[]): string =>
   `${names.slice(0, MOST_NAMED).map((name) => `"${name}"`).join(', ')}${names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : ''}` // prettier-ignore
 
 export const AGAIN =
-  'export in training mode without folding (training=TrainingMode.TRAINING, do_constant_folding=False, dynamo=False), or with active_storage_export.py'
+  'export with active_storage_export.py; or, without it, by the recipe of docs/training.md (dynamo=False, training=TrainingMode.PRESERVE, do_constant_folding=False), which keeps no Dropout'
