@@ -1,4 +1,5 @@
 import { failure } from '../../core/errors.ts'
+import { hint } from '../../core/nearest.ts'
 import { type CellOptions, type CellReader, createCellReader } from './cells.ts'
 import { type ColumnProfile, createProfile, inferredDtype, isNearlyNumeric, profileCell, type SeenCell } from './column-profile.ts'
 import { type CsvFormat, type CsvRecord, csvRecords } from './csv.ts'
@@ -67,7 +68,10 @@ export const openTable = async (
   const columnOf = (name: string, option: string): number => {
     const index = names?.indexOf(name) ?? -1
     if (index < 0)
-      throw failure('invalid-argument', `${option} "${name}" is no column of ${path}: it has ${(names ?? []).join(', ').slice(0, 400)}`)
+      throw failure(
+        'invalid-argument',
+        `${option} "${name}" is no column of ${path}${hint(name, names ?? [])}; it has ${(names ?? []).join(', ').slice(0, 400)}`,
+      )
     return index
   }
   const checkHeader = (record: CsvRecord): void => {

@@ -122,7 +122,7 @@ export const reportColumns = (
       !Object.hasOwn(columns, name)
     )
       report.doubt(
-        `${shown} holds texts, ${odd[0] === undefined ? 'none of them a number' : `as ${place(odd[0])}`}: it is left out of the features`,
+        `${shown} holds texts, ${odd[0] === undefined ? 'none of them a number' : `as ${place(odd[0])}`}: it is left out of the features${odd[0] === undefined ? '' : '; where that means a missing value, name it in `missing`'}`,
       )
     if (role === 'feature') {
       if (counts.missing > 0) report.note(`${shown}: ${counts.missing} missing values are filled with ${fill}`)

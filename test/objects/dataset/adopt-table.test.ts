@@ -142,7 +142,13 @@ test('what is left out or doubtful in a table is told', async (t) => {
   assert.deepEqual(report.classes?.map(({ name, count }) => [name, count]), [['Cat', 1], ['NA', 1], ['cat', 1]]) // prettier-ignore
   const doubts = report.doubts.join('\n')
   assert.match(doubts, /column 1 has no name and holds the numbers of the rows: it is left out/)
-  assert.match(doubts, /column "name" holds texts, as 2:3 "ann": it is left out of the features/)
+  assert.match(
+    doubts,
+    /column "name" holds texts, as 2:3 "ann": it is left out of the features; where that means a missing value, name it in `missing`/,
+  )
+  await assert.rejects(set('typo').adopt(write('b.csv', 'x,kind\n1,a\n'), { label: 'kinds' }), {
+    message: /did you mean `kind`\?; it has x, kind/,
+  })
   assert.match(doubts, /1 labels are spelled as a missing value.*"NA"/)
   assert.match(doubts, /classes "Cat" and "cat" differ only in case/)
   const header = await set('header').adopt(write('b.csv', '5.1,3.5,1\n4.9,3.0,0\n'))
