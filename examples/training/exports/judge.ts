@@ -4,7 +4,7 @@ import type { Case, ExportedFile } from './case.ts'
 
 type Client = Awaited<ReturnType<typeof connect>>
 
-export type Verdict = 'right' | 'warned' | 'refused' | 'not exported' | 'WRONG'
+export type Verdict = 'right' | 'warned' | 'noted' | 'refused' | 'not exported' | 'WRONG'
 
 /** What came of one file. */
 export interface Row {
@@ -50,6 +50,15 @@ const wrongOfList = ({ trained }: Case, { places = {} }: ExportedFile, listed: r
     ...(more.length > 0 ? [`trained, but no parameter: ${more.join(', ')}`] : []),
   ]
   return parts.length === 0 ? undefined : parts.join('; ')
+}
+
+/** Whether the list is wrong only in parameters that are frozen in the framework, which a plain file does not say. */
+const isOfFrozen = ({ trained }: Case, { places = {} }: ExportedFile, listed: readonly string[]): boolean => {
+  const frozen = new Set(Object.entries(places).flatMap(([name, place]) => (trained.includes(name) ? [] : [place])))
+  return (
+    trained.every((name) => places[name] !== undefined && listed.includes(places[name])) &&
+    listed.every((name) => frozen.has(name) || trained.some((each) => places[each] === name))
+  )
 }
 
 /** The losses of the steps of one optimizer at the node. */
@@ -98,18 +107,20 @@ export const judged = async (client: Client, each: Case, way: string): Promise<R
   }
   const said = [...new Set([...warnings, ...put.value.warnings])]
   const wrong: string[] = []
-  const list = wrongOfList(
-    each,
-    exported,
-    put.value.trained.first.map(({ name }) => name),
-  )
+  const listed = put.value.trained.first.map(({ name }) => name)
+  const list = wrongOfList(each, exported, listed)
   if (list !== undefined) wrong.push(list)
-  if (exported.dropouts !== each.dropouts) wrong.push(`${exported.dropouts} of ${each.dropouts} Dropouts are left`)
+  const vanished = exported.dropouts !== each.dropouts
+  if (vanished) wrong.push(`${exported.dropouts} of ${each.dropouts} Dropouts are left`)
   for (const kind of ['sgd', 'adam'] as const) {
     const made = await tried(() => wrongOfLosses(client, each, each.bytes(compared ?? file), kind))
     if ('error' in made) wrong.push(`${kind}: ${made.error instanceof Error ? made.error.message : String(made.error)}`)
     else if (made.value !== undefined) wrong.push(made.value)
   }
   if (wrong.length === 0) return row('right', said.length === 0 ? 'as in PyTorch' : `as in PyTorch; said: ${said.join('; ')}`)
+  // What no file of such an exporter can say: `put` has a note for all of them.
+  const unknowable = list === undefined ? vanished && wrong.length === 1 : isOfFrozen(each, exported, listed)
+  if (said.length === 0 && unknowable && put.value.notes.length > 0)
+    return row('noted', `${put.value.notes.join('; ')} (${wrong.join('; ')})`)
   return row(said.length > 0 ? 'warned' : 'WRONG', said.length > 0 ? `${said.join('; ')} (${wrong.join('; ')})` : wrong.join('; '))
 }

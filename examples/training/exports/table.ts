@@ -1,7 +1,14 @@
 import type { Case } from './case.ts'
 import type { Row } from './judge.ts'
 
-const MARKS = { right: 'right', warned: 'warned', refused: 'refused', 'not exported': 'no export', WRONG: '**WRONG**' } as const
+const MARKS = {
+  right: 'right',
+  warned: 'warned',
+  noted: 'noted',
+  refused: 'refused',
+  'not exported': 'no export',
+  WRONG: '**WRONG**',
+} as const
 const cell = (text: string) => text.replaceAll('|', String.raw`\|`)
 
 /** The table of verdicts, and below it what was said or is wrong. */
