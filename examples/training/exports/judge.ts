@@ -31,7 +31,11 @@ const apart = (a: readonly number[], b: readonly number[]): number =>
   Math.max(...b.map((loss, i) => Math.abs(loss - (a[i] ?? Number.NaN)))) / Math.abs(b[0] ?? Number.NaN)
 const short = (value: number) => value.toExponential(1)
 /** In one line, without the folders of the machine. */
-const line = (text: string) => text.replaceAll(/\s+/g, ' ').replaceAll(/\S*\/site-packages\//g, '').slice(0, 300)
+const line = (text: string) =>
+  text
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/\S*\/site-packages\//g, '')
+    .slice(0, 300)
 
 const specOf = ({ loss, output }: Case, kind: keyof typeof RATES) => ({
   loss: { kind: loss, target: 'target', ...(output !== undefined && { output }) },
