@@ -27,6 +27,10 @@ const wholeFile = async (handle: FileHandle, { path, bytes }: Adopted, { size }:
 const isAdopted = (value: unknown): value is Adopted =>
   typeof value === 'object' && value !== null && 'path' in value && 'bytes' in value && 'mtimeMs' in value
 
+const writtenTo = (path: string) =>
+  failure('content-changed', `${path} was written to while it was adopted: adopt it again when it is whole`)
+
+/** A file system's clock ticks at least so often. */
 const TICK_MS = 50
 const isSame = (a: Stats, b: Stats) => a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.ino === b.ino
 
@@ -93,8 +97,7 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
       const before = await handle.stat()
       if (!before.isFile()) throw failure('invalid-argument', `${path} is not a file`)
       const made = await work(handle, real, before)
-      if (!isSame(before, await handle.stat()))
-        throw failure('content-changed', `${path} was written to while it was adopted: adopt it again when it is whole`)
+      if (!isSame(before, await handle.stat())) throw writtenTo(path)
       return made
     })
   }
@@ -134,8 +137,7 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
     adopt: (path, known) =>
       withAllowed(path, async (handle, real, before) => {
         const bytes = await handle.readFile()
-        if (!isSame(before, await handle.stat()))
-          throw failure('content-changed', `${path} was written to while it was adopted: adopt it again when it is whole`)
+        if (!isSame(before, await handle.stat())) throw writtenTo(path)
         const hash = hashOf(bytes)
         known?.(hash)
         await note([{ hash, adopted: { path: real, bytes: bytes.byteLength, mtimeMs: before.mtimeMs } }])
