@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 
 const PAGE = 4096
@@ -37,9 +38,10 @@ export const diskRoom = async (path: string): Promise<DiskRoom> => {
   }
   return {
     async ensure(bytes) {
-      // The last page is never LMDB's: a write there finds out whether the disk takes any.
       if (size < bytes + PAGE) await grow(bytes)
-      await handle.write(CHUNK, 0, 1, size - 1)
+      // The last page is never LMDB's: a write there finds out whether the disk takes any. One byte into a page that the
+      // system holds takes some 5 µs; by way of a thread it took a fifth of a whole commit.
+      writeSync(handle.fd, CHUNK, 0, 1, size - 1)
     },
     close: () => handle.close(),
   }

@@ -210,9 +210,10 @@ for (const [what, ...more] of [
       const store = join(folder, `b${when}`)
       const ran = child(t, [...traced(store), '-e', `inject=pwrite64:error=EIO:when=${when}`, ...more], store)
       assert.equal(ran?.status, 0, ran?.stderr)
-      assert.match(ran.stdout, /^1 refused: storage-failed$/m)
+      // strace counts the writes of each thread by itself: the main thread's own, which tries the disk, may fail too.
+      assert.match(ran.stdout, /^[12] refused: storage-failed$/m)
       const failed = readFileSync(trace, 'latin1').split('\n').filter((line) => line.includes('INJECTED')) // prettier-ignore
-      assert.ok(failed.length >= 1 && failed.length <= (more.length > 0 ? 3 : 1), failed.join('\n'))
+      assert.ok(failed.length >= 1 && failed.length <= (more.length > 0 ? 4 : 2), failed.join('\n'))
       if (failed.some(isRoot)) return
     }
     assert.fail('no write of a root was made to fail')
