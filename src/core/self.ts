@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs'
 import type { ContentRef } from './content.ts'
 import type { DType } from './dtype.ts'
 import type { CallId, ObjectId, SiteName, TypeName } from './ids.ts'
@@ -120,6 +121,22 @@ export interface ContentPart {
   readonly bytes: number
 }
 
+/**
+ * A file or folder of the node that is open: what is read is what was checked, wherever its name leads meanwhile.
+ * It is closed when the work that it was opened for ends.
+ */
+export interface AdoptableFile {
+  /** As it was given. */
+  readonly path: string
+  readonly kind: 'file' | 'folder' | 'other'
+  /** Of a file, when it was opened. */
+  readonly bytes: number
+  /** Reads from a position up to the buffer's length. @returns bytes read: 0 at the end @throws `storage-failed` */
+  read(into: Uint8Array, position: number): Promise<number>
+  /** What lies in a folder. @throws `storage-failed` */
+  entries(): Promise<readonly Dirent<Buffer>[]>
+}
+
 /** Immutable bytes by hash, fetched from their home and kept when they are not here. */
 export interface Content {
   /** @throws `missing-inputs` where the bytes are neither here nor at a known peer; `content-changed`. */
@@ -130,10 +147,20 @@ export interface Content {
   put(bytes: Uint8Array): Promise<ContentRef>
   /** Before a folder is looked into. @throws `permission-denied` outside the folders the operator allowed; `not-found` */
   adoptable(path: string): Promise<void>
+  /**
+   * Opens a file or folder of the node for as long as `work` takes.
+   * @throws `permission-denied` outside the folders the operator allowed; `not-found`; `content-changed` where a file is
+   * written to meanwhile
+   * @example const first = await self.content.withAdoptable('/data/a.bin', async (file) => {
+   *   const head = new Uint8Array(16)
+   *   return head.subarray(0, await file.read(head, 0))
+   * })
+   */
+  withAdoptable<T>(path: string, work: (file: AdoptableFile) => Promise<T>): Promise<T>
   /** Refers to a file where it lies, outside the store. @throws `permission-denied` outside the folders the operator allowed. */
   adopt(path: string): Promise<ContentRef>
   /** Refers to parts of a file where it lies, each by a hash of its own; the whole file is never held. @throws as `adopt` does */
-  adoptParts(path: string, parts: readonly ContentPart[], signal: AbortSignal): Promise<readonly ContentRef[]>
+  adoptParts(file: string | AdoptableFile, parts: readonly ContentPart[], signal: AbortSignal): Promise<readonly ContentRef[]>
   /** Throws one `missing-inputs` that names everything unreachable, before work begins. */
   ensure(refs: readonly ContentRef[], signal: AbortSignal): Promise<void>
 }

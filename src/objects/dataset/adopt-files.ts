@@ -1,5 +1,5 @@
 import { failure, isActiveStorageError } from '../../core/errors.ts'
-import type { Content } from '../../core/self.ts'
+import type { AdoptableFile, Content } from '../../core/self.ts'
 import { mapLimited } from '../concurrency.ts'
 import type { Adopted } from './adopted.ts'
 import { classFileLabel, type FileLabels, labelled, labelRule } from './file-labels.ts'
@@ -16,7 +16,7 @@ export interface FileAdoption {
   /** Takes only ids that fit it, where "*" stands for any text. */
   readonly include?: string
 }
-type Files = Pick<Content, 'adopt' | 'adoptParts' | 'adoptable' | 'read'>
+type Files = Pick<Content, 'adopt' | 'adoptParts' | 'adoptable' | 'withAdoptable' | 'read'>
 
 interface Sorted<T> {
   readonly images: readonly T[]
@@ -64,7 +64,8 @@ export const adoptFolder = async (
       throw error
     }
   }
-  const all = await walkFolder(folder, { allowed, skip: report.skip, signal })
+  const list = (path: string) => files.withAdoptable(path, (opened) => opened.entries())
+  const all = await walkFolder(folder, { allowed, list, skip: report.skip, signal })
   const { images, classFileOf } = sorted(folder, all, include, report)
   const ids = images.map(({ id }) => id)
   const rule = labelRule(folder, labels, ids, classFileOf, report)
@@ -82,14 +83,15 @@ export const adoptFolder = async (
 
 /** The image files in a tar, each by its path there: read from within the tar, which stays as it is. */
 export const adoptTar = async (
-  path: string,
+  file: AdoptableFile,
   { labels, include }: FileAdoption,
   known: readonly string[],
   files: Files,
   report: ReportBuilder,
   signal: AbortSignal,
 ): Promise<Adopted> => {
-  const index = await indexTar(path, signal, (reason, name) => report.skip(isHiddenPath(name) ? 'hidden' : reason, name), report.doubt) // prettier-ignore
+  const { path } = file
+  const index = await indexTar(file, signal, (reason, name) => report.skip(isHiddenPath(name) ? 'hidden' : reason, name), report.doubt) // prettier-ignore
   const seen = new Map<string, (typeof index)[number] & { id: string }>()
   let escaped = 0
   for (const entry of index) {
@@ -122,11 +124,11 @@ export const adoptTar = async (
   const rule = labelRule(path, labels, images.map(({ id }) => id), classFileOf, report) // prettier-ignore
   const classLabels = new Map<string, number>()
   if (rule === 'cls') {
-    const beside = images.map(({ id }) => ({ id, file: classFileOf(id)! }))
-    const held = await readTarParts(path, beside.map(({ file }) => file), signal) // prettier-ignore
-    beside.forEach(({ id, file }, at) => classLabels.set(id, classFileLabel(`${path}: ${file.name}`, held[at]!)))
+    const beside = images.map(({ id }) => ({ id, entry: classFileOf(id)! }))
+    const held = await readTarParts(file, beside.map(({ entry }) => entry), signal) // prettier-ignore
+    beside.forEach(({ id, entry }, at) => classLabels.set(id, classFileLabel(`${path}: ${entry.name}`, held[at]!)))
   }
-  const refs = await files.adoptParts(path, images, signal)
+  const refs = await files.adoptParts(file, images, signal)
   return labelled(
     images.map(({ id }, at) => ({ id, row: { content: refs[at]! } })),
     rule,

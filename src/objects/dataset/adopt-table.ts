@@ -1,5 +1,5 @@
 import { failure } from '../../core/errors.ts'
-import type { Content } from '../../core/self.ts'
+import type { AdoptableFile, Content } from '../../core/self.ts'
 import { blocks } from './blocks.ts'
 import type { Adopted, Layout, TableAdoption } from './adopted.ts'
 import { openTable, type Table } from './columns.ts'
@@ -106,14 +106,15 @@ const rowsOf = async ({ table, roles, encode, labelOf, add }: Made, put: Content
  * dtypes, so that no text is read twice.
  */
 export const adoptTable = async (
-  path: string,
+  file: AdoptableFile,
   options: TableAdoption,
   known: readonly string[],
   put: Content['put'],
   report: ReportBuilder,
   signal: AbortSignal,
 ): Promise<Adopted> => {
-  const format = { path, delimiter: delimiterOf(path, options.delimiter), quotes: options.quotes ?? true }
+  const { path } = file
+  const format = { file, path, delimiter: delimiterOf(path, options.delimiter), quotes: options.quotes ?? true }
   const table = await openTable(format, options, options.label, signal)
   const { group, label, id } = options
   const roles = rolesOf(table, options, report)

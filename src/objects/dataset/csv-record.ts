@@ -1,7 +1,10 @@
 import { failure } from '../../core/errors.ts'
+import type { AdoptableFile } from '../../core/self.ts'
 
 export interface CsvFormat {
+  /** For messages. */
   readonly path: string
+  readonly file: Pick<AdoptableFile, 'read'>
   /** One character. */
   readonly delimiter: string
   /** Whether a field may stand in double quotes, as RFC 4180 has it. */

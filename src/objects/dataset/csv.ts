@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs'
 import { failure } from '../../core/errors.ts'
 import { type CsvFormat, CsvRecord, splitter } from './csv-record.ts'
 
@@ -25,7 +24,7 @@ const foreign: readonly (readonly [first: readonly number[], what: string])[] = 
  * @throws ActiveStorageError `bad-sample` naming file:line:column
  */
 export async function* csvRecords(format: CsvFormat, signal: AbortSignal): AsyncGenerator<readonly CsvRecord[]> {
-  const { path } = format
+  const { path, file } = format
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
   const split = splitter(format)
   let held = ''
@@ -57,9 +56,12 @@ export async function* csvRecords(format: CsvFormat, signal: AbortSignal): Async
       throw failure('bad-sample', `${path}:${place}: bytes that are no UTF-8: convert the file (iconv -f LATIN1 -t UTF-8, say)`, error)
     }
   }
-  for await (const chunk of createReadStream(path, { highWaterMark: READ })) {
+  for (let position = 0; ;) {
     if (signal.aborted) throw signal.reason
-    if (!Buffer.isBuffer(chunk)) continue
+    const buffer = Buffer.allocUnsafe(READ)
+    const chunk = buffer.subarray(0, await file.read(buffer, position))
+    if (chunk.length === 0) break
+    position += chunk.length
     const kind = begun ? undefined : foreign.find(([first]) => first.every((byte, index) => chunk[index] === byte))
     if (kind !== undefined) throw failure('bad-sample', `${path}:1:1: the file is ${kind[1]}`)
     begun = true

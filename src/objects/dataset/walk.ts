@@ -13,6 +13,8 @@ export interface WalkedFile {
 export interface WalkOptions {
   /** Whether a link may be followed to where it leads. Default: always. */
   readonly allowed?: (real: string) => Promise<boolean>
+  /** What lies in a folder. Default: `readdir`. */
+  readonly list?: (path: string) => Promise<readonly Dirent<Buffer>[]>
   readonly skip: (reason: SkipReason, id: string) => void
   readonly signal?: AbortSignal
 }
@@ -23,21 +25,22 @@ const MOST_DEPTH = 64
 
 const said = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
+const entriesOf = async (path: string): Promise<readonly Dirent<Buffer>[]> => {
+  try {
+    return await readdir(path, { withFileTypes: true, encoding: 'buffer' })
+  } catch (error) {
+    throw failure('not-found', `the folder ${path} cannot be read: ${said(error)}`, error)
+  }
+}
+
 /**
  * The files below a folder, in the order of their paths. Hidden ones are left out; links to files and folders are followed
  * where they may be, but never to a folder that the link lies in.
  * @throws `not-found` where the folder cannot be read; `bad-sample` for a name that is no UTF-8
  */
-export const walkFolder = async (root: string, { allowed, skip, signal }: WalkOptions): Promise<WalkedFile[]> => {
+export const walkFolder = async (root: string, { allowed, list = entriesOf, skip, signal }: WalkOptions): Promise<WalkedFile[]> => {
   const found: WalkedFile[] = []
   let links = 0
-  const list = async (path: string): Promise<Dirent<Buffer>[]> => {
-    try {
-      return await readdir(path, { withFileTypes: true, encoding: 'buffer' })
-    } catch (error) {
-      throw failure('not-found', `the folder ${path} cannot be read: ${said(error)}`, error)
-    }
-  }
   const follow = async (path: string, id: string, above: readonly string[]): Promise<void> => {
     const real = await realpath(path).catch(() => undefined)
     const info = real === undefined ? undefined : await stat(real).catch(() => undefined)

@@ -57,7 +57,7 @@ const removeLeftovers = (folder: string) => {
  * Files named by their hash, `ab/cdef…`. A file is written under another name, in `tmp`, and renamed when it is on disk:
  * a crash leaves nothing but files there, which go when the folder is opened the next time.
  */
-export const hashedFiles = (folder: string): Omit<ContentStore, 'adopt' | 'adoptParts' | 'adoptable'> => {
+export const hashedFiles = (folder: string): Omit<ContentStore, 'adopt' | 'adoptParts' | 'adoptable' | 'withAdoptable'> => {
   const temporary = join(folder, 'tmp')
   const shardOf = (hash: ContentHash) => join(folder, hash.slice(0, 2))
   const pathOf = (hash: ContentHash) => join(shardOf(hash), hash.slice(2))

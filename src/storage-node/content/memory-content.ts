@@ -29,6 +29,7 @@ export const memoryContent = (): ContentStore => {
       ),
     remove: (hash, still = () => true) => Promise.resolve(still() && kept.delete(hash)),
     adoptable: () => Promise.reject(noFolders()),
+    withAdoptable: () => Promise.reject(noFolders()),
     adopt: () => Promise.reject(noFolders()),
     adoptParts: () => Promise.reject(noFolders()),
   }

@@ -151,13 +151,14 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
         },
         put: async (bytes) => new ContentRef(await store.put(bytes, hold), bytes.byteLength, site),
         adoptable: (path) => store.adoptable(path),
+        withAdoptable: (path, work) => store.withAdoptable(path, work),
         adopt: async (path) => {
           const { hash, bytes } = await store.adopt(path, hold)
           return new ContentRef(hash, bytes, site)
         },
-        adoptParts: async (path, parts, signal) => {
+        adoptParts: async (file, parts, signal) => {
           const held = new Set<ContentHash>()
-          const hashes = await store.adoptParts(path, parts, signal, (hash) => {
+          const hashes = await store.adoptParts(file, parts, signal, (hash) => {
             if (!held.has(hash)) hold(hash)
             held.add(hash)
           })

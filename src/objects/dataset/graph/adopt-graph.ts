@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import { failure } from '../../../core/errors.ts'
-import type { Content } from '../../../core/self.ts'
+import type { AdoptableFile, Content } from '../../../core/self.ts'
 import type { Adopted } from '../adopted.ts'
 import { createClasses } from '../classes.ts'
 import { openTable, type Table } from '../columns.ts'
@@ -36,6 +35,7 @@ const wordsOf = (table: Table, record: CsvRecord, column: number, bound: number)
 /** Reads nodes and edges, and keeps them as one piece of content that can be sampled from. */
 export const adoptGraph = async (
   folder: string,
+  { nodes, edges }: { readonly nodes: AdoptableFile; readonly edges: AdoptableFile },
   options: GraphAdoption,
   known: readonly string[],
   put: Content['put'],
@@ -45,10 +45,10 @@ export const adoptGraph = async (
   const { label, features, words, id, directed = false, quotes = true } = options
   if (features !== undefined && words !== undefined) throw failure('invalid-argument', 'a node has features or words, not both')
   const delimiter = delimiterOf(folder, options.delimiter ?? '\t')
-  const formatOf = (file: string) => ({ path: join(folder, file), delimiter, quotes })
+  const formatOf = (file: AdoptableFile) => ({ file, path: file.path, delimiter, quotes })
   const texts = [id, words].flatMap((name) => (name === undefined ? [] : [[name, 'string'] as const]))
   const table = await openTable(
-    formatOf(options.nodes ?? 'nodes.tsv'),
+    formatOf(nodes),
     { ...options, columns: { ...Object.fromEntries(texts), ...options.columns } },
     label,
     signal,
@@ -83,7 +83,7 @@ export const adoptGraph = async (
       }
       labels.push(labelOf(record))
     }
-  const neighbours = await readEdges(formatOf(options.edges ?? 'edges.tsv'), ids, { by: options.edgesBy, directed }, report, signal)
+  const neighbours = await readEdges(formatOf(edges), ids, { by: options.edgesBy, directed }, report, signal)
   const graphFeatures = (): Features => {
     if (columns.length > 0) return { kind: 'dense', width: columns.length, values: dense }
     if (wordColumn === undefined) return { kind: 'none', width: 0 }

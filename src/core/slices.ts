@@ -1,0 +1,93 @@
+/**
+ * Long work on the main thread is cut into slices, so that other calls are answered meanwhile. All work of a thread shares
+ * one slice a turn of the event loop: ten loops at a time hold it no longer than one.
+ */
+
+/** Milliseconds that sliced work may take of one turn of the event loop. */
+export const SLICE_MS = 10
+
+const waiting: (() => void)[] = []
+/** When the sliced work of this turn of the event loop began; undefined where there was none yet. */
+let began: number | undefined
+let scheduled = false
+
+const schedule = () => {
+  if (scheduled) return
+  scheduled = true
+  setImmediate(() => {
+    scheduled = false
+    const next = waiting.shift()
+    began = next === undefined ? undefined : performance.now()
+    next?.()
+    // Each turn of the loop has one slice. What is asked for in this one is given in the next.
+    if (next !== undefined) schedule()
+  })
+}
+
+/** Whether the slice of this turn of the event loop is used up: work then awaits `nextSlice()`. */
+export const sliceIsOver = (): boolean => {
+  const now = performance.now()
+  if (began === undefined) {
+    began = now
+    schedule()
+  }
+  return now - began >= SLICE_MS
+}
+
+/** Resolves in a later turn of the event loop, in the order in which work asked. */
+export const nextSlice = (): Promise<void> =>
+  new Promise((resolve) => {
+    waiting.push(resolve)
+    schedule()
+  })
+
+/** Items of a synchronous run, one at a time. @example for await (const row of sliced(rows)) count(row) */
+export async function eachSliced<T>(items: Iterable<T>, work: (item: T, index: number) => void, signal?: AbortSignal): Promise<void> {
+  let index = 0
+  for (const item of items) {
+    work(item, index++)
+    if (!sliceIsOver()) continue
+    await nextSlice()
+    if (signal?.aborted === true) throw signal.reason
+  }
+}
+
+/** `Array.map` in slices. */
+export const mapSliced = async <T, R>(items: readonly T[], work: (item: T, index: number) => R, signal?: AbortSignal): Promise<R[]> => {
+  const made: R[] = []
+  await eachSliced(items, (item, index) => void made.push(work(item, index)), signal)
+  return made
+}
+
+const RUN = 1024
+
+/** `Array.toSorted` in slices: stable, by merging. @param before whether the first comes before the second, or is equal: <= 0 */
+export const sortSliced = async <T>(items: readonly T[], compare: (a: T, b: T) => number, signal?: AbortSignal): Promise<T[]> => {
+  let runs: T[][] = []
+  for (let from = 0; from < items.length; from += RUN) {
+    runs.push(items.slice(from, from + RUN).sort(compare))
+    if (sliceIsOver()) await nextSlice()
+  }
+  while (runs.length > 1) {
+    const merged: T[][] = []
+    for (let at = 0; at < runs.length; at += 2) {
+      const [one, other] = [runs[at]!, runs[at + 1]]
+      merged.push(other === undefined ? one : await merge(one, other, compare, signal))
+    }
+    runs = merged
+  }
+  return runs[0] ?? []
+}
+
+const merge = async <T>(one: readonly T[], other: readonly T[], compare: (a: T, b: T) => number, signal?: AbortSignal): Promise<T[]> => {
+  const made: T[] = []
+  let [i, j] = [0, 0]
+  while (i < one.length || j < other.length) {
+    const first = j >= other.length || (i < one.length && compare(one[i]!, other[j]!) <= 0)
+    made.push(first ? one[i++]! : other[j++]!)
+    if (made.length % RUN !== 0 || !sliceIsOver()) continue
+    await nextSlice()
+    if (signal?.aborted === true) throw signal.reason
+  }
+  return made
+}
