@@ -41,7 +41,7 @@ export const nextSlice = (): Promise<void> =>
     schedule()
   })
 
-/** Items of a synchronous run, one at a time. @example for await (const row of sliced(rows)) count(row) */
+/** Does something with each item, in slices. @example await eachSliced(rows, (row) => counts.add(row)) */
 export async function eachSliced<T>(items: Iterable<T>, work: (item: T, index: number) => void, signal?: AbortSignal): Promise<void> {
   let index = 0
   for (const item of items) {
@@ -52,11 +52,29 @@ export async function eachSliced<T>(items: Iterable<T>, work: (item: T, index: n
   }
 }
 
-/** `Array.map` in slices. */
-export const mapSliced = async <T, R>(items: readonly T[], work: (item: T, index: number) => R, signal?: AbortSignal): Promise<R[]> => {
+/** `Array.map` in slices, of anything that can be gone through. */
+export const mapSliced = async <T, R>(items: Iterable<T>, work: (item: T, index: number) => R, signal?: AbortSignal): Promise<R[]> => {
   const made: R[] = []
   await eachSliced(items, (item, index) => void made.push(work(item, index)), signal)
   return made
+}
+
+/** `Array.filter` in slices. */
+export const filterSliced = async <T>(items: Iterable<T>, fits: (item: T) => boolean, signal?: AbortSignal): Promise<T[]> => {
+  const found: T[] = []
+  const take = (item: T) => {
+    if (fits(item)) found.push(item)
+  }
+  await eachSliced(items, take, signal)
+  return found
+}
+
+/** Parts of 0 to `count`, each of some ms at the most where the work for one number is as little as an addition. */
+export const rangeSliced = async (count: number, work: (from: number, to: number) => void, step = 65_536): Promise<void> => {
+  for (let from = 0; from < count; from += step) {
+    work(from, Math.min(count, from + step))
+    if (sliceIsOver()) await nextSlice()
+  }
 }
 
 const RUN = 1024

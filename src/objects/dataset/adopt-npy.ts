@@ -4,6 +4,7 @@ import { fromHalf } from '../../core/half.ts'
 import type { AdoptableFile, Content } from '../../core/self.ts'
 import { tensorFromBytes } from '../../core/tensor.ts'
 import type { Adopted } from './adopted.ts'
+import { mapSliced } from '../../core/slices.ts'
 import { type NpyHeader, readNpyHeader } from './npy.ts'
 import type { ReportBuilder } from './report.ts'
 import { MOST_SAMPLES, type Row } from './sample.ts'
@@ -25,7 +26,7 @@ const labelsOf = async (
     )
   const [ref] = await files.adoptParts(file, [{ offset, bytes: byteLengthOf(dtype, shape[0]!) }], signal)
   const { data } = tensorFromBytes(dtype, await files.read(ref!, signal), shape)
-  return Array.from<unknown, number>(data, (given, index) => {
+  return mapSliced<unknown, number>(data, (given, index) => {
     const value = dtype === 'float16' ? fromHalf(Number(given)) : Number(given)
     if (!Number.isFinite(value)) throw failure('bad-sample', `${path}: label ${index} is ${value}: labels are finite numbers`)
     if (typeof given === 'bigint' && BigInt(value) !== given)
@@ -52,13 +53,13 @@ export const adoptNpy = async (
     throw failure('invalid-argument', `${label?.path} has ${labels.length} labels for the ${count} samples of ${path}`)
   const refs = await files.adoptParts(
     file,
-    Array.from({ length: count }, (_, index) => ({ offset: offset + index * stride, bytes: stride })),
+    await mapSliced(new Uint8Array(count), (_, index) => ({ offset: offset + index * stride, bytes: stride })),
     signal,
   )
   report.ids = 'the place along the first axis'
   if (label !== undefined) report.labels = `${label.path} (numbers)`
   return {
-    rows: refs.map((content, index): readonly [string, Row] => {
+    rows: await mapSliced(refs, (content, index): readonly [string, Row] => {
       const value = labels?.[index]
       return [String(index).padStart(9, '0'), { content, ...(value !== undefined && { label: value }) }]
     }),

@@ -170,5 +170,5 @@ const adoptOpened = async (
     }
   }
   const adopted = await read()
-  return { ...adopted, report: report.finish({ format, path, strict }, adopted) }
+  return { ...adopted, report: await report.finish({ format, path, strict }, adopted) }
 }

@@ -1,5 +1,6 @@
 import { failure } from '../../core/errors.ts'
 import type { AdoptableFile, ContentPart } from '../../core/self.ts'
+import { nextSlice, sliceIsOver } from '../../core/slices.ts'
 import { nameOf } from './names.ts'
 import type { SkipReason } from './report.ts'
 import { MOST_SAMPLES } from './sample.ts'
@@ -107,6 +108,7 @@ export const indexTar = async (
   let long: Extensions = {}
   for (let at = 0; ;) {
     if (signal.aborted) throw signal.reason
+    if (sliceIsOver()) await nextSlice()
     const refuse = (what: string, remedy = 'write the tar again') => failure('bad-sample', `${path}, byte ${at}: ${what}: ${remedy}`)
     const block = at >= size ? Buffer.alloc(0) : await read(at, BLOCK)
     if (block.length < BLOCK) {

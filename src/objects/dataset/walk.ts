@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../../core/errors.ts'
+import { nextSlice, sliceIsOver, sortSliced } from '../../core/slices.ts'
 import { isHidden, nameOf } from './names.ts'
 import type { SkipReason } from './report.ts'
 
@@ -58,6 +59,7 @@ export const walkFolder = async (root: string, { allowed, list = entriesOf, skip
     if (above.length > MOST_DEPTH) throw failure('too-large', `${prefix} lies in more than ${MOST_DEPTH} folders: move it up`)
     for (const entry of await list(path)) {
       const { name, escaped } = nameOf(entry.name)
+      if (sliceIsOver()) await nextSlice()
       const id = prefix + name
       if (isHidden(name)) {
         skip('hidden', entry.isDirectory() ? `${id}/` : id)
@@ -76,5 +78,5 @@ export const walkFolder = async (root: string, { allowed, list = entriesOf, skip
     }
   }
   await visit(root, '', [root])
-  return found.sort((a, b) => (a.id < b.id ? -1 : 1))
+  return sortSliced(found, (a, b) => (a.id < b.id ? -1 : 1), signal)
 }

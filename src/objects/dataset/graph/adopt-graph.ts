@@ -1,5 +1,6 @@
 import { failure } from '../../../core/errors.ts'
 import type { AdoptableFile, Content } from '../../../core/self.ts'
+import { mapSliced, nextSlice, sliceIsOver } from '../../../core/slices.ts'
 import type { Adopted } from '../adopted.ts'
 import { createClasses } from '../classes.ts'
 import { openTable, type Table } from '../columns.ts'
@@ -82,6 +83,7 @@ export const adoptGraph = async (
         starts.push(held.length)
       }
       labels.push(labelOf(record))
+      if (sliceIsOver()) await nextSlice()
     }
   const neighbours = await readEdges(formatOf(edges), ids, { by: options.edgesBy, directed }, report, signal)
   const graphFeatures = (): Features => {
@@ -91,7 +93,7 @@ export const adoptGraph = async (
     return { kind: 'words', width, offsets: starts.values(), words: held.values() }
   }
   const made = graphFeatures()
-  const content = await put(encodeGraph({ nodes: ids.size, ...neighbours, features: made }))
+  const content = await put(await encodeGraph({ nodes: ids.size, ...neighbours, features: made }))
   // Features of nodes are named: a column of texts is no doubt, but columns of numbers that nobody named are.
   reportColumns(table, { ...options, features: features ?? [] }, roles, 'float32', report)
   const numbers = table.names.filter((_, index) => index !== idColumn && index !== roles.label && table.dtypes[index] !== 'string')
@@ -100,7 +102,7 @@ export const adoptGraph = async (
   report.ids = `column "${table.names[idColumn]}"`
   if (label !== undefined) report.labels = `column "${label}" (${roles.named ? 'classes' : 'numbers'})`
   return {
-    rows: [...ids.keys()].map((name, row): readonly [string, Row] => {
+    rows: await mapSliced([...ids.keys()], (name, row): readonly [string, Row] => {
       const value = labels[row]
       return [name, { content, row, ...(value !== undefined && { label: value }) }]
     }),
