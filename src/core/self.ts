@@ -190,6 +190,11 @@ export interface HostStats {
   readonly pendingBytes: number
   /** False while the disk takes no writes: full, or read-only. */
   readonly writable: boolean
+  /**
+   * How long the node's main thread was held up in the last minute, in ms: by 99 of 100 turns of its event loop at the most,
+   * and by the longest. Absent in a client's own process.
+   */
+  readonly loopDelay?: { readonly p99Ms: number; readonly maxMs: number }
 }
 
 /** How far a backup has come. */

@@ -44,6 +44,8 @@ export interface HostOptions {
   readonly results?: RecordLimits
   /** Told when the disk takes no more writes, and why; and when it does again. */
   readonly onWritable?: (writable: boolean, why?: string) => void
+  /** How long the event loop was held up lately. Default: nobody looks. */
+  readonly loopDelay?: () => HostStats['loopDelay']
   /** Default: backups are refused. */
   readonly backup?: HostView['backup']
 }
@@ -87,6 +89,7 @@ export const createHost = ({
   stacks = false,
   pendingBytes,
   onWritable,
+  loopDelay = () => undefined,
   backup = noBackups,
 }: HostOptions): Host => {
   const byName = new Map<string, ObjectType>()
@@ -121,7 +124,11 @@ export const createHost = ({
     return { type, entry }
   }
 
-  const stats = (): HostStats => ({
+  const stats = (): HostStats => {
+    const delay = loopDelay()
+    return { ...counts(), ...(delay !== undefined && { loopDelay: delay }) }
+  }
+  const counts = (): HostStats => ({
     site,
     uptimeMs: Math.round(performance.now() - started),
     inFlight: admission.inFlight,

@@ -3,14 +3,14 @@ import type { CommitQueue } from '../store/commit-queue.ts'
 import type { Write } from '../store/store.ts'
 import { newSpace, spacePrefix } from './record.ts'
 import { fillingSpace } from './spaces.ts'
-import type { Writes } from './tables.ts'
+import { Writes } from './tables.ts'
 import { entryUses } from './uses.ts'
 
 /** Entries read at once, and writes of one commit: each some ms of the main thread. */
 const PAGE = 250
 const WRITES = 2000
 
-const NONE: Writes = new Map()
+const NONE = new Writes()
 
 /**
  * Copies all tables of a space to a new one, in commits of their own: until a record names the copy, a note says that it is

@@ -6,7 +6,7 @@ import { fromBytes, toBytes } from '../../wire/stored.ts'
 import type { Write } from '../store/store.ts'
 import { encodeRecord, keepState, newSpace, type ObjectRecord, recordKey, spacePrefix } from './record.ts'
 import { deadSpace, usedSpace } from './spaces.ts'
-import { openTable, type View, type Writes } from './tables.ts'
+import { openTable, type View, Writes } from './tables.ts'
 import { entryUses, recordPlace, targetsOfState, usesChanged } from './uses.ts'
 
 /**
@@ -25,7 +25,7 @@ export class Draft {
   /** What was there when the turn began. */
   readonly before: ObjectRecord | undefined
   /** Writes beside the record: table entries, recorded results, what a change of life needs. */
-  readonly writes: Writes = new Map()
+  readonly writes = new Writes()
   /** Ends the turns of other objects that this turn has taken in. */
   readonly heldBeside: (() => void)[] = []
   /** Run once the commit is on disk. */

@@ -5,7 +5,7 @@ import type { Draft } from './draft.ts'
 import { checkVersion, type createLoad } from './loading.ts'
 import type { RunningCall } from './running-call.ts'
 import { type Reach, SnapshotSelf } from './selves.ts'
-import { openTable } from './tables.ts'
+import { openTable, Writes } from './tables.ts'
 
 export interface ReadersOptions {
   readonly store: Store
@@ -20,6 +20,8 @@ export interface ReadersOptions {
 /** A snapshot keeps old pages of the store from being used again, so no reader has one for longer. */
 const SNAPSHOT_MS = 60_000
 
+const NOTHING = new Writes()
+
 /** Runs readonly methods, each on a snapshot of what is on disk. */
 export const createReaders = ({ store, load, reach, ownDraft, settled }: ReadersOptions) => {
   const selfOn = async (running: RunningCall, snapshot: Snapshot) => {
@@ -30,7 +32,7 @@ export const createReaders = ({ store, load, reach, ownDraft, settled }: Readers
     if (found === undefined && type.initial !== undefined) throw failure('not-found', `there is no ${call.type} named "${call.object}"`)
     const version = found?.record.version ?? 0
     checkVersion(call, version)
-    const table = (name: string) => openTable(snapshot, found?.record.space ?? '', name, new Map())
+    const table = (name: string) => openTable(snapshot, found?.record.space ?? '', name, NOTHING)
     return new SnapshotSelf(running, reach(running), { version, state: found?.state, table })
   }
   return {

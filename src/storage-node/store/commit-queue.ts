@@ -1,5 +1,5 @@
 import { type ActiveStorageError, failure, failureWith, isActiveStorageError, toFailure } from '../../core/errors.ts'
-import { bytesOf, type Entry, newerOver, type PendingWrites, pendingWrites } from './pending-writes.ts'
+import { bytesOf, newerOver, pagesOf, type PendingWrites, pendingWrites } from './pending-writes.ts'
 import { checkKeys, keyOf, type Store, type Write } from './store.ts'
 
 export interface CommitQueueOptions {
@@ -55,16 +55,6 @@ const newBatch = (): Batch => {
   const durable = new Promise<void>((settle, refuse) => ([resolve, reject] = [settle, refuse]))
   durable.catch(() => undefined) // nobody has to listen
   return { writes: pendingWrites(), durable, resolve, reject }
-}
-
-/** Entries of the store as they are asked for, a page at a time. */
-function* stored(store: Store, prefix: string, after: string | undefined, limit: number): Generator<Entry, void> {
-  for (let from = after, size = limit; ; size = Math.max(size, 256)) {
-    const page = store.range(prefix, { ...(from !== undefined && { after: from }), limit: size })
-    yield* page
-    if (page.length < size) return
-    from = page.at(-1)?.[0]
-  }
 }
 
 const PROBE: Write = { key: keyOf('probe'), value: Buffer.alloc(1) }
@@ -165,7 +155,7 @@ export const createCommitQueue = (store: Store, options: CommitQueueOptions = {}
     range(prefix, { after, limit }) {
       if (gathering.writes.size === 0 && writing === undefined) return store.range(prefix, { ...(after !== undefined && { after }), limit })
       const found: (readonly [string, Buffer])[] = []
-      const older = newerOver(writing?.writes.entries(prefix, after) ?? [], stored(store, prefix, after, limit))
+      const older = newerOver(writing?.writes.entries(prefix, after) ?? [], pagesOf(store, prefix, after, limit))
       if (limit > 0) {
         for (const [key, value] of newerOver(gathering.writes.entries(prefix, after), older)) {
           if (value !== undefined && found.push([key, value]) >= limit) break

@@ -13,7 +13,7 @@ import { failing } from '../../contracts/transport.ts'
 import { createHostOver } from '../host-over.ts'
 import { remote, startNode, temporaryFolder } from '../support.ts'
 
-const ROWS = 12_000
+const ROWS = 7000
 const name = (row: number) => String(row).padStart(6, '0')
 
 const all = (table: ReadonlyTable): [string, unknown][] => {
@@ -70,10 +70,10 @@ test('a turn that changes many entries keeps the others, also after a restart, a
   }
   await set(0, ROWS, 1)
   assert.deepEqual(await client.object(rows, 'a').all(), expected(model, sum))
-  await set(ROWS - 1000, ROWS + 6000, 2)
-  await client.object(rows, 'a').remove(500, 8000)
-  for (let row = 500; row < 8000; row++) model.delete(row)
-  sum -= 7500
+  await set(ROWS - 1000, ROWS + 5000, 2)
+  await client.object(rows, 'a').remove(500, 6000)
+  for (let row = 500; row < 6000; row++) model.delete(row)
+  sum -= 5500
   await set(0, 10, 3)
   assert.deepEqual(await client.object(rows, 'a').all(), expected(model, sum))
   await client.close()
