@@ -143,6 +143,8 @@ export interface Content {
   read(ref: ContentRef, signal: AbortSignal): Promise<Uint8Array>
   /** Keeps the bytes for a while, as if fetched; not durable. */
   keep(bytes: Uint8Array): ContentRef
+  /** The same in slices of the main thread: for many MiB, whose hash would hold up other calls. */
+  keepLarge(bytes: Uint8Array): Promise<ContentRef>
   /** Keeps the bytes durably here. */
   put(bytes: Uint8Array): Promise<ContentRef>
   /** Before a folder is looked into. @throws `permission-denied` outside the folders the operator allowed; `not-found` */
@@ -236,7 +238,7 @@ export interface MovableSelf {
   /** The site that runs this call. */
   readonly site: SiteName
   readonly callId: CallId
-  readonly content: Pick<Content, 'read' | 'ensure' | 'keep'>
+  readonly content: Pick<Content, 'read' | 'ensure' | 'keep' | 'keepLarge'>
   readonly host: HostView
   readonly compute: Compute
   /** Runs one stage and reports its duration, from which the policy learns. `units` is the stage's measure of work. */

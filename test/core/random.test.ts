@@ -56,17 +56,17 @@ test('no two of seed, epoch, sample and op share their draws, at the bounds too'
   assert.equal(seen.size, made)
 })
 
-test('what does not fit the counter is refused rather than folded onto another', () => {
+test('what does not fit the counter is refused rather than folded onto another', async () => {
   for (const epoch of [-1, 0.5, EPOCHS, Number.NaN]) {
     assert.throws(() => opDraws(7, epoch, 'a', 0), refused)
-    assert.throws(() => permutation(7, epoch, 3), refused)
+    await assert.rejects(permutation(7, epoch, 3), refused)
   }
   for (const op of [-1, 0.5, DRAWING_OPS]) assert.throws(() => opDraws(7, 0, 'a', op), refused)
   for (const seed of [0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
     assert.throws(() => opDraws(seed, 0, 'a', 0), refused)
-    assert.throws(() => permutation(seed, 0, 3), refused)
+    await assert.rejects(permutation(seed, 0, 3), refused)
   }
-  for (const count of [-1, 0.5, Number.NaN]) assert.throws(() => permutation(7, 0, count), refused)
+  for (const count of [-1, 0.5, Number.NaN]) await assert.rejects(permutation(7, 0, count), refused)
 })
 
 test("an op's last draw is not the next op's first, and one more is refused", () => {

@@ -4,7 +4,7 @@ import { abortedBy, failure } from '../../core/errors.ts'
 import { opDraws } from '../../core/random.ts'
 import { object } from '../../core/schema.ts'
 import type { Content, ReadonlyTable } from '../../core/self.ts'
-import { nextSlice, sliceIsOver } from '../../core/slices.ts'
+import { mapSliced, nextSlice, sliceIsOver } from '../../core/slices.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { type AdoptOptions, adoptFiles } from './adopt.ts'
 import type { NeighbourOptions } from './graph/sample-neighbours.ts'
@@ -196,7 +196,7 @@ export const dataset = defineObject({
       request: NeighbourOptions & { readonly seeds: readonly string[]; readonly seed: number; readonly epoch?: number },
     ): Promise<Record<string, Tensor>> {
       const table = self.table<Row>(SAMPLES)
-      const rows = request.seeds.map((id) => rowOf(table, self.id, id))
+      const rows = await mapSliced(request.seeds, (id) => rowOf(table, self.id, id), self.signal)
       const [first] = rows
       if (first?.row === undefined) throw failure('invalid-argument', `data set "${self.id}" is no graph: adopt one with format "graph"`)
       const [{ decodeGraph }, { sampleNeighbours }] = await Promise.all([

@@ -44,7 +44,7 @@ export const keptFeatures = async (
 ) => {
   const { file, spec } = ready(state)
   const { backbone, head, at } = splitFrozen(readGraph(await self.content.read(file, self.signal)).graph, spec.trainable)
-  const kept = { file: self.content.keep(writeGraph({ graph: backbone })), at }
+  const kept = { file: await self.content.keepLarge(writeGraph({ graph: backbone })), at }
   return {
     head: writeGraph({ graph: head }),
     async of<S extends Source>(source: S): Promise<S> {

@@ -3,10 +3,11 @@ import type { FileHandle } from 'node:fs/promises'
 import { abortedBy, failure, toFailure } from '../../core/errors.ts'
 import type { ContentHash } from '../../core/ids.ts'
 import type { AdoptableFile } from '../../core/self.ts'
+import { eachSliced } from '../../core/slices.ts'
 import { keyOf, type Store } from '../store/store.ts'
 import { adoptableOf, type AllowedFile, allowedFiles, isSame, withFile, writtenTo } from './allowed-files.ts'
 import type { ContentStore } from './content-store.ts'
-import { hashOf } from './hash.ts'
+import { hashOf, hashSliced } from './hash.ts'
 import { checked, hashedFiles, readFailure } from './hashed-files.ts'
 import { partsRead, readPart } from './parts.ts'
 
@@ -94,7 +95,7 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
         const whole = isSame(before, await handle.stat())
         if (whole && options?.afresh !== true && verified.get(hash) === before.ctimeMs) return there
         verified.delete(hash)
-        checked(hash, there, path)
+        await checked(hash, there, path)
         if (whole) remember(hash, before)
         return there
       })
@@ -116,7 +117,7 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
       withAllowed(path, async ({ handle, real, before }) => {
         const bytes = await handle.readFile()
         if (!isSame(before, await handle.stat())) throw writtenTo(path)
-        const hash = hashOf(bytes)
+        const hash = await hashSliced(bytes)
         known?.(hash)
         await note([{ hash, adopted: { path: real, bytes: bytes.byteLength, mtimeMs: before.mtimeMs } }])
         remember(hash, before)
@@ -136,7 +137,7 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
           for (const { hash } of notes) known?.(hash)
           await note(notes)
         }
-        for (const hash of hashes) remember(hash, before)
+        await eachSliced(hashes, (hash) => remember(hash, before))
         return hashes
       }),
   }

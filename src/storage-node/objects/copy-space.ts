@@ -42,11 +42,17 @@ export const copySpace = async (
   try {
     for (let after: string | undefined; ;) {
       const page = queue.range(source, { ...(after !== undefined && { after }), limit: PAGE })
-      for (const [key, value] of page) if (!changed.has(key)) await add(key, value)
+      for (const [key, value] of page) {
+        if (!changed.has(key)) await add(key, value)
+        else if (sliceIsOver()) await nextSlice()
+      }
       after = page.at(-1)?.[0]
       if (page.length < PAGE) break
     }
-    for (const [key, value] of changed) if (value !== undefined && key.startsWith(source)) await add(key, value)
+    for (const [key, value] of changed) {
+      if (value !== undefined && key.startsWith(source)) await add(key, value)
+      else if (sliceIsOver()) await nextSlice()
+    }
     if (writes.length > 0) await send()
     return to
   } catch (error) {

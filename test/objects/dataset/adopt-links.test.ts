@@ -24,6 +24,7 @@ const between = (t: TestContext, act: (path: string) => void) => {
     ...store,
     read: async (ref) => (await store.read(ref.hash)) ?? new Uint8Array(),
     keep: () => assert.fail('nothing is kept'),
+    keepLarge: () => assert.fail('nothing is kept'),
     ensure: () => Promise.resolve(),
     put: async (bytes) => {
       put.push(Buffer.from(bytes).toString('latin1'))
