@@ -38,6 +38,8 @@ export interface HostOptions {
   readonly peers: ReadonlyMap<SiteName, Transport>
   /** Bytes of changes on their way to the disk, from which on turns wait. Default 64 MiB. */
   readonly pendingBytes?: number
+  /** How long a readonly method may read its snapshot of the store. Default 60,000 ms. */
+  readonly snapshotMs?: number
   /** Sends the stacks of errors along. Default false: they tell of the node's inside. */
   readonly stacks?: boolean
   /** How long results of keyed calls are kept. */
@@ -88,6 +90,7 @@ export const createHost = ({
   results,
   stacks = false,
   pendingBytes,
+  snapshotMs,
   onWritable,
   loopDelay = () => undefined,
   backup = noBackups,
@@ -188,6 +191,7 @@ export const createHost = ({
     sweep: spaces.sweep,
     letGoOf: collector.letGoOf,
     departures,
+    ...(snapshotMs !== undefined && { snapshotMs }),
     arrivals: createArrivals(queue, spaces.sweep, declaredOf),
   })
   spaces.begin()
