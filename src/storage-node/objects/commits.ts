@@ -48,7 +48,7 @@ export const createCommits = ({ queue, declared, declarations, sweep, letGoOf }:
         (from, changed) => copySpace(queue, from, changed, sweep),
       )
       const writes = changes.length === 0 ? changes : [...changes, ...declarations.pending(name)]
-      const queued = queue.commit(writes, generation)
+      const queued = await queue.commitWithRoom(writes, generation)
       if (writes.length > 0) {
         const forget = entered(changedBy(running, writes), queued.durable)
         queued.durable.then(() => {

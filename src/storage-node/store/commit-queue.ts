@@ -32,6 +32,11 @@ export interface CommitQueue extends Pick<Store, 'get' | 'range'> {
    * `read-only`; `overloaded` for one that did not wait for room; `too-large`; `unavailable` after `close`
    */
   commit(writes: readonly Write[], generation: number): Queued
+  /**
+   * The same for a commit of any size: where it has no room now it waits for it, and turns that begin later wait behind it.
+   * @throws as `commit` does
+   */
+  commitWithRoom(writes: readonly Write[], generation: number): Promise<Queued>
   /** Rises when a commit is lost: whoever read under an older one may have read what is no more. */
   readonly generation: number
   readonly health: StoreHealth
@@ -144,7 +149,30 @@ export const createCommitQueue = (store: Store, options: CommitQueueOptions = {}
   const start = () => {
     running ??= Promise.resolve().then(write)
   }
+  const sizeOf = (writes: readonly Write[]) => writes.reduce((sum, { key, value }) => sum + bytesOf(key, value), 0)
+  /** Alone a commit may be of any size. */
+  const fits = (bytes: number) => pendingBytes() === 0 || pendingBytes() + bytes <= 2 * maxPendingBytes
+  /** The last large commit that waits for room: a stream of small ones would never leave it any. */
+  let large: Promise<void> | undefined
   const lastQueued = () => (gathering.writes.size > 0 ? gathering.durable : (writing?.durable ?? Promise.resolve()))
+
+  const commit: CommitQueue['commit'] = (writes, begun) => {
+    if (closed) throw failure('unavailable', 'the node is stopping and takes no more writes')
+    if (!health.writable) throw failure('read-only', `no writes until the disk takes them again: ${health.why.text}`, health.why)
+    if (begun !== generation)
+      throw failure('storage-failed', 'commits were lost while this turn ran, and it may have read them: repeat the call')
+    if (writes.length === 0) return { durable: lastQueued() }
+    checkKeys(writes)
+    const bytes = sizeOf(writes)
+    if (!fits(bytes)) {
+      throw failureWith('overloaded', `${pendingBytes()} bytes wait for the disk, and ${bytes} more are too many: repeat the call`, {
+        retryAfterMs: 100,
+      })
+    }
+    for (const one of writes) gathering.writes.add(one)
+    start()
+    return { durable: gathering.durable }
+  }
 
   return {
     get(key) {
@@ -163,23 +191,23 @@ export const createCommitQueue = (store: Store, options: CommitQueueOptions = {}
       }
       return found
     },
-    commit(writes, begun) {
-      if (closed) throw failure('unavailable', 'the node is stopping and takes no more writes')
-      if (!health.writable) throw failure('read-only', `no writes until the disk takes them again: ${health.why.text}`, health.why)
-      if (begun !== generation)
-        throw failure('storage-failed', 'commits were lost while this turn ran, and it may have read them: repeat the call')
-      if (writes.length === 0) return { durable: lastQueued() }
-      checkKeys(writes)
-      const bytes = writes.reduce((sum, { key, value }) => sum + bytesOf(key, value), 0)
-      const pending = pendingBytes()
-      if (pending > 0 && pending + bytes > 2 * maxPendingBytes) {
-        throw failureWith('overloaded', `${pending} bytes wait for the disk, and ${bytes} more are too many: repeat the call`, {
-          retryAfterMs: 100,
-        })
+    commit,
+    async commitWithRoom(writes, begun) {
+      const bytes = sizeOf(writes)
+      if (fits(bytes)) return commit(writes, begun)
+      const before = large
+      let done = () => {}
+      const own = new Promise<void>((resolve) => (done = resolve))
+      large = own
+      try {
+        await before
+        // A disk that takes nothing any more is told of by the commit.
+        while (!fits(bytes) && health.writable && !closed && begun === generation) await settled
+        return commit(writes, begun)
+      } finally {
+        if (large === own) large = undefined
+        done()
       }
-      for (const one of writes) gathering.writes.add(one)
-      start()
-      return { durable: gathering.durable }
     },
     get generation() {
       return generation
@@ -191,7 +219,7 @@ export const createCommitQueue = (store: Store, options: CommitQueueOptions = {}
       return pendingBytes()
     },
     async room() {
-      while (pendingBytes() >= maxPendingBytes) await settled
+      while (large !== undefined || pendingBytes() >= maxPendingBytes) await (large ?? settled)
     },
     flush: async () => lastQueued(),
     async close() {
