@@ -29,6 +29,10 @@ export const stats: Command = {
           ['takes writes', now.writable ? 'yes' : 'no: its disk is full or read-only'],
           ['compute workers', String(now.workers)],
           ['memory (RSS)', humanBytes(now.rssBytes)],
+          [
+            'main thread held up',
+            now.loopDelay === undefined ? 'unknown' : `${now.loopDelay.p99Ms} ms (p99), ${now.loopDelay.maxMs} ms at the most, in a minute`,
+          ],
         ]),
       )
     }),

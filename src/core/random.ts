@@ -5,6 +5,7 @@
  */
 
 import { failure } from './errors.ts'
+import { rangeSliced } from './slices.ts'
 
 const M0 = 0xd2511f53
 const M1 = 0xcd9e8d57
@@ -125,15 +126,22 @@ export const opDraws = (seed: number, epoch: number, sampleId: string, op: numbe
 }
 
 /** A permutation of 0 .. count-1: a pure function of (seed, epoch, count). Fisher-Yates, from the last place down. */
-export const permutation = (seed: number, epoch: number, count: number): Uint32Array => {
+export const permutation = async (seed: number, epoch: number, count: number): Promise<Uint32Array> => {
   const third = ORDER + whole('epoch', epoch, EPOCHS)
-  const order = Uint32Array.from({ length: whole('count', count, 2 ** 32) }, (_, index) => index)
+  const order = new Uint32Array(whole('count', count, 2 ** 32))
+  await rangeSliced(count, (from, to) => {
+    for (let index = from; index < to; index++) order[index] = index
+  })
   const draws = drawsFrom(seedKey(seed), (n) => [n, 0, third, 0])
-  for (let last = count - 1; last > 0; last--) {
-    const other = draws.below(last + 1)
-    const kept = order[last] ?? 0
-    order[last] = order[other] ?? 0
-    order[other] = kept
+  const swaps = (from: number, to: number) => {
+    for (let done = from; done < to; done++) {
+      const last = count - 1 - done
+      const other = draws.below(last + 1)
+      const kept = order[last] ?? 0
+      order[last] = order[other] ?? 0
+      order[other] = kept
+    }
   }
+  await rangeSliced(count - 1, swaps, 8192)
   return order
 }

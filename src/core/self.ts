@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs'
 import type { ContentRef } from './content.ts'
 import type { DType } from './dtype.ts'
 import type { CallId, ObjectId, SiteName, TypeName } from './ids.ts'
@@ -120,20 +121,48 @@ export interface ContentPart {
   readonly bytes: number
 }
 
+/**
+ * A file or folder of the node that is open: what is read is what was checked, wherever its name leads meanwhile.
+ * It is closed when the work that it was opened for ends.
+ */
+export interface AdoptableFile {
+  /** As it was given. */
+  readonly path: string
+  readonly kind: 'file' | 'folder' | 'other'
+  /** Of a file, when it was opened. */
+  readonly bytes: number
+  /** Reads from a position up to the buffer's length. @returns bytes read: 0 at the end @throws `storage-failed` */
+  read(into: Uint8Array, position: number): Promise<number>
+  /** What lies in a folder. @throws `storage-failed` */
+  entries(): Promise<readonly Dirent<Buffer>[]>
+}
+
 /** Immutable bytes by hash, fetched from their home and kept when they are not here. */
 export interface Content {
   /** @throws `missing-inputs` where the bytes are neither here nor at a known peer; `content-changed`. */
   read(ref: ContentRef, signal: AbortSignal): Promise<Uint8Array>
   /** Keeps the bytes for a while, as if fetched; not durable. */
   keep(bytes: Uint8Array): ContentRef
+  /** The same in slices of the main thread: for many MiB, whose hash would hold up other calls. */
+  keepLarge(bytes: Uint8Array): Promise<ContentRef>
   /** Keeps the bytes durably here. */
   put(bytes: Uint8Array): Promise<ContentRef>
   /** Before a folder is looked into. @throws `permission-denied` outside the folders the operator allowed; `not-found` */
   adoptable(path: string): Promise<void>
+  /**
+   * Opens a file or folder of the node for as long as `work` takes.
+   * @throws `permission-denied` outside the folders the operator allowed; `not-found`; `content-changed` where a file is
+   * written to meanwhile
+   * @example const first = await self.content.withAdoptable('/data/a.bin', async (file) => {
+   *   const head = new Uint8Array(16)
+   *   return head.subarray(0, await file.read(head, 0))
+   * })
+   */
+  withAdoptable<T>(path: string, work: (file: AdoptableFile) => Promise<T>): Promise<T>
   /** Refers to a file where it lies, outside the store. @throws `permission-denied` outside the folders the operator allowed. */
   adopt(path: string): Promise<ContentRef>
   /** Refers to parts of a file where it lies, each by a hash of its own; the whole file is never held. @throws as `adopt` does */
-  adoptParts(path: string, parts: readonly ContentPart[], signal: AbortSignal): Promise<readonly ContentRef[]>
+  adoptParts(file: string | AdoptableFile, parts: readonly ContentPart[], signal: AbortSignal): Promise<readonly ContentRef[]>
   /** Throws one `missing-inputs` that names everything unreachable, before work begins. */
   ensure(refs: readonly ContentRef[], signal: AbortSignal): Promise<void>
 }
@@ -163,6 +192,11 @@ export interface HostStats {
   readonly pendingBytes: number
   /** False while the disk takes no writes: full, or read-only. */
   readonly writable: boolean
+  /**
+   * How long the node's main thread was held up in the last minute, in ms: by 99 of 100 turns of its event loop at the most,
+   * and by the longest. Absent in a client's own process.
+   */
+  readonly loopDelay?: { readonly p99Ms: number; readonly maxMs: number }
 }
 
 /** How far a backup has come. */
@@ -204,7 +238,7 @@ export interface MovableSelf {
   /** The site that runs this call. */
   readonly site: SiteName
   readonly callId: CallId
-  readonly content: Pick<Content, 'read' | 'ensure' | 'keep'>
+  readonly content: Pick<Content, 'read' | 'ensure' | 'keep' | 'keepLarge'>
   readonly host: HostView
   readonly compute: Compute
   /** Runs one stage and reports its duration, from which the policy learns. `units` is the stage's measure of work. */

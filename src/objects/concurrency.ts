@@ -1,3 +1,5 @@
+import { nextSlice, sliceIsOver } from '../core/slices.ts'
+
 /** Maps with at most `limit` under way; results in the order of the items. The first error stops what has not begun. */
 export const mapLimited = async <T, R>(items: readonly T[], limit: number, work: (item: T, index: number) => Promise<R>): Promise<R[]> => {
   const results = new Array<R>(items.length)
@@ -7,6 +9,7 @@ export const mapLimited = async <T, R>(items: readonly T[], limit: number, work:
       const index = next++
       try {
         results[index] = await work(items[index]!, index)
+        if (sliceIsOver()) await nextSlice()
       } catch (error) {
         next = items.length
         throw error

@@ -1,6 +1,7 @@
 import { ContentRef } from '../core/content.ts'
 import { defineObject } from '../core/define.ts'
 import { failureWith } from '../core/errors.ts'
+import { mapLimited } from './concurrency.ts'
 import { boolean, bytes, list, string } from '../core/schema.ts'
 
 const hash = string({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 in lower-case hexadecimal digits' })
@@ -21,19 +22,20 @@ export const content = defineObject({
     },
     /** Keeps bytes for calls that will refer to them; a cache, which may forget them. Returns their hashes. */
     async supply(self, items: readonly Uint8Array[]): Promise<readonly string[]> {
-      return Promise.resolve(items.map((bytes) => self.content.keep(bytes).hash))
+      const kept: string[] = []
+      for (const bytes of items) kept.push((await self.content.keepLarge(bytes)).hash)
+      return kept
     },
     /** Which of these hashes a call here could read without fetching. */
     async has(self, hashes: readonly string[]): Promise<readonly boolean[]> {
-      const present = async (hash: string) => {
+      return mapLimited(hashes, 16, async (hash) => {
         try {
           await self.content.ensure([new ContentRef(hash, 0, self.site)], self.signal)
           return true
         } catch {
           return false
         }
-      }
-      return Promise.all(hashes.map(present))
+      })
     },
   },
   arguments: { fetch: [list(hash)], supply: [list(bytes())], has: [list(hash)] },

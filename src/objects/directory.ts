@@ -4,6 +4,7 @@ import { failure, failureWith } from '../core/errors.ts'
 import { ObjectRef } from '../core/object-ref.ts'
 import { boolean, integer, list, nullable, number, object, objectRef, optional, string, typed } from '../core/schema.ts'
 import type { ReadonlyTable, Table } from '../core/self.ts'
+import { nextSlice, sliceIsOver } from '../core/slices.ts'
 
 /** What an alias stands for. */
 export type Alias = {
@@ -18,6 +19,8 @@ export type NamedAlias = Alias & { readonly name: string }
 const ALIASES = 'aliases'
 const COUNTER = 'counter'
 const PAGE = 1000
+/** Aliases read at once, within some ms. */
+const SCAN = 250
 
 const live = (table: ReadonlyTable<Alias>, name: string): Alias | undefined => {
   const alias: Alias | undefined = table.get(name)
@@ -81,18 +84,19 @@ export const directory = defineObject({
       return { name: to, ...now, revision }
     },
     /** Deletes aliases whose time is over: a reader takes them for gone already. @returns how many */
-    sweep(self): number {
+    async sweep(self): Promise<number> {
       const table = self.table<Alias>(ALIASES)
       let gone = 0
       for (let after: string | undefined; ;) {
-        const page = table.entries({ ...(after !== undefined && { after }), limit: PAGE })
+        const page = table.entries({ ...(after !== undefined && { after }), limit: SCAN })
+        if (sliceIsOver()) await nextSlice()
         for (const [key] of page) {
           if (live(table, key) !== undefined) continue
           table.delete(key)
           gone++
         }
         after = page.at(-1)?.[0]
-        if (page.length < PAGE) return gone
+        if (page.length < SCAN) return gone
       }
     },
   },
@@ -103,19 +107,20 @@ export const directory = defineObject({
       return found === undefined ? null : { name: alias, ...found }
     },
     /** Aliases in the order of their names (by UTF-8 bytes), from after `after`; at most 1,000. */
-    list(self, range: { after?: string; limit?: number } = {}): readonly NamedAlias[] {
+    async list(self, range: { after?: string; limit?: number } = {}): Promise<readonly NamedAlias[]> {
       const table = self.table<Alias>(ALIASES)
       const limit = Math.min(PAGE, Math.max(1, Math.trunc(range.limit ?? PAGE)))
       const found: NamedAlias[] = []
       for (let after = range.after; ;) {
-        const page = table.entries({ ...(after !== undefined && { after }), limit: PAGE })
+        const page = table.entries({ ...(after !== undefined && { after }), limit: SCAN })
+        if (sliceIsOver()) await nextSlice()
         for (const [key] of page) {
           const alias = live(table, key)
           // What has expired takes no place in the page: it would hide what comes after it.
           if (alias !== undefined && found.push({ name: key, ...alias }) === limit) return found
         }
         after = page.at(-1)?.[0]
-        if (page.length < PAGE) return found
+        if (page.length < SCAN) return found
       }
     },
   },

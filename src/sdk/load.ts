@@ -113,7 +113,7 @@ export async function* load<Data extends BatchData>(
   const { samples, spec, model, source } = await resolve(context, options)
   if (expected !== undefined) checkSameSource(expected, source)
   progress.begun(source)
-  const batches = planEpoch(samples, options, epoch)
+  const batches = await planEpoch(samples, options, epoch)
   const preprocess = preprocessKey(spec)
   const forward = model === undefined ? undefined : forwardKey(model)
   const key: RandomKey = { seed, epoch }

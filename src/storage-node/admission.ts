@@ -103,8 +103,9 @@ export const createAdmission = (limits: AdmissionLimits, room: () => number = ()
             held += count
             return
           }
-          // One call larger than the limit is let in when it is alone, or it could never run.
-          if (bytes + small > held && bytes + count > limits.bytes)
+          // One call larger than the limit is let in when no other large one is there, or it could never run beside small ones.
+          const ofOthers = bytes - (held - ofReserve)
+          if (ofOthers > 0 && bytes + count > limits.bytes)
             throw refuse(`calls under way hold ${bytes} bytes of arguments; ${count} more are over the limit of ${limits.bytes}`)
           // Likewise, for memory that is short as a whole.
           if (bytes + small > held && count > room())

@@ -38,12 +38,16 @@ export interface HostOptions {
   readonly peers: ReadonlyMap<SiteName, Transport>
   /** Bytes of changes on their way to the disk, from which on turns wait. Default 64 MiB. */
   readonly pendingBytes?: number
+  /** How long a readonly method may read its snapshot of the store. Default 60,000 ms. */
+  readonly snapshotMs?: number
   /** Sends the stacks of errors along. Default false: they tell of the node's inside. */
   readonly stacks?: boolean
   /** How long results of keyed calls are kept. */
   readonly results?: RecordLimits
   /** Told when the disk takes no more writes, and why; and when it does again. */
   readonly onWritable?: (writable: boolean, why?: string) => void
+  /** How long the event loop was held up lately. Default: nobody looks. */
+  readonly loopDelay?: () => HostStats['loopDelay']
   /** Default: backups are refused. */
   readonly backup?: HostView['backup']
 }
@@ -86,7 +90,9 @@ export const createHost = ({
   results,
   stacks = false,
   pendingBytes,
+  snapshotMs,
   onWritable,
+  loopDelay = () => undefined,
   backup = noBackups,
 }: HostOptions): Host => {
   const byName = new Map<string, ObjectType>()
@@ -121,7 +127,11 @@ export const createHost = ({
     return { type, entry }
   }
 
-  const stats = (): HostStats => ({
+  const stats = (): HostStats => {
+    const delay = loopDelay()
+    return { ...counts(), ...(delay !== undefined && { loopDelay: delay }) }
+  }
+  const counts = (): HostStats => ({
     site,
     uptimeMs: Math.round(performance.now() - started),
     inFlight: admission.inFlight,
@@ -181,6 +191,7 @@ export const createHost = ({
     sweep: spaces.sweep,
     letGoOf: collector.letGoOf,
     departures,
+    ...(snapshotMs !== undefined && { snapshotMs }),
     arrivals: createArrivals(queue, spaces.sweep, declaredOf),
   })
   spaces.begin()

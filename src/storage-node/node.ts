@@ -28,7 +28,7 @@ import { createHost, type Host } from './host.ts'
 import { keepMemory, planMemory } from './memory/node-memory.ts'
 import { watchedStore } from './memory/watched-store.ts'
 import { openerFor } from './open-for-workers.ts'
-import { watchLoop } from './loop-watch.ts'
+import { type LoopWatch, watchLoop } from './loop-watch.ts'
 import { createReporter } from './reporter.ts'
 import { serviceOf } from './server.ts'
 import { checkFormat, nameOfStore, noteName } from './store/format.ts'
@@ -198,6 +198,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     const admission = createAdmission({ ...defaultAdmission, bytes: plan.argumentBytes, ...options.limits }, memory.room)
     const { publicServices } = await import('./well-known-services.ts')
     const known = publicServices()
+    let loop: LoopWatch | undefined
     const host = createHost({
       description,
       types,
@@ -208,6 +209,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       admission,
       peers: peerLinks,
       stacks: options.stacks ?? false,
+      loopDelay: () => loop?.delay(),
       pendingBytes: plan.pendingBytes,
       onWritable: (writable, why) => {
         known.writable(writable)
@@ -226,7 +228,8 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     widenReceiveWindow(server)
     memory.begin()
     // Only now: what a start loads holds the event loop up as a matter of course.
-    if (reporter !== undefined) closers.push(watchLoop(reporter.slow))
+    loop = watchLoop(reporter?.slow)
+    closers.push(loop.end)
     let closing: Promise<void> | undefined
     const shutdown = async (graceMs: number) => {
       known.stopping()

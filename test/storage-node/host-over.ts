@@ -7,7 +7,7 @@ import { createCompute } from '../../src/storage-node/compute/pool.ts'
 import { contentCache } from '../../src/storage-node/content/content-cache.ts'
 import { memoryContent } from '../../src/storage-node/content/memory-content.ts'
 import { createResolver } from '../../src/storage-node/content/resolver.ts'
-import { createHost, type Host } from '../../src/storage-node/host.ts'
+import { createHost, type Host, type HostOptions } from '../../src/storage-node/host.ts'
 import { openerFor } from '../../src/storage-node/open-for-workers.ts'
 import type { Store } from '../../src/storage-node/store/store.ts'
 
@@ -17,6 +17,7 @@ export const createHostOver = (
   objects: readonly ObjectType[],
   peers: ReadonlyMap<SiteName, Transport> = new Map(),
   name = 'here',
+  more: Pick<HostOptions, 'snapshotMs'> = {},
 ): Host => {
   const site = siteName(name)
   const content = memoryContent()
@@ -39,5 +40,6 @@ export const createHostOver = (
     compute,
     admission: createAdmission(defaultAdmission),
     peers,
+    ...more,
   })
 }

@@ -1,5 +1,6 @@
 import { failure, isActiveStorageError } from '../../core/errors.ts'
-import type { Content } from '../../core/self.ts'
+import type { AdoptableFile, Content } from '../../core/self.ts'
+import { eachSliced, filterSliced, mapSliced, nextSlice, sliceIsOver } from '../../core/slices.ts'
 import { mapLimited } from '../concurrency.ts'
 import type { Adopted } from './adopted.ts'
 import { classFileLabel, type FileLabels, labelled, labelRule } from './file-labels.ts'
@@ -16,7 +17,7 @@ export interface FileAdoption {
   /** Takes only ids that fit it, where "*" stands for any text. */
   readonly include?: string
 }
-type Files = Pick<Content, 'adopt' | 'adoptParts' | 'adoptable' | 'read'>
+type Files = Pick<Content, 'adopt' | 'adoptParts' | 'adoptable' | 'withAdoptable' | 'read'>
 
 interface Sorted<T> {
   readonly images: readonly T[]
@@ -25,19 +26,24 @@ interface Sorted<T> {
 }
 
 /** Parts files into images and the files of their labels, and reports the rest. */
-const sorted = <T extends { readonly id: string }>(
+const sorted = async <T extends { readonly id: string }>(
   path: string,
   files: readonly T[],
   include: string | undefined,
   report: ReportBuilder,
-): Sorted<T> => {
+): Promise<Sorted<T>> => {
   const fits = matcher(include ?? '*')
-  const images = files.filter(({ id }) => isImage(id) && fits(id))
-  const keys = new Set(images.flatMap(({ id }) => [keyOf(id), shortKeyOf(id)]))
+  const images = await filterSliced(files, ({ id }) => isImage(id) && fits(id))
+  const keys = new Set<string>()
+  await eachSliced(images, ({ id }) => keys.add(keyOf(id)).add(shortKeyOf(id)))
   const isLabel = (id: string) => isClassFile(id) && keys.has(keyOf(id))
-  const classFiles = new Map(files.filter(({ id }) => isLabel(id)).map((file) => [keyOf(file.id), file]))
-  // Files that `include` leaves out are not reported.
-  for (const { id } of files) if (!isImage(id) && fits(id) && !isLabel(id)) report.skip(skipReasonOf(id, keys), id)
+  const classFiles = new Map<string, T>()
+  await eachSliced(files, (file) => {
+    const { id } = file
+    if (isLabel(id)) classFiles.set(keyOf(id), file)
+    // Files that `include` leaves out are not reported.
+    else if (!isImage(id) && fits(id)) report.skip(skipReasonOf(id, keys), id)
+  })
   if (images.length === 0)
     throw failure(
       'not-found',
@@ -64,10 +70,11 @@ export const adoptFolder = async (
       throw error
     }
   }
-  const all = await walkFolder(folder, { allowed, skip: report.skip, signal })
-  const { images, classFileOf } = sorted(folder, all, include, report)
+  const list = (path: string) => files.withAdoptable(path, (opened) => opened.entries())
+  const all = await walkFolder(folder, { allowed, list, skip: report.skip, signal })
+  const { images, classFileOf } = await sorted(folder, all, include, report)
   const ids = images.map(({ id }) => id)
-  const rule = labelRule(folder, labels, ids, classFileOf, report)
+  const rule = await labelRule(folder, labels, ids, classFileOf, report)
   const classLabels = new Map<string, number>()
   const samples = await mapLimited(images, 16, async ({ id, path }) => {
     if (signal.aborted) throw signal.reason
@@ -82,18 +89,20 @@ export const adoptFolder = async (
 
 /** The image files in a tar, each by its path there: read from within the tar, which stays as it is. */
 export const adoptTar = async (
-  path: string,
+  file: AdoptableFile,
   { labels, include }: FileAdoption,
   known: readonly string[],
   files: Files,
   report: ReportBuilder,
   signal: AbortSignal,
 ): Promise<Adopted> => {
-  const index = await indexTar(path, signal, (reason, name) => report.skip(isHiddenPath(name) ? 'hidden' : reason, name), report.doubt) // prettier-ignore
+  const { path } = file
+  const index = await indexTar(file, signal, (reason, name) => report.skip(isHiddenPath(name) ? 'hidden' : reason, name), report.doubt) // prettier-ignore
   const seen = new Map<string, (typeof index)[number] & { id: string }>()
   let escaped = 0
   for (const entry of index) {
     const { name } = entry
+    if (sliceIsOver()) await nextSlice()
     if (isHiddenPath(name)) {
       report.skip('hidden', name)
       continue
@@ -112,26 +121,20 @@ export const adoptTar = async (
     // Of two entries of one name the later one counts, as it does for those who unpack.
     seen.set(name, { ...entry, id: name })
   }
-  const { images, classFileOf } = sorted(path, [...seen.values()], include, report)
+  const { images, classFileOf } = await sorted(path, [...seen.values()], include, report)
   const alike = escaped === 0 ? undefined : images.find((entry) => !entry.escaped && /%[0-9A-F]{2}/.test(entry.name))
   if (alike !== undefined)
     throw failure(
       'bad-sample',
       `${path}: names whose bytes are no UTF-8 are written as %XX, and ${JSON.stringify(alike.name.slice(0, 80))} has such digits of its own: rename it`,
     )
-  const rule = labelRule(path, labels, images.map(({ id }) => id), classFileOf, report) // prettier-ignore
+  const rule = await labelRule(path, labels, images.map(({ id }) => id), classFileOf, report) // prettier-ignore
   const classLabels = new Map<string, number>()
   if (rule === 'cls') {
-    const beside = images.map(({ id }) => ({ id, file: classFileOf(id)! }))
-    const held = await readTarParts(path, beside.map(({ file }) => file), signal) // prettier-ignore
-    beside.forEach(({ id, file }, at) => classLabels.set(id, classFileLabel(`${path}: ${file.name}`, held[at]!)))
+    const beside = images.map(({ id }) => ({ id, entry: classFileOf(id)! }))
+    const held = await readTarParts(file, beside.map(({ entry }) => entry), signal) // prettier-ignore
+    await eachSliced(beside, ({ id, entry }, at) => classLabels.set(id, classFileLabel(`${path}: ${entry.name}`, held[at]!)))
   }
-  const refs = await files.adoptParts(path, images, signal)
-  return labelled(
-    images.map(({ id }, at) => ({ id, row: { content: refs[at]! } })),
-    rule,
-    known,
-    classLabels,
-    report,
-  )
+  const refs = await files.adoptParts(file, images, signal)
+  return labelled(await mapSliced(images, ({ id }, at) => ({ id, row: { content: refs[at]! } })), rule, known, classLabels, report)
 }

@@ -1,6 +1,7 @@
 import { failure } from '../../core/errors.ts'
-import type { Content } from '../../core/self.ts'
-import { blocks } from './blocks.ts'
+import type { AdoptableFile, Content } from '../../core/self.ts'
+import { nextSlice, sliceIsOver } from '../../core/slices.ts'
+import { blocks, concatSliced } from './blocks.ts'
 import type { Adopted, Layout, TableAdoption } from './adopted.ts'
 import { openTable, type Table } from './columns.ts'
 import { createClasses } from './classes.ts'
@@ -67,14 +68,16 @@ const seriesOf = async ({ table, roles, encode, labelOf, add }: Made, put: Conte
       const value = labelOf(record)
       if (value !== undefined) one.labels.push(value)
       held += bytes.byteLength + 8
+      if (sliceIsOver()) await nextSlice()
       if (held > MOST_SERIES_BYTES)
         throw failure('too-large', `${path}: time series of more than ${MOST_SERIES_BYTES} bytes: split the file`)
     }
   for (const [name, { bytes, labels }] of series) {
-    const content = await put(Buffer.concat(bytes))
+    const content = await put(await concatSliced(bytes))
     // Label by label in float64: exact for class numbers too.
     const kept = labels.length === 0 ? {} : { labels: await put(new Uint8Array(Float64Array.from(labels).buffer)) }
     add(name, { content, steps: bytes.length, ...kept })
+    if (sliceIsOver()) await nextSlice()
   }
 }
 
@@ -82,10 +85,9 @@ const seriesOf = async ({ table, roles, encode, labelOf, add }: Made, put: Conte
 const rowsOf = async ({ table, roles, encode, labelOf, add }: Made, put: Content['put'], signal: AbortSignal): Promise<void> => {
   const { id, text } = roles
   const ids = new Set<string>()
-  const gathered = blocks<{ id: string; label: Label | undefined }>(put, (content, held) => {
-    for (const { id: sample, label: value, offset, bytes } of held)
-      add(sample, { content, part: { offset, bytes }, ...(value !== undefined && { label: value }) })
-  })
+  const gathered = blocks<{ id: string; label: Label | undefined }>(put, (content, { id: sample, label: value, offset, bytes }) =>
+    add(sample, { content, part: { offset, bytes }, ...(value !== undefined && { label: value }) }),
+  )
   let number = 0
   for await (const group of table.records(signal))
     for (const record of group) {
@@ -97,6 +99,7 @@ const rowsOf = async ({ table, roles, encode, labelOf, add }: Made, put: Content
       }
       const bytes = text === undefined ? encode(record) : Buffer.from(record.fields[text] ?? '')
       if (gathered.add(bytes, { id: sample, label: labelOf(record) })) await gathered.flush()
+      else if (sliceIsOver()) await nextSlice()
     }
   await gathered.flush()
 }
@@ -106,14 +109,15 @@ const rowsOf = async ({ table, roles, encode, labelOf, add }: Made, put: Content
  * dtypes, so that no text is read twice.
  */
 export const adoptTable = async (
-  path: string,
+  file: AdoptableFile,
   options: TableAdoption,
   known: readonly string[],
   put: Content['put'],
   report: ReportBuilder,
   signal: AbortSignal,
 ): Promise<Adopted> => {
-  const format = { path, delimiter: delimiterOf(path, options.delimiter), quotes: options.quotes ?? true }
+  const { path } = file
+  const format = { file, path, delimiter: delimiterOf(path, options.delimiter), quotes: options.quotes ?? true }
   const table = await openTable(format, options, options.label, signal)
   const { group, label, id } = options
   const roles = rolesOf(table, options, report)

@@ -1,8 +1,7 @@
-import { stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { failure } from '../../core/errors.ts'
 import { boolean, integer, list, number, object, oneOf, optional, record, string, union } from '../../core/schema.ts'
-import type { Content } from '../../core/self.ts'
+import type { AdoptableFile, Content } from '../../core/self.ts'
 import type { FileAdoption } from './adopt-files.ts'
 import type { Adopted, TableAdoption } from './adopted.ts'
 import { columnDtypes } from './columns.ts'
@@ -91,13 +90,10 @@ const hints: Readonly<Record<string, string>> = {
   '.xls': 'save the table as CSV',
 }
 
-const formatOf = async (path: string, given: Format | undefined): Promise<Format> => {
-  const info = await stat(path).catch((error: unknown) => {
-    throw failure('not-found', `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`, error)
-  })
-  const folder = info.isDirectory()
+const formatOf = ({ path, kind }: AdoptableFile, given: Format | undefined): Format => {
+  const folder = kind === 'folder'
   const format = given ?? (folder ? 'folder' : byEnding[extname(path).toLowerCase()])
-  if (format === undefined || (!folder && !info.isFile()))
+  if (format === undefined || kind === 'other')
     throw failure(
       'invalid-argument',
       `${path} is no folder, .tar, .csv, .tsv or .npy file: ${hints[extname(path).toLowerCase()] ?? 'name the format'}`,
@@ -121,15 +117,23 @@ export interface AdoptedFiles extends Adopted {
  * @param known the names of the classes that the data set has so far
  * @throws `invalid-argument` under `strict` where the report has any doubt
  */
-export const adoptFiles = async (
+export const adoptFiles = (
   path: string,
   options: AdoptOptions,
   known: readonly string[],
   content: Content,
   signal: AbortSignal,
+): Promise<AdoptedFiles> => content.withAdoptable(path, (opened) => adoptOpened(opened, options, known, content, signal))
+
+const adoptOpened = async (
+  opened: AdoptableFile,
+  options: AdoptOptions,
+  known: readonly string[],
+  content: Content,
+  signal: AbortSignal,
 ): Promise<AdoptedFiles> => {
-  await content.adoptable(path)
-  const format = await formatOf(path, options.format)
+  const { path } = opened
+  const format = formatOf(opened, options.format)
   const { format: _, classes: given, strict = false, ...rest } = options
   const stray = Object.entries(rest).find(([key, value]) => value !== undefined && !fields[format].some((name) => name === key))
   if (stray !== undefined)
@@ -146,17 +150,25 @@ export const adoptFiles = async (
       case 'folder':
         return (await import('./adopt-files.ts')).adoptFolder(path, rest, classes, content, report, signal)
       case 'tar':
-        return (await import('./adopt-files.ts')).adoptTar(path, rest, classes, content, report, signal)
+        return (await import('./adopt-files.ts')).adoptTar(opened, rest, classes, content, report, signal)
       case 'csv':
-        return (await import('./adopt-table.ts')).adoptTable(path, rest, classes, (bytes) => content.put(bytes), report, signal)
-      case 'npy':
-        if (rest.label !== undefined) await content.adoptable(rest.label)
-        return (await import('./adopt-npy.ts')).adoptNpy(path, rest.label, classes, content, report, signal)
-      case 'graph':
-        for (const file of [rest.nodes ?? 'nodes.tsv', rest.edges ?? 'edges.tsv']) await content.adoptable(join(path, file))
-        return (await import('./graph/adopt-graph.ts')).adoptGraph(path, rest, classes, (bytes) => content.put(bytes), report, signal)
+        return (await import('./adopt-table.ts')).adoptTable(opened, rest, classes, (bytes) => content.put(bytes), report, signal)
+      case 'npy': {
+        const { adoptNpy } = await import('./adopt-npy.ts')
+        if (rest.label === undefined) return adoptNpy(opened, undefined, classes, content, report, signal)
+        return content.withAdoptable(rest.label, (label) => adoptNpy(opened, label, classes, content, report, signal))
+      }
+      case 'graph': {
+        const { adoptGraph } = await import('./graph/adopt-graph.ts')
+        const put = (bytes: Uint8Array) => content.put(bytes)
+        return content.withAdoptable(join(path, rest.nodes ?? 'nodes.tsv'), (nodes) =>
+          content.withAdoptable(join(path, rest.edges ?? 'edges.tsv'), (edges) =>
+            adoptGraph(path, { nodes, edges }, rest, classes, put, report, signal),
+          ),
+        )
+      }
     }
   }
   const adopted = await read()
-  return { ...adopted, report: report.finish({ format, path, strict }, adopted) }
+  return { ...adopted, report: await report.finish({ format, path, strict }, adopted) }
 }

@@ -1,5 +1,6 @@
 import { failure } from '../../core/errors.ts'
 import { hint } from '../../core/nearest.ts'
+import { nextSlice, sliceIsOver } from '../../core/slices.ts'
 import { type CellOptions, type CellReader, createCellReader } from './cells.ts'
 import { type ColumnProfile, createProfile, inferredDtype, isNearlyNumeric, profileCell, type SeenCell } from './column-profile.ts'
 import { type CsvFormat, type CsvRecord, csvRecords } from './csv.ts'
@@ -122,6 +123,7 @@ export const openTable = async (
         profileCell(profiles[index]!, text, count, cells, () => ({ line: record.line, column: record.columnOf(index), text }))
       }
       count++
+      if (sliceIsOver()) await nextSlice()
       if (classColumn === undefined) continue
       texts.add(fields[classColumn]!)
       // Numbers as labels may be as many as they like: only texts are counted as classes.

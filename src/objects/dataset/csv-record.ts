@@ -1,7 +1,10 @@
 import { failure } from '../../core/errors.ts'
+import type { AdoptableFile } from '../../core/self.ts'
 
 export interface CsvFormat {
+  /** For messages. */
   readonly path: string
+  readonly file: Pick<AdoptableFile, 'read'>
   /** One character. */
   readonly delimiter: string
   /** Whether a field may stand in double quotes, as RFC 4180 has it. */
@@ -133,7 +136,7 @@ export const splitter = (format: CsvFormat) => {
     const after = Math.min(text.length, end + (cr && next.LF === end + 1 ? 2 : 1))
     if (end === from) return { end: after, lines: 1 }
     const raw = text.slice(from, end)
-    const fields = raw.split(delimiter)
+    const fields = raw.split(delimiter, MOST_FIELDS + 1)
     const record = new CsvRecord(fields, line, raw, format)
     if (fields.length > MOST_FIELDS)
       throw failure(

@@ -1,9 +1,10 @@
 import { ContentRef } from '../../core/content.ts'
 import { defineObject } from '../../core/define.ts'
-import { failure } from '../../core/errors.ts'
+import { abortedBy, failure } from '../../core/errors.ts'
 import { opDraws } from '../../core/random.ts'
 import { object } from '../../core/schema.ts'
 import type { Content, ReadonlyTable } from '../../core/self.ts'
+import { mapSliced, nextSlice, sliceIsOver } from '../../core/slices.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { type AdoptOptions, adoptFiles } from './adopt.ts'
 import type { NeighbourOptions } from './graph/sample-neighbours.ts'
@@ -43,7 +44,10 @@ async function* rowsIn(
 ): AsyncGenerator<readonly [string, Row]> {
   const fits = splitter(split)
   if (window === undefined) {
-    for (const entry of rowsAfter(table, after)) if (fits(entry[0])) yield entry
+    for (const entry of rowsAfter(table, after)) {
+      if (fits(entry[0])) yield entry
+      if (sliceIsOver()) await turnOf(self)
+    }
     return
   }
   const place = after === undefined ? undefined : parseWindowId(after)
@@ -55,8 +59,17 @@ async function* rowsIn(
   }
   for (const [id, row, from] of series()) {
     const labels = row.labels === undefined ? undefined : float64s(await self.content.read(row.labels, self.signal))
-    yield* windowsOf(id, row, window, labels, from)
+    for (const entry of windowsOf(id, row, window, labels, from)) {
+      yield entry
+      if (sliceIsOver()) await turnOf(self)
+    }
+    if (sliceIsOver()) await turnOf(self)
   }
+}
+/** The next slice of a call, where somebody still waits for it. */
+const turnOf = async ({ signal }: Pick<Seen, 'signal'>): Promise<void> => {
+  await nextSlice()
+  if (signal.aborted) throw abortedBy(signal)
 }
 const float64s = (bytes: Uint8Array) => new Float64Array(Uint8Array.from(bytes).buffer)
 
@@ -97,15 +110,17 @@ export const dataset = defineObject({
         )
       if (layout !== undefined) state.layout = layout
       if (classes.length > 0) state.classes = [...classes]
-      let added = 0
+      let [added, bytes] = [0, 0]
       const replaced: string[] = []
       for (const [id, row] of rows) {
         const before = table.get(id)
         table.put(id, row)
         if (before === undefined) added++
         else if (!sameRow(before, row)) replaced.push(id)
-        state.bytes += bytesOfRow(row) - (before === undefined ? 0 : bytesOfRow(before))
+        bytes += bytesOfRow(row) - (before === undefined ? 0 : bytesOfRow(before))
+        if (sliceIsOver()) await turnOf(self)
       }
+      state.bytes += bytes
       state.count += added
       return { added, count: state.count, bytes: state.bytes, report: withReplaced(report, path, replaced, options.strict ?? false) }
     },
@@ -130,12 +145,13 @@ export const dataset = defineObject({
       const fits = splitter(options.split)
       let held: { hash: string; bytes: Uint8Array } | undefined
       for (const [id, row] of rowsAfter(self.table<Row>(SAMPLES))) {
+        if (sliceIsOver()) await turnOf(self)
         if (!fits(id)) continue
         // Texts that lie together in one piece of content come one after the other.
         if (held?.hash !== row.content.hash) held = { hash: row.content.hash, bytes: await self.content.read(row.content, self.signal) }
         counter.add(Buffer.from(partOf(held.bytes, row)).toString('utf8'))
       }
-      const words = counter.words()
+      const words = await counter.words()
       if (words.length === 0) throw failure('invalid-argument', `data set "${self.id}" holds no words`)
       const made = {
         content: await self.content.put(Buffer.from(JSON.stringify(words))),
@@ -169,9 +185,10 @@ export const dataset = defineObject({
     },
     /** How often each label stands, of all samples or a part of them, and the weight that evens that out. */
     async labels(self, range: Omit<SampleRange, 'after' | 'limit'> = {}): Promise<readonly LabelCount[]> {
-      const labels = []
-      for await (const [, { label }] of rowsIn(self, self.table<Row>(SAMPLES), range)) if (label !== undefined) labels.push(label)
-      return countLabels(labels, self.state.classes ?? [])
+      async function* labels() {
+        for await (const [, { label }] of rowsIn(self, self.table<Row>(SAMPLES), range)) yield label
+      }
+      return countLabels(labels(), self.state.classes ?? [])
     },
     /** Nodes around some nodes of a graph, hop by hop, in tensors of fixed shapes: see `sampleNeighbours` in docs/data.md. */
     async sampleNeighbours(
@@ -179,14 +196,14 @@ export const dataset = defineObject({
       request: NeighbourOptions & { readonly seeds: readonly string[]; readonly seed: number; readonly epoch?: number },
     ): Promise<Record<string, Tensor>> {
       const table = self.table<Row>(SAMPLES)
-      const rows = request.seeds.map((id) => rowOf(table, self.id, id))
+      const rows = await mapSliced(request.seeds, (id) => rowOf(table, self.id, id), self.signal)
       const [first] = rows
       if (first?.row === undefined) throw failure('invalid-argument', `data set "${self.id}" is no graph: adopt one with format "graph"`)
       const [{ decodeGraph }, { sampleNeighbours }] = await Promise.all([
         import('./graph/format.ts'),
         import('./graph/sample-neighbours.ts'),
       ])
-      const graph = decodeGraph(await self.content.read(first.content, self.signal))
+      const graph = await decodeGraph(await self.content.read(first.content, self.signal))
       const { seed, epoch = 0 } = request
       return sampleNeighbours(
         graph,

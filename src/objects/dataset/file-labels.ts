@@ -1,4 +1,5 @@
 import { failure } from '../../core/errors.ts'
+import { eachSliced, filterSliced, mapSliced, nextSlice, sliceIsOver } from '../../core/slices.ts'
 import type { Adopted } from './adopted.ts'
 import { createClasses } from './classes.ts'
 import type { ReportBuilder } from './report.ts'
@@ -35,9 +36,10 @@ export const classFileLabel = (place: string, bytes: Uint8Array): number => {
 type ClassFileOf = (id: string) => object | undefined
 
 /** A sentence where images share a .cls file: one of them may be the mask of another. */
-const sharedFile = (ids: readonly string[], classFileOf: ClassFileOf): string | undefined => {
+const sharedFile = async (ids: readonly string[], classFileOf: ClassFileOf): Promise<string | undefined> => {
   const first = new Map<unknown, string>()
   for (const id of ids) {
+    if (sliceIsOver()) await nextSlice()
     const file = classFileOf(id)
     const other = first.get(file)
     if (other !== undefined) return `images with one .cls file (first ${other} and ${id}) are samples each, also where one is a mask`
@@ -50,19 +52,19 @@ const sharedFile = (ids: readonly string[], classFileOf: ClassFileOf): string | 
  * Which rule the labels follow: as asked, and `cls` where nothing is asked and every sample has a .cls file.
  * @throws `invalid-argument` where samples could not have the labels that are asked for
  */
-export const labelRule = (
+export const labelRule = async (
   path: string,
   asked: FileLabels | undefined,
   ids: readonly string[],
   classFileOf: ClassFileOf,
   report: ReportBuilder,
-): FileLabels | undefined => {
-  const without = ids.filter((id) => classFileOf(id) === undefined)
+): Promise<FileLabels | undefined> => {
+  const without = await filterSliced(ids, (id) => classFileOf(id) === undefined)
   const some = without.length < ids.length
   if (asked === 'cls') {
     if (without.length > 0)
       throw failure('invalid-argument', `${path}: ${without.length} samples have no .cls file beside them, first ${without[0]}`)
-    const shared = sharedFile(ids, classFileOf)
+    const shared = await sharedFile(ids, classFileOf)
     if (shared !== undefined) report.note(shared)
     return 'cls'
   }
@@ -72,11 +74,11 @@ export const labelRule = (
         `${ids.length - without.length} samples have a .cls file beside them, ${without.length} have none (first ${without[0]}): no labels are taken`,
       )
     if (!some || without.length > 0) return undefined
-    const shared = sharedFile(ids, classFileOf)
+    const shared = await sharedFile(ids, classFileOf)
     if (shared !== undefined) report.doubt(`${shared}; labels "cls" says that this is meant`)
     return 'cls'
   }
-  const flat = ids.filter((id) => !id.includes('/'))
+  const flat = await filterSliced(ids, (id) => !id.includes('/'))
   if (flat.length === ids.length)
     throw failure(
       'invalid-argument',
@@ -88,24 +90,30 @@ export const labelRule = (
 }
 
 /** Samples with their labels. @param classLabels by id, under the rule `cls` */
-export const labelled = (
+export const labelled = async (
   samples: readonly Unlabelled[],
   rule: FileLabels | undefined,
   known: readonly string[],
   classLabels: ReadonlyMap<string, number>,
   report: ReportBuilder,
-): Adopted => {
+): Promise<Adopted> => {
   report.ids = 'the path of the file'
   if (rule !== undefined) report.labels = { folder: 'names of folders', class: 'folders (classes)', cls: '.cls files (numbers)' }[rule]
   const folderOf = (id: string) => id.split('/').at(-2)
-  const classes = createClasses(known, rule === 'class' ? samples.flatMap(({ id }) => folderOf(id) ?? []) : [])
+  const folders = new Set<string>()
+  if (rule === 'class')
+    await eachSliced(samples, ({ id }) => {
+      const folder = folderOf(id)
+      if (folder !== undefined) folders.add(folder)
+    })
+  const classes = createClasses(known, [...folders])
   const labelOf = (id: string): Label | undefined => {
     if (rule === undefined) return undefined
     if (rule === 'cls') return classLabels.get(id)
     const folder = folderOf(id)
     return folder === undefined || rule === 'folder' ? folder : classes.numberOf(folder)
   }
-  const rows = samples.map(({ id, row }): readonly [string, Row] => {
+  const rows = await mapSliced(samples, ({ id, row }): readonly [string, Row] => {
     const label = labelOf(id)
     return [id, label === undefined ? row : { ...row, label }]
   })

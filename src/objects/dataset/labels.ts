@@ -1,3 +1,4 @@
+import { mapSliced, sortSliced } from '../../core/slices.ts'
 import type { Label } from './sample.ts'
 
 /** One class, or one value of the labels. */
@@ -11,16 +12,18 @@ export interface LabelCount {
 }
 
 /** What labels there are, numbers before texts, in order. */
-export const countLabels = (labels: Iterable<Label>, classes: readonly string[]): readonly LabelCount[] => {
+export const countLabels = async (labels: AsyncIterable<Label | undefined>, classes: readonly string[]): Promise<readonly LabelCount[]> => {
   const counts = new Map<Label, number>()
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1)
-  const total = [...counts.values()].reduce((sum, count) => sum + count, 0)
+  let total = 0
+  for await (const label of labels) {
+    if (label === undefined) continue
+    counts.set(label, (counts.get(label) ?? 0) + 1)
+    total++
+  }
   const order = (a: Label, b: Label) =>
     typeof a === 'number' && typeof b === 'number' ? a - b : typeof a === typeof b ? (a < b ? -1 : 1) : typeof a === 'number' ? -1 : 1
-  return [...counts]
-    .toSorted(([a], [b]) => order(a, b))
-    .map(([label, count]) => {
-      const name = typeof label === 'number' ? classes[label] : undefined
-      return { label, ...(name !== undefined && { name }), count, weight: total / (counts.size * count) }
-    })
+  return mapSliced(await sortSliced(await mapSliced(counts, (entry) => entry), ([a], [b]) => order(a, b)), ([label, count]) => {
+    const name = typeof label === 'number' ? classes[label] : undefined
+    return { label, ...(name !== undefined && { name }), count, weight: total / (counts.size * count) }
+  })
 }

@@ -1,5 +1,6 @@
 import { failure } from '../../core/errors.ts'
 import { integer, list, number, object, oneOf, optional, string, union } from '../../core/schema.ts'
+import { eachSliced, mapSliced, nextSlice, sliceIsOver, sortSliced } from '../../core/slices.ts'
 import type { Adopted } from './adopted.ts'
 import type { Label, Row } from './sample.ts'
 
@@ -90,35 +91,38 @@ export interface ReportBuilder {
   /** What was left out so far, for an error: empty where nothing was. */
   skippedText(): string
   /** @throws `invalid-argument` under `strict` where there is any doubt */
-  finish(of: { readonly format: string; readonly path: string; readonly strict: boolean }, adopted: Adopted): AdoptReport
+  finish(of: { readonly format: string; readonly path: string; readonly strict: boolean }, adopted: Adopted): Promise<AdoptReport>
 }
 
 /** Labels with their counts: those of classes by number, others by value; undefined where there are too many to be classes. */
-const countsOf = (rows: readonly (readonly [string, Row])[], classes: readonly string[]): ClassReport[] | undefined => {
+const countsOf = async (rows: readonly (readonly [string, Row])[], classes: readonly string[]): Promise<ClassReport[] | undefined> => {
   const counts = new Map<Label, number>()
   for (const [, { label }] of rows) {
+    if (sliceIsOver()) await nextSlice()
     if (label === undefined) continue
     counts.set(label, (counts.get(label) ?? 0) + 1)
     if (counts.size > MOST_COUNTED) return undefined
   }
-  const entries = [...counts].toSorted(([a], [b]) =>
+  const entries = await sortSliced([...counts], ([a], [b]) =>
     typeof a === 'number' && typeof b === 'number' ? a - b : String(a) < String(b) ? -1 : 1,
   )
-  return entries.map(([label, count]) => {
+  return mapSliced(entries, ([label, count]) => {
     const name = typeof label === 'number' ? classes[label] : undefined
     return { label: typeof label === 'string' ? cut(label) : label, ...(name !== undefined && { name: cut(name) }), count }
   })
 }
 
 /** Names that a reader would take for one another: equal but for case, spaces around them or the form of their accents. */
-const lookAlikes = (names: readonly string[]): readonly (readonly [string, string])[] => {
+const lookAlikes = async (names: readonly string[]): Promise<readonly (readonly [string, string])[]> => {
   const seen = new Map<string, string>()
-  return names.flatMap((name): (readonly [string, string])[] => {
+  const found: (readonly [string, string])[] = []
+  await eachSliced(names, (name) => {
     const key = name.trim().normalize('NFC').toLowerCase()
     const other = seen.get(key)
     if (other === undefined) seen.set(key, name)
-    return other === undefined ? [] : [[other, name]]
+    else found.push([other, name])
   })
+  return found
 }
 
 export const createReport = (): ReportBuilder => {
@@ -143,11 +147,11 @@ export const createReport = (): ReportBuilder => {
     note: (sentence) => void notes.push(sentence),
     column: (column) => void columns.push({ ...column, name: cut(column.name) }),
     skippedText: () => (skipped.size === 0 ? '' : `; left out: ${skippedReports().map(skippedSentence).join('; ')}`),
-    finish({ format, path, strict }, { rows, classes, layout }) {
+    async finish({ format, path, strict }, { rows, classes, layout }) {
       const left = skippedReports()
-      const counts = countsOf(rows, classes)
+      const counts = await countsOf(rows, classes)
       const names = classes.length > 0 ? classes : (counts ?? []).flatMap(({ label }) => (typeof label === 'string' ? [label] : []))
-      for (const [one, other] of lookAlikes(names))
+      for (const [one, other] of await lookAlikes(names))
         doubts.push(
           `classes ${JSON.stringify(cut(one))} and ${JSON.stringify(cut(other))} differ only in case, spaces or the form of accents`,
         )

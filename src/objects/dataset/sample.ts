@@ -55,13 +55,16 @@ export const rowOf = (table: ReadonlyTable<Row>, dataset: string, id: string): R
   return row
 }
 
+/** Rows read at once, within some ms. */
+const SCAN = 250
+
 /** All rows in the order of their ids, from after one. */
 export function* rowsAfter(table: ReadonlyTable<Row>, after?: string): Generator<readonly [string, Row]> {
   for (let last = after; ;) {
-    const page = table.entries({ ...(last !== undefined && { after: last }), limit: PAGE })
+    const page = table.entries({ ...(last !== undefined && { after: last }), limit: SCAN })
     yield* page
     last = page.at(-1)?.[0]
-    if (page.length < PAGE) return
+    if (page.length < SCAN) return
   }
 }
 

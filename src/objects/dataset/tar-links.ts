@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import type { ContentPart } from '../../core/self.ts'
+import { eachSliced, mapSliced } from '../../core/slices.ts'
 import type { SkipReason } from './report.ts'
 
 /** A regular file within a tar: its path there, and its bytes within the tar. */
@@ -25,20 +26,23 @@ const isLink = (entry: TarEntry | TarLink): entry is TarLink => 'target' in entr
  * Entries with the bytes that links lead to, in the order of the tar; `skip` is called for links that lead to no file of it.
  * A hard link stands for what its name meant before it in the tar, a symbolic one for what its path means at the end.
  */
-export const resolveLinks = (
+export const resolveLinks = async (
   entries: readonly (TarEntry | TarLink)[],
   skip: (reason: SkipReason, name: string) => void,
-): readonly TarEntry[] => {
+): Promise<readonly TarEntry[]> => {
   const files = entries.filter((entry): entry is TarEntry => !isLink(entry))
   if (files.length === entries.length) return files
   const byName = new Map<string, TarEntry | TarLink>()
-  const unhardened = entries.map((entry) => {
+  const unhardened = await mapSliced(entries, (entry) => {
     const target = isLink(entry) && entry.hard ? byName.get(posix.normalize(entry.target)) : undefined
     const made = target === undefined || isLink(target) ? entry : { ...target, name: entry.name, escaped: entry.escaped }
     byName.set(entry.name, made)
     return made
   })
-  const folders = new Set(entries.flatMap(({ name }) => foldersOf(name)))
+  const folders = new Set<string>()
+  await eachSliced(entries, ({ name }) => {
+    for (const folder of foldersOf(name)) folders.add(folder)
+  })
   const resolved = (link: TarLink): TarEntry | SkipReason => {
     let from = link
     for (let step = 0; step < MOST_STEPS; step++) {
@@ -52,13 +56,13 @@ export const resolveLinks = (
     }
     return 'link-loop'
   }
-  return unhardened.flatMap((entry): readonly TarEntry[] => {
-    if (!isLink(entry)) return [entry]
-    const found = resolved(entry)
-    if (typeof found !== 'string') return [{ ...found, name: entry.name, escaped: entry.escaped }]
-    skip(found, entry.name)
-    return []
+  const made: TarEntry[] = []
+  await eachSliced(unhardened, (entry) => {
+    const found = isLink(entry) ? resolved(entry) : entry
+    if (typeof found === 'string') skip(found, entry.name)
+    else made.push(found === entry ? found : { ...found, name: entry.name, escaped: entry.escaped })
   })
+  return made
 }
 
 const foldersOf = (name: string): readonly string[] => {

@@ -1,4 +1,5 @@
 import { failure } from '../../core/errors.ts'
+import { filterSliced, sortSliced } from '../../core/slices.ts'
 import { wordsOf } from '../pipeline/words.ts'
 
 export interface VocabularyOptions {
@@ -22,11 +23,10 @@ export const wordCounter = ({ size = 10_000, minCount = 1, lowercase = true }: V
       if (counts.size > MOST_COUNTED) throw failure('too-large', `more than ${MOST_COUNTED} different words: are these texts?`)
     },
     /** By count, and then by the words' UTF-16 code units. */
-    words: (): readonly string[] =>
-      [...counts]
-        .filter(([, count]) => count >= minCount)
-        .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
-        .slice(0, size)
-        .map(([word]) => word),
+    async words(): Promise<readonly string[]> {
+      const frequent = await filterSliced(counts, ([, count]) => count >= minCount)
+      const ordered = await sortSliced(frequent, ([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+      return ordered.slice(0, size).map(([word]) => word)
+    },
   }
 }

@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../../core/errors.ts'
+import { nextSlice, sliceIsOver, sortSliced } from '../../core/slices.ts'
 import { isHidden, nameOf } from './names.ts'
 import type { SkipReason } from './report.ts'
 
@@ -13,6 +14,8 @@ export interface WalkedFile {
 export interface WalkOptions {
   /** Whether a link may be followed to where it leads. Default: always. */
   readonly allowed?: (real: string) => Promise<boolean>
+  /** What lies in a folder. Default: `readdir`. */
+  readonly list?: (path: string) => Promise<readonly Dirent<Buffer>[]>
   readonly skip: (reason: SkipReason, id: string) => void
   readonly signal?: AbortSignal
 }
@@ -23,21 +26,22 @@ const MOST_DEPTH = 64
 
 const said = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
+const entriesOf = async (path: string): Promise<readonly Dirent<Buffer>[]> => {
+  try {
+    return await readdir(path, { withFileTypes: true, encoding: 'buffer' })
+  } catch (error) {
+    throw failure('not-found', `the folder ${path} cannot be read: ${said(error)}`, error)
+  }
+}
+
 /**
  * The files below a folder, in the order of their paths. Hidden ones are left out; links to files and folders are followed
  * where they may be, but never to a folder that the link lies in.
  * @throws `not-found` where the folder cannot be read; `bad-sample` for a name that is no UTF-8
  */
-export const walkFolder = async (root: string, { allowed, skip, signal }: WalkOptions): Promise<WalkedFile[]> => {
+export const walkFolder = async (root: string, { allowed, list = entriesOf, skip, signal }: WalkOptions): Promise<WalkedFile[]> => {
   const found: WalkedFile[] = []
   let links = 0
-  const list = async (path: string): Promise<Dirent<Buffer>[]> => {
-    try {
-      return await readdir(path, { withFileTypes: true, encoding: 'buffer' })
-    } catch (error) {
-      throw failure('not-found', `the folder ${path} cannot be read: ${said(error)}`, error)
-    }
-  }
   const follow = async (path: string, id: string, above: readonly string[]): Promise<void> => {
     const real = await realpath(path).catch(() => undefined)
     const info = real === undefined ? undefined : await stat(real).catch(() => undefined)
@@ -55,6 +59,7 @@ export const walkFolder = async (root: string, { allowed, skip, signal }: WalkOp
     if (above.length > MOST_DEPTH) throw failure('too-large', `${prefix} lies in more than ${MOST_DEPTH} folders: move it up`)
     for (const entry of await list(path)) {
       const { name, escaped } = nameOf(entry.name)
+      if (sliceIsOver()) await nextSlice()
       const id = prefix + name
       if (isHidden(name)) {
         skip('hidden', entry.isDirectory() ? `${id}/` : id)
@@ -73,5 +78,5 @@ export const walkFolder = async (root: string, { allowed, skip, signal }: WalkOp
     }
   }
   await visit(root, '', [root])
-  return found.sort((a, b) => (a.id < b.id ? -1 : 1))
+  return sortSliced(found, (a, b) => (a.id < b.id ? -1 : 1), signal)
 }

@@ -1,5 +1,6 @@
 import { failure } from '../../core/errors.ts'
 import { permutation } from '../../core/random.ts'
+import { mapSliced, rangeSliced } from '../../core/slices.ts'
 
 export interface PlanOptions {
   readonly batchSize: number
@@ -22,9 +23,15 @@ export const batchesIn = (count: number, { batchSize, dropLast = false }: PlanOp
   dropLast ? Math.floor(count / batchSize) : Math.ceil(count / batchSize)
 
 /** An epoch's batches: a pure function of the samples, the seed and the epoch, and so the same wherever they run. */
-export const planEpoch = <Sample>(samples: readonly Sample[], options: PlanOptions, epoch: number): readonly (readonly Sample[])[] => {
+export const planEpoch = async <Sample>(
+  samples: readonly Sample[],
+  options: PlanOptions,
+  epoch: number,
+): Promise<readonly (readonly Sample[])[]> => {
   checkPlan(options)
   const { batchSize, shuffle = false, seed = 0 } = options
-  const order = shuffle ? Array.from(permutation(seed, epoch, samples.length), (index) => samples[index]!) : samples
-  return Array.from({ length: batchesIn(samples.length, options) }, (_, index) => order.slice(index * batchSize, (index + 1) * batchSize))
+  const order = shuffle ? await mapSliced(await permutation(seed, epoch, samples.length), (index) => samples[index]!) : samples
+  const batches: (readonly Sample[])[] = []
+  await rangeSliced(batchesIn(samples.length, options), (index) => batches.push(order.slice(index * batchSize, (index + 1) * batchSize)), 1)
+  return batches
 }

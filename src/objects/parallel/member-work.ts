@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { abortedBy, failure } from '../../core/errors.ts'
 import { permutation } from '../../core/random.ts'
+import { eachSliced } from '../../core/slices.ts'
 import type { Feeds, ReadonlySelf, Training, TrainingTold } from '../../core/self.ts'
 import { bytesOf, type Tensor } from '../../core/tensor.ts'
 import { readGraph } from '../../graph/read.ts'
@@ -54,7 +55,7 @@ export const open = async (
     return { training, source, spec, shard, close: () => training.close() }
   })
   const digest = createHash('sha256')
-  for (const { id } of source.samples) digest.update(`${id}\n`)
+  await eachSliced(source.samples, ({ id }) => digest.update(`${id}\n`))
   return { session, count: source.samples.length, digest: digest.digest('hex'), classes: found.rule.classes }
 }
 
@@ -66,7 +67,7 @@ const feedsAt = async (self: Self, session: Session, places: Places): Promise<Fe
   if (places.from + places.count > samples.length)
     throw failure('invalid-argument', `samples ${places.from} to ${places.from + places.count} of an epoch that has ${samples.length}`)
   if (session.order?.epoch !== places.epoch)
-    session.order = { epoch: places.epoch, places: shard.shuffle ? permutation(shard.seed, places.epoch, samples.length) : Uint32Array.from(samples.keys()) } // prettier-ignore
+    session.order = { epoch: places.epoch, places: shard.shuffle ? await permutation(shard.seed, places.epoch, samples.length) : Uint32Array.from(samples.keys()) } // prettier-ignore
   const chosen = [...session.order.places.subarray(places.from, places.from + places.count)].flatMap((place) => samples[place] ?? [])
   return batchOf(self, source, chosen, { seed: shard.seed, epoch: places.epoch }, shard.cache)
 }

@@ -1,6 +1,7 @@
 import { ContentRef } from '../../core/content.ts'
 import { byteLengthOf, type DataOf, type DType, dtypes } from '../../core/dtype.ts'
 import { failure } from '../../core/errors.ts'
+import { mapSliced, nextSlice, rangeSliced, sliceIsOver } from '../../core/slices.ts'
 import { Tensor } from '../../core/tensor.ts'
 import type { Op, PipelineSpec } from './ops.ts'
 import { castTo, elementValue } from './cast.ts'
@@ -35,7 +36,7 @@ const notHeld = (id: string, value: number | bigint, at: number, dtype: string) 
   failure('bad-sample', `sample "${id}" holds ${value} at ${at}, which ${dtype} does not hold: choose another dtype, or correct the sample`)
 
 /** Numbers as they lie in a file, to a batch: standardized, padded and cast on the way, in one pass. */
-export const runValues = (spec: PipelineSpec, samples: readonly SampleBytes[]): Tensor | Named => {
+export const runValues = async (spec: PipelineSpec, samples: readonly SampleBytes[]): Promise<Tensor | Named> => {
   const tensor = find(spec, 'tensor')
   if (tensor === undefined)
     throw failure('invalid-argument', 'pipeline ops[0]: say what the bytes of a sample are with { "op": "tensor", ... }')
@@ -86,7 +87,8 @@ export const runValues = (spec: PipelineSpec, samples: readonly SampleBytes[]): 
   const [valueOf, cast] = [elementValue(tensor.dtype), castTo(dtype)]
   const filler = cast(pad?.value ?? 0)
   if (filler === undefined) throw failure('invalid-argument', `pipeline pad.value ${pad?.value} is no ${dtype}: use a number that it holds`)
-  samples.forEach(({ id, bytes }, index) => {
+  for (const [index, { id, bytes }] of samples.entries()) {
+    if (sliceIsOver()) await nextSlice()
     const base = index * size
     const count = kept[index]! * step
     raw.set(bytes.subarray(0, kept[index]! * stepBytes))
@@ -94,15 +96,18 @@ export const runValues = (spec: PipelineSpec, samples: readonly SampleBytes[]): 
       // As they are: whole numbers of 64 bits do not go through doubles.
       out.set(values.subarray(0, count) as never, base) // oxlint-disable-line typescript/no-unsafe-type-assertion -- both hold the same dtype
     } else {
-      for (let at = 0; at < count; at++) {
-        const given = valueOf(values[at]!)
-        const made = cast(standardize === undefined ? given : (Number(given) - mean[at % width]!) / std[at % width]!)
-        if (made === undefined) throw notHeld(id, given, at, dtype)
-        out[base + at] = made as never // oxlint-disable-line typescript/no-unsafe-type-assertion -- made for this dtype
+      const convert = (from: number, to: number) => {
+        for (let at = from; at < to; at++) {
+          const given = valueOf(values[at]!)
+          const made = cast(standardize === undefined ? given : (Number(given) - mean[at % width]!) / std[at % width]!)
+          if (made === undefined) throw notHeld(id, given, at, dtype)
+          out[base + at] = made as never // oxlint-disable-line typescript/no-unsafe-type-assertion -- made for this dtype
+        }
       }
+      await rangeSliced(count, convert)
     }
     if (count < size && pad?.value !== undefined) out.fill(filler as never, base + count, base + size) // oxlint-disable-line typescript/no-unsafe-type-assertion -- made for this dtype
-  })
+  }
   const shape = [samples.length, ...(along || pad !== undefined ? [length] : []), ...tensor.shape]
   const data = new Tensor<DType>(dtype, out, shape)
   return pad === undefined || pad.output === 'none' ? data : { data, ...padding(pad, kept) }
@@ -136,25 +141,32 @@ export const parseVocabulary = (bytes: Uint8Array): readonly string[] => {
 }
 
 /** Tokens of a dtype of whole numbers. */
-const castTokens = (
+const castTokens = async (
   tokens: DataOf<'int64'>,
   shape: readonly [number, number],
   dtype: Exclude<DType, 'string'>,
   samples: readonly SampleBytes[],
-): Tensor => {
+): Promise<Tensor> => {
   if (dtype === 'int64') return new Tensor('int64', tokens, shape)
   const out = arrayOf(dtype, tokens.length)
   const cast = castTo(dtype)
-  tokens.forEach((token, index) => {
-    const made = cast(token)
-    if (made === undefined) throw notHeld(samples[Math.floor(index / shape[1])]!.id, token, index % shape[1], dtype)
-    out[index] = made as never // oxlint-disable-line typescript/no-unsafe-type-assertion -- made for this dtype
+  await rangeSliced(tokens.length, (from, to) => {
+    for (let index = from; index < to; index++) {
+      const token = tokens[index]!
+      const made = cast(token)
+      if (made === undefined) throw notHeld(samples[Math.floor(index / shape[1])]!.id, token, index % shape[1], dtype)
+      out[index] = made as never // oxlint-disable-line typescript/no-unsafe-type-assertion -- made for this dtype
+    }
   })
   return new Tensor<DType>(dtype, out, shape)
 }
 
 /** Texts to a batch of tokens. @param words of the vocabulary, where it is content */
-export const runText = (spec: PipelineSpec, samples: readonly SampleBytes[], words: readonly string[] | undefined): Tensor | Named => {
+export const runText = async (
+  spec: PipelineSpec,
+  samples: readonly SampleBytes[],
+  words: readonly string[] | undefined,
+): Promise<Tensor | Named> => {
   const [tokenize, pad] = [find(spec, 'tokenize'), find(spec, 'pad')]
   if (tokenize === undefined || pad === undefined) throw failure('invalid-argument', 'pipeline ops: texts need tokenize, then pad')
   const { length, value = 0 } = pad
@@ -165,7 +177,7 @@ export const runText = (spec: PipelineSpec, samples: readonly SampleBytes[], wor
   const { vocabulary, lowercase = true } = tokenize
   const given = vocabulary === undefined || vocabulary instanceof ContentRef ? words : vocabulary
   const numbers = tokenize.level === 'word' ? numbersOf(given ?? []) : undefined
-  const lengths = samples.map(({ bytes }, index) => {
+  const lengths = await mapSliced(samples, ({ bytes }, index) => {
     const base = index * length
     if (numbers === undefined) {
       const count = Math.min(bytes.byteLength, length)
@@ -180,6 +192,6 @@ export const runText = (spec: PipelineSpec, samples: readonly SampleBytes[], wor
     for (let at = 0; at < count; at++) tokens[base + at] = BigInt(numbers.get(found[at]!) ?? UNKNOWN)
     return count
   })
-  const made = castTokens(tokens, [samples.length, length], find(spec, 'dtype')?.dtype ?? 'int64', samples)
+  const made = await castTokens(tokens, [samples.length, length], find(spec, 'dtype')?.dtype ?? 'int64', samples)
   return pad.output === 'none' ? made : { tokens: made, ...padding(pad, lengths) }
 }

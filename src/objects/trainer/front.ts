@@ -104,7 +104,7 @@ export async function* runFront(self: Own, run: number, { cut, labels = true }: 
     yield { kind: 'begin', model: writeGraph({ graph: back.graph }), options: plainOptions(back.options), seed, state: backs }
     let learningRate = 0
     for (let { epoch } = from; epoch < plan.epochs; epoch++) {
-      const batches = inEpoch(epoch)
+      const batches = await inEpoch(epoch)
       const first = epoch === from.epoch ? from.next : 0
       const made = prefetching(batches.length - first, AHEAD, (index) =>
         batchOf(self, source, batches[first + index] ?? [], { seed: drawn, epoch }, plan.cache),

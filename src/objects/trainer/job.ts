@@ -63,7 +63,7 @@ export const measure = async (
   training: Pick<Training, 'evaluate'>,
   source: Source & { readonly batchSize: number },
 ): Promise<Measured> => {
-  const batches = planEpoch(source.samples, { batchSize: source.batchSize }, 0)
+  const batches = await planEpoch(source.samples, { batchSize: source.batchSize }, 0)
   const made = prefetching(batches.length, AHEAD, (index) => batchOf(self, source, batches[index] ?? [], { seed: 0, epoch: 0 }, undefined))
   let [loss, weight, correct, counted, at] = [0, 0, 0, 0, 0]
   for await (const feeds of made) {
@@ -95,7 +95,7 @@ export async function* runJob(
   let learningRate = 0
 
   for (let { epoch } = from; epoch < plan.epochs; epoch++) {
-    const chosen = inEpoch(epoch)
+    const chosen = await inEpoch(epoch)
     const first = epoch === from.epoch ? from.next : 0
     const batches = chosen.slice(first).flatMap((step) => partsOf(step, batchSize))
     const feeds = prefetching(batches.length, AHEAD, (at) => batchOf(self, source, batches[at] ?? [], { seed, epoch }, plan.cache))

@@ -18,6 +18,6 @@ export const orderOf = (samples: readonly Sample[], plan: FitPlan) => {
     /** In all epochs. */
     steps: inEpoch * plan.epochs,
     /** The samples of each step. */
-    inEpoch: (epoch: number): readonly (readonly Sample[])[] => planEpoch(samples, order, epoch),
+    inEpoch: (epoch: number): Promise<readonly (readonly Sample[])[]> => planEpoch(samples, order, epoch),
   }
 }

@@ -44,7 +44,7 @@ export const probeSteps = async (
   await Promise.all(contents.map((ref) => self.content.read(ref, self.signal)))
   const contentMs = performance.now() - fetching
 
-  const batches = planEpoch(samples, { batchSize: plan.batchSize }, 0)
+  const batches = await planEpoch(samples, { batchSize: plan.batchSize }, 0)
   const training = await openTraining(self, file, spec, { seed: spec.seed })
   try {
     const made = prefetching(STEPS + 1, AHEAD, (index) =>

@@ -1,5 +1,6 @@
 import type { DeepReadonly, ReadonlySelf } from '../../core/self.ts'
-import { dataset } from '../dataset/dataset.ts'
+import { eachSliced } from '../../core/slices.ts'
+import { dataset, type Sample } from '../dataset/dataset.ts'
 import { samplesOf } from '../loader/samples.ts'
 import { specOf } from '../pipeline/spec.ts'
 import { readGraph } from '../../graph/read.ts'
@@ -19,9 +20,19 @@ export const sourceOf = async (
   const set = self.object(dataset, plan.dataset)
   const ops = specOf(plan.pipeline)
   const [{ classes = [] }, samples] = await Promise.all([set.describe(), samplesOf(set, ops, plan.split)])
-  const named =
-    classes.length > 0 ? classes : [...new Set(samples.flatMap(({ label }) => (typeof label === 'string' ? [label] : [])))].sort()
+  const found = new Set<string>()
+  if (classes.length === 0)
+    await eachSliced(samples, ({ label }) => {
+      if (typeof label === 'string') found.add(label)
+    })
+  const named = classes.length > 0 ? classes : [...found].sort()
   return { samples, spec: ops, rule: { input: inputOf(inputs, spec.input), losses: lossesOf(spec), classes: named } }
+}
+
+const placesOf = async (samples: readonly Sample[]): Promise<ReadonlyMap<Sample, number>> => {
+  const places = new Map<Sample, number>()
+  await eachSliced(samples, (sample, place) => places.set(sample, place))
+  return places
 }
 
 /** The part of the model that is trained, and what makes sources of features for it. */
@@ -33,7 +44,7 @@ export const keptFeatures = async (
 ) => {
   const { file, spec } = ready(state)
   const { backbone, head, at } = splitFrozen(readGraph(await self.content.read(file, self.signal)).graph, spec.trainable)
-  const kept = { file: self.content.keep(writeGraph({ graph: backbone })), at }
+  const kept = { file: await self.content.keepLarge(writeGraph({ graph: backbone })), at }
   return {
     head: writeGraph({ graph: head }),
     async of<S extends Source>(source: S): Promise<S> {
@@ -50,7 +61,7 @@ export const keptFeatures = async (
           cache,
         )
       const of = await featuresOf(self, kept, samples.length, batchAt, keeping)
-      return { ...source, features: { of, placeOf: new Map(samples.map((sample, place) => [sample, place])) } }
+      return { ...source, features: { of, placeOf: await placesOf(samples) } }
     },
   }
 }

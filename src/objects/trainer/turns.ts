@@ -244,7 +244,7 @@ export const views = {
   },
   /** The model's outputs for named inputs, with the weights of the last checkpoint. */
   async predict(self: ReadonlySelf<Trained>, feeds: Feeds): Promise<Readonly<Record<string, Tensor>>> {
-    const file = self.content.keep(await (await work()).exported(self))
+    const file = await self.content.keepLarge(await (await work()).exported(self))
     return self.compute.run({ hash: file.hash, file, external: [] }, feeds, self.signal)
   },
   /** What is trained of the model, what is not and why, and what is doubtful: the first 50 tensors of each kind. */

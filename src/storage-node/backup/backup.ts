@@ -65,7 +65,8 @@ export const createBackups = ({ site, store, folder, content, allowed }: Backups
     })
     if (!isBelow(parent, realRoots)) throw denied
     if (existsSync(path)) throw failure('already-exists', `${path} is there: give the backup a folder of its own`)
-    return path
+    // By the folder without links: one that is exchanged from now on leads nowhere else.
+    return join(parent, basename(path))
   }
 
   const copyContent = async function* (to: string, signal: AbortSignal): AsyncGenerator<BackupProgress> {

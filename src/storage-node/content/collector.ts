@@ -1,4 +1,5 @@
 import { type ContentHash, contentHash } from '../../core/ids.ts'
+import { filterSliced, nextSlice, sliceIsOver } from '../../core/slices.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
 import { keyOf, partsOf } from '../store/store.ts'
 import type { ContentStore } from './content-store.ts'
@@ -51,6 +52,7 @@ export const createCollector = ({ content, queue, usesOf, graceMs = 30_000 }: Co
       waiting.delete(hash)
       // On a disk that takes no writes now it stays, for a collection to find.
       await removeUnused(hash).catch(() => undefined)
+      if (sliceIsOver()) await nextSlice()
     }
     arm()
   }
@@ -89,6 +91,7 @@ export const createCollector = ({ content, queue, usesOf, graceMs = 30_000 }: Co
       for (let after: ContentHash | undefined; ;) {
         const page = await content.list({ ...(after !== undefined && { after }), limit: PAGE })
         for (const { hash, bytes } of page) {
+          if (sliceIsOver()) await nextSlice()
           if (isUsed(hash) || (!dryRun && !(await removeUnused(hash)))) continue
           found.contents++
           found.bytes += bytes
@@ -98,7 +101,7 @@ export const createCollector = ({ content, queue, usesOf, graceMs = 30_000 }: Co
       }
       for (let after: string | undefined; ;) {
         const page = queue.range(keyOf('adopted'), { ...(after !== undefined && { after }), limit: PAGE })
-        const unused = page.filter(([key]) => !isUsed(contentHash(partsOf(key)[1])))
+        const unused = await filterSliced(page, ([key]) => !isUsed(contentHash(partsOf(key)[1])))
         found.notes += unused.length
         if (!dryRun)
           await queue.commit(

@@ -1,5 +1,5 @@
 import type { ContentHash } from '../../core/ids.ts'
-import type { ContentPart } from '../../core/self.ts'
+import type { AdoptableFile, ContentPart } from '../../core/self.ts'
 
 /** Where content lies that is at home here: durable on a storage node, in memory in a client. */
 export interface ContentStore {
@@ -20,6 +20,11 @@ export interface ContentStore {
   /** Whether a folder or file may be adopted. @throws `permission-denied`, `not-found` */
   adoptable(path: string): Promise<void>
   /**
+   * Opens a file or folder that may be adopted for as long as `work` takes.
+   * @throws `permission-denied`, `not-found`; `content-changed` where a file is written to meanwhile
+   */
+  withAdoptable<T>(path: string, work: (file: AdoptableFile) => Promise<T>): Promise<T>
+  /**
    * Refers to a file where it lies. `known` is called with its hash before the reference is on disk, so that a collection
    * meanwhile does not remove it.
    * @throws `permission-denied`, `not-found`, `content-changed` where it is written to meanwhile
@@ -27,7 +32,7 @@ export interface ContentStore {
   adopt(path: string, known?: (hash: ContentHash) => void): Promise<{ readonly hash: ContentHash; readonly bytes: number }>
   /** Refers to parts of a file where it lies, in the order given. @throws as `adopt` does; `invalid-argument` for a part beyond its end */
   adoptParts(
-    path: string,
+    file: string | AdoptableFile,
     parts: readonly ContentPart[],
     signal: AbortSignal,
     known?: (hash: ContentHash) => void,

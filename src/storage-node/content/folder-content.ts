@@ -1,11 +1,13 @@
-import { constants, type Stats } from 'node:fs'
-import { type FileHandle, open, readlink, realpath } from 'node:fs/promises'
-import { resolve, sep } from 'node:path'
+import type { Stats } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { abortedBy, failure, toFailure } from '../../core/errors.ts'
 import type { ContentHash } from '../../core/ids.ts'
+import type { AdoptableFile } from '../../core/self.ts'
+import { eachSliced } from '../../core/slices.ts'
 import { keyOf, type Store } from '../store/store.ts'
+import { adoptableOf, type AllowedFile, allowedFiles, isSame, withFile, writtenTo } from './allowed-files.ts'
 import type { ContentStore } from './content-store.ts'
-import { hashOf } from './hash.ts'
+import { hashOf, hashSliced } from './hash.ts'
 import { checked, hashedFiles, readFailure } from './hashed-files.ts'
 import { partsRead, readPart } from './parts.ts'
 
@@ -27,27 +29,8 @@ const wholeFile = async (handle: FileHandle, { path, bytes }: Adopted, { size }:
 const isAdopted = (value: unknown): value is Adopted =>
   typeof value === 'object' && value !== null && 'path' in value && 'bytes' in value && 'mtimeMs' in value
 
-const writtenTo = (path: string) =>
-  failure('content-changed', `${path} was written to while it was adopted: adopt it again when it is whole`)
-
 /** A file system's clock ticks at least so often. */
 const TICK_MS = 50
-const isSame = (a: Stats, b: Stats) => a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.ino === b.ino
-
-/** Opens a file for as long as `work` takes. @throws `content-changed`, `storage-failed` */
-const withFile = async <T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T> => {
-  // Not blocking: a named pipe would hold the open until somebody writes to it.
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
-    throw readFailure(path, error)
-  })
-  try {
-    return await work(handle)
-  } catch (error) {
-    throw readFailure(path, error)
-  } finally {
-    await handle.close()
-  }
-}
 
 /**
  * Content in files named by their hash under `folder`, and files adopted where they lie, noted in the store.
@@ -70,36 +53,22 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
     else verified.delete(hash)
   }
 
-  const isBelow = (path: string, roots: readonly string[]) =>
-    roots.some((root) => path === root || path.startsWith(root.endsWith(sep) ? root : root + sep))
-  const allowed = async (path: string): Promise<string> => {
-    const denied = failure(
-      'permission-denied',
-      `${path} lies outside the folders that may be adopted (${adoptable.join(', ') || 'none'}): start the node with --adopt FOLDER`,
-    )
-    const roots = adoptable.map((root) => resolve(root))
-    const realRoots = await Promise.all(roots.map((root) => realpath(root).catch(() => root)))
-    // By its name first: whether there is anything at a path outside is nobody's business.
-    if (!isBelow(resolve(path), [...roots, ...realRoots])) throw denied
-    const real = await realpath(path).catch((error: unknown) => {
-      throw failure('not-found', `${path}: ${error instanceof Error ? error.message : String(error)}`, error)
-    })
-    // Links have been followed, so that none can lead out of an allowed folder.
-    if (!isBelow(real, realRoots)) throw denied
-    return real
-  }
-  /** Opens an allowed file. Where a link is exchanged after the check of its name, the descriptor still tells what is open. */
-  const withAllowed = async <T>(path: string, work: (handle: FileHandle, real: string, before: Stats) => Promise<T>): Promise<T> => {
-    const named = await allowed(path)
-    return withFile(named, async (handle) => {
-      const real = await readlink(`/proc/self/fd/${handle.fd}`)
-      if (real !== named) await allowed(real)
-      const before = await handle.stat()
-      if (!before.isFile()) throw failure('invalid-argument', `${path} is not a file`)
-      const made = await work(handle, real, before)
-      if (!isSame(before, await handle.stat())) throw writtenTo(path)
-      return made
-    })
+  const files = allowedFiles(adoptable)
+  /** The files that are open, by what readers of formats have of them. */
+  const opened = new WeakMap<AdoptableFile, AllowedFile>()
+  /** A file that is open already, or one that is opened for as long as `work` takes. */
+  const withAllowed = async <T>(file: string | AdoptableFile, work: (allowed: AllowedFile) => Promise<T>): Promise<T> => {
+    const path = typeof file === 'string' ? file : file.path
+    const checkKind = (allowed: AllowedFile) => {
+      if (!allowed.before.isFile()) throw failure('invalid-argument', `${path} is not a file`)
+      return work(allowed).catch((error: unknown) => {
+        throw readFailure(path, error)
+      })
+    }
+    if (typeof file === 'string') return files.withOpen(file, async (allowed) => checkKind(allowed))
+    const known = opened.get(file)
+    if (known === undefined) throw failure('invalid-argument', `${path} is no longer open: use it within withAdoptable`)
+    return checkKind(known)
   }
   const note = async (notes: readonly { readonly hash: ContentHash; readonly adopted: Adopted }[]) => {
     try {
@@ -126,26 +95,36 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
         const whole = isSame(before, await handle.stat())
         if (whole && options?.afresh !== true && verified.get(hash) === before.ctimeMs) return there
         verified.delete(hash)
-        checked(hash, there, path)
+        await checked(hash, there, path)
         if (whole) remember(hash, before)
         return there
       })
     },
     has: (hash) => own.has(hash) || adopted(hash) !== undefined,
-    adoptable: async (path) => void (await allowed(path)),
+    adoptable: async (path) => void (await files.check(path)),
+    withAdoptable: (path, work) =>
+      files.withOpen(path, async (allowed) => {
+        const file = adoptableOf(path, allowed)
+        opened.set(file, allowed)
+        try {
+          return await work(file)
+        } finally {
+          opened.delete(file)
+        }
+      }),
     // `file` stays `own.file`: an adopted file may change between the answer and its use.
     adopt: (path, known) =>
-      withAllowed(path, async (handle, real, before) => {
+      withAllowed(path, async ({ handle, real, before }) => {
         const bytes = await handle.readFile()
         if (!isSame(before, await handle.stat())) throw writtenTo(path)
-        const hash = hashOf(bytes)
+        const hash = await hashSliced(bytes)
         known?.(hash)
         await note([{ hash, adopted: { path: real, bytes: bytes.byteLength, mtimeMs: before.mtimeMs } }])
         remember(hash, before)
         return { hash, bytes: bytes.byteLength }
       }),
-    adoptParts: (path, parts, signal, known) =>
-      withAllowed(path, async (handle, real, before) => {
+    adoptParts: (file, parts, signal, known) =>
+      withAllowed(file, async ({ handle, real, before }) => {
         const hashes: ContentHash[] = []
         for await (const group of partsRead(handle, real, before.size, parts)) {
           if (signal.aborted) throw abortedBy(signal)
@@ -158,7 +137,7 @@ export const folderContent = (folder: string, store: Store, adoptable: readonly 
           for (const { hash } of notes) known?.(hash)
           await note(notes)
         }
-        for (const hash of hashes) remember(hash, before)
+        await eachSliced(hashes, (hash) => remember(hash, before))
         return hashes
       }),
   }

@@ -6,15 +6,15 @@ import { type ActiveStorageError, failure, isActiveStorageError } from '../../co
 import { type ContentHash, contentHash } from '../../core/ids.ts'
 import { makeFolder, syncFolder, writeFailure } from '../store/disk.ts'
 import type { ContentStore, Listed } from './content-store.ts'
-import { hashOf } from './hash.ts'
+import { hashSliced } from './hash.ts'
 
 const isMissing = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 const SHARD = /^[0-9a-f]{2}$/
 const REST = /^[0-9a-f]{62}$/
 
 /** The bytes of a file, if they have the hash. @throws `content-changed` */
-export const checked = (hash: ContentHash, bytes: Uint8Array, path: string): Uint8Array => {
-  if (hashOf(bytes) === hash) return bytes
+export const checked = async (hash: ContentHash, bytes: Uint8Array, path: string): Promise<Uint8Array> => {
+  if ((await hashSliced(bytes)) === hash) return bytes
   throw failure('content-changed', `${path} no longer holds the bytes of ${hash}: adopt its folder again, or restore the file`)
 }
 
@@ -57,7 +57,7 @@ const removeLeftovers = (folder: string) => {
  * Files named by their hash, `ab/cdef…`. A file is written under another name, in `tmp`, and renamed when it is on disk:
  * a crash leaves nothing but files there, which go when the folder is opened the next time.
  */
-export const hashedFiles = (folder: string): Omit<ContentStore, 'adopt' | 'adoptParts' | 'adoptable'> => {
+export const hashedFiles = (folder: string): Omit<ContentStore, 'adopt' | 'adoptParts' | 'adoptable' | 'withAdoptable'> => {
   const temporary = join(folder, 'tmp')
   const shardOf = (hash: ContentHash) => join(folder, hash.slice(0, 2))
   const pathOf = (hash: ContentHash) => join(shardOf(hash), hash.slice(2))
@@ -76,7 +76,7 @@ export const hashedFiles = (folder: string): Omit<ContentStore, 'adopt' | 'adopt
     })
     if (bytes === undefined || (!afresh && verified.get(hash) === touched)) return bytes
     verified.delete(hash)
-    checked(hash, bytes, pathOf(hash))
+    await checked(hash, bytes, pathOf(hash))
     verified.set(hash, touched)
     return bytes
   }
@@ -147,7 +147,7 @@ export const hashedFiles = (folder: string): Omit<ContentStore, 'adopt' | 'adopt
       return (await read(hash)) === undefined ? undefined : pathOf(hash)
     },
     async put(bytes, known) {
-      const hash = hashOf(bytes)
+      const hash = await hashSliced(bytes)
       known?.(hash)
       await alone(hash, async () => {
         if (durable.has(hash) && found(hash) !== undefined) return

@@ -1,7 +1,7 @@
 import { failure } from '../../core/errors.ts'
 import type { ContentHash } from '../../core/ids.ts'
 import type { ContentStore } from './content-store.ts'
-import { hashOf } from './hash.ts'
+import { hashSliced } from './hash.ts'
 
 const noFolders = () => failure('unsupported', 'a host in memory adopts no folders: put the samples, or start a storage node')
 
@@ -12,12 +12,13 @@ export const memoryContent = (): ContentStore => {
     read: (hash) => Promise.resolve(kept.get(hash)),
     has: (hash) => kept.has(hash),
     file: () => Promise.resolve(undefined),
-    put: (bytes, known) => {
-      const hash = hashOf(bytes)
-      known?.(hash)
+    put: async (bytes, known) => {
       // A copy: the caller may write to its bytes later.
-      if (!kept.has(hash)) kept.set(hash, Uint8Array.from(bytes))
-      return Promise.resolve(hash)
+      const own = Uint8Array.from(bytes)
+      const hash = await hashSliced(own)
+      known?.(hash)
+      if (!kept.has(hash)) kept.set(hash, own)
+      return hash
     },
     list: ({ after = '', limit }) =>
       Promise.resolve(
@@ -29,6 +30,7 @@ export const memoryContent = (): ContentStore => {
       ),
     remove: (hash, still = () => true) => Promise.resolve(still() && kept.delete(hash)),
     adoptable: () => Promise.reject(noFolders()),
+    withAdoptable: () => Promise.reject(noFolders()),
     adopt: () => Promise.reject(noFolders()),
     adoptParts: () => Promise.reject(noFolders()),
   }

@@ -4,7 +4,7 @@ import type { ContentPart } from '../../core/self.ts'
 
 /** Bytes read at once, and parts given at once, while a file is gone through. */
 const SPAN = 4 * 1024 * 1024
-const GROUP = 2000
+const GROUP = 500
 /** A part is read whole. */
 const LARGEST = 1024 ** 3
 

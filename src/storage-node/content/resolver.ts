@@ -2,12 +2,13 @@ import { ContentRef } from '../../core/content.ts'
 import { abortedBy, failure, isActiveStorageError } from '../../core/errors.ts'
 import { type ContentHash, newCallId, objectId, type SiteName, typeName } from '../../core/ids.ts'
 import type { Content } from '../../core/self.ts'
+import { mapSliced } from '../../core/slices.ts'
 import type { Transport } from '../../core/transport.ts'
 import { content as contentObject, missingInputs } from '../../objects/content.ts'
 import { patient } from '../patience.ts'
 import type { ContentCache } from './content-cache.ts'
 import type { ContentStore } from './content-store.ts'
-import { hashOf } from './hash.ts'
+import { hashOf, hashSliced } from './hash.ts'
 
 /** What one call fetched, for its accounting. */
 export interface Fetched {
@@ -74,7 +75,8 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
           const entry = waiting[next++]
           if (entry === undefined || !(bytes instanceof Uint8Array))
             throw failure('malformed-message', `${home} sent content that was not asked for`)
-          if (hashOf(bytes) !== entry.ref.hash) throw failure('content-changed', `${home} sent other bytes for ${entry.ref.hash}`)
+          if ((await hashSliced(bytes)) !== entry.ref.hash)
+            throw failure('content-changed', `${home} sent other bytes for ${entry.ref.hash}`)
           fetched.bytes += bytes.byteLength
           cache.put(entry.ref.hash, bytes)
           underWay.delete(entry.ref.hash)
@@ -136,6 +138,11 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
         note(ref.hash)
         return bytes
       }
+      const keep = (bytes: Uint8Array, hash: ContentHash) => {
+        cache.put(hash, bytes)
+        using?.(keepFor(hash, bytes))
+        return new ContentRef(hash, bytes.byteLength, site)
+      }
       return {
         read,
         ensure: async (refs, signal) => {
@@ -143,25 +150,22 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
           startMissing(refs)
           await Promise.resolve()
         },
-        keep: (bytes) => {
-          const hash = hashOf(bytes)
-          cache.put(hash, bytes)
-          using?.(keepFor(hash, bytes))
-          return new ContentRef(hash, bytes.byteLength, site)
-        },
+        keep: (bytes) => keep(bytes, hashOf(bytes)),
+        keepLarge: async (bytes) => keep(bytes, await hashSliced(bytes)),
         put: async (bytes) => new ContentRef(await store.put(bytes, hold), bytes.byteLength, site),
         adoptable: (path) => store.adoptable(path),
+        withAdoptable: (path, work) => store.withAdoptable(path, work),
         adopt: async (path) => {
           const { hash, bytes } = await store.adopt(path, hold)
           return new ContentRef(hash, bytes, site)
         },
-        adoptParts: async (path, parts, signal) => {
+        adoptParts: async (file, parts, signal) => {
           const held = new Set<ContentHash>()
-          const hashes = await store.adoptParts(path, parts, signal, (hash) => {
+          const hashes = await store.adoptParts(file, parts, signal, (hash) => {
             if (!held.has(hash)) hold(hash)
             held.add(hash)
           })
-          return hashes.map((hash, index) => new ContentRef(hash, parts[index]?.bytes ?? 0, site))
+          return mapSliced(hashes, (hash, index) => new ContentRef(hash, parts[index]?.bytes ?? 0, site))
         },
       }
     },

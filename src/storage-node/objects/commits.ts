@@ -1,5 +1,6 @@
 import type { CommitQueue, Queued } from '../store/commit-queue.ts'
 import { keyOf, partsOf, type Write } from '../store/store.ts'
+import { copySpace } from './copy-space.ts'
 import type { Declarations } from './declarations.ts'
 import type { Declared } from './declared.ts'
 import type { Draft } from './draft.ts'
@@ -42,9 +43,12 @@ export const createCommits = ({ queue, declared, declarations, sweep, letGoOf }:
     async commit(running: RunningCall, draft: Draft, generation: number): Promise<Queued> {
       const { name } = draft.type
       if (!draft.deleted && !draft.beside) declared(name).checkState(draft.state)
-      const changes = await draft.changes((bytes) => running.content.put(bytes))
+      const changes = await draft.changes(
+        (bytes) => running.content.put(bytes),
+        (from, changed) => copySpace(queue, from, changed, sweep),
+      )
       const writes = changes.length === 0 ? changes : [...changes, ...declarations.pending(name)]
-      const queued = queue.commit(writes, generation)
+      const queued = await queue.commitWithRoom(writes, generation)
       if (writes.length > 0) {
         const forget = entered(changedBy(running, writes), queued.durable)
         queued.durable.then(() => {

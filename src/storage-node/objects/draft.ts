@@ -1,12 +1,22 @@
 import type { ObjectType } from '../../core/define.ts'
 import type { Content, Table } from '../../core/self.ts'
+import { nextSlice, sliceIsOver } from '../../core/slices.ts'
 import type { Value } from '../../core/value.ts'
 import { fromBytes, toBytes } from '../../wire/stored.ts'
 import type { Write } from '../store/store.ts'
 import { encodeRecord, keepState, newSpace, type ObjectRecord, recordKey, spacePrefix } from './record.ts'
-import { deadSpace } from './spaces.ts'
-import { openTable, type View, type Writes } from './tables.ts'
+import { deadSpace, usedSpace } from './spaces.ts'
+import { openTable, type View, Writes } from './tables.ts'
 import { entryUses, recordPlace, targetsOfState, usesChanged } from './uses.ts'
+
+/**
+ * Table entries that one commit changes at the most, some 20 ms of the main thread. What changes more is written to a space
+ * of its own, in small commits, which the turn's commit then puts in the place of the old one.
+ */
+const MOST_ENTRIES = 5000
+
+/** Makes a space with the entries of another and these changes. @returns its name */
+export type FillSpace = (from: string, changed: Writes) => Promise<string>
 
 /** What a turn makes of one object, until it is committed: all of it or nothing. */
 export class Draft {
@@ -15,7 +25,7 @@ export class Draft {
   /** What was there when the turn began. */
   readonly before: ObjectRecord | undefined
   /** Writes beside the record: table entries, recorded results, what a change of life needs. */
-  readonly writes: Writes = new Map()
+  readonly writes = new Writes()
   /** Ends the turns of other objects that this turn has taken in. */
   readonly heldBeside: (() => void)[] = []
   /** Run once the commit is on disk. */
@@ -101,16 +111,22 @@ export class Draft {
   }
 
   /** What to write so that the store holds what this draft says. Nothing where nothing changed. */
-  async changes(put: Content['put']): Promise<readonly Write[]> {
+  async changes(put: Content['put'], fill: FillSpace): Promise<readonly Write[]> {
     if (this.#doom !== undefined) throw this.#doom.error
     const own = spacePrefix(this.space)
+    const large = !this.beside && !this.deleted && this.writes.size > MOST_ENTRIES
     const writes: Write[] = []
     let entries = false
     for (const [key, value] of this.writes) {
-      writes.push({ key, value })
-      if (!key.startsWith(own)) continue
-      entries = true
-      writes.push(...entryUses(key, this.#view.get(key), value))
+      const isEntry = key.startsWith(own)
+      entries ||= isEntry
+      if (!isEntry || !large) writes.push({ key, value })
+      if (isEntry && !large) writes.push(...entryUses(key, this.#view.get(key), value))
+      if (sliceIsOver()) await nextSlice()
+    }
+    if (large && entries) {
+      this.space = await fill(this.space, this.writes)
+      writes.push(usedSpace(this.space))
     }
     if (this.beside) return writes
     const key = recordKey(this.type.name, this.id)

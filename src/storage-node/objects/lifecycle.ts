@@ -5,14 +5,14 @@ import type { Value } from '../../core/value.ts'
 import { fromBytes } from '../../wire/stored.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
 import type { Arrivals } from './arrivals.ts'
+import { copySpace } from './copy-space.ts'
 import type { Departures } from './departures.ts'
 import type { TypeDescription } from './declared.ts'
 import type { Draft } from './draft.ts'
-import type { Write } from '../store/store.ts'
-import { decodeRecord, encodeRecord, newSpace, recordKey, spacePrefix, stateBytesOf } from './record.ts'
+import { decodeRecord, encodeRecord, newSpace, recordKey, stateBytesOf } from './record.ts'
 import { DraftSelf, SnapshotSelf } from './selves.ts'
-import { fillingSpace, usedSpace } from './spaces.ts'
-import { entryUses, objectTarget, recordPlace, targetsOfState, usesChanged } from './uses.ts'
+import { usedSpace } from './spaces.ts'
+import { objectTarget, recordPlace, targetsOfState, usesChanged } from './uses.ts'
 
 /**
  * What can be done with every object, whatever its type: methods whose names no type can declare. They run in the
@@ -31,7 +31,6 @@ export interface LifecycleOptions {
 const REFERENCES_MOST = 10_000
 const HISTORY = '$history'
 const HISTORY_MOST = 100
-const PAGE = 500
 
 /** One consolidation, as the history of an object has it. */
 type HistoryEntry = {
@@ -56,24 +55,6 @@ const existing = (draft: Draft) => {
 const stateOnly = (draft: Draft) => {
   if (draft.type.initial === undefined)
     throw failure('invalid-argument', `${draft.type.name} has no state: there is nothing to create, delete or move`)
-}
-
-/** Copies all tables of a space, in commits of their own: until a record names the copy, a note says that it is none. */
-const copySpace = async (queue: CommitQueue, from: string): Promise<string> => {
-  const to = newSpace()
-  let writes: Write[] = [fillingSpace(to)]
-  for (let after: string | undefined; ;) {
-    const page = queue.range(spacePrefix(from), { ...(after !== undefined && { after }), limit: PAGE })
-    for (const [key, value] of page) {
-      const copy = spacePrefix(to) + key.slice(spacePrefix(from).length)
-      writes.push({ key: copy, value }, ...entryUses(copy, undefined, value))
-    }
-    await queue.room()
-    await queue.commit(writes, queue.generation).durable
-    writes = []
-    after = page.at(-1)?.[0]
-    if (page.length < PAGE) return to
-  }
 }
 
 /** Methods that the site an object comes from calls where it is not yet. */

@@ -18,6 +18,8 @@ import { createTurns, type Turn } from './turns.ts'
 
 export interface ObjectsOptions extends Ways, CommitsOptions {
   readonly store: Store
+  /** How long a readonly method may read its snapshot. Default 60,000 ms. */
+  readonly snapshotMs?: number
   /** Told of a recorded result. */
   readonly recorded: (write: { key: string; value: Buffer | undefined }) => void
   readonly arrivals: LifecycleOptions['arrivals']
@@ -64,7 +66,14 @@ export const createObjects = (options: ObjectsOptions): Objects => {
     await arrived(running)
     await commits.settled(nameOf(running.call))
   }
-  const readers = createReaders({ store, load, reach, settled, ownDraft: (running) => heldTurn(running)?.work })
+  const readers = createReaders({
+    ...(options.snapshotMs !== undefined && { snapshotMs: options.snapshotMs }),
+    store,
+    load,
+    reach,
+    settled,
+    ownDraft: (running) => heldTurn(running)?.work,
+  })
 
   const begin = async (running: RunningCall): Promise<{ turn: Turn<Draft>; generation: number }> => {
     const { call, scope } = running

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { setImmediate as nextMoment } from 'node:timers/promises'
 import { steadyNow } from '../../core/clock.ts'
 import { failure } from '../../core/errors.ts'
+import { sortSliced } from '../../core/slices.ts'
 import type { Call } from '../../core/transport.ts'
 import type { Value } from '../../core/value.ts'
 import { encode } from '../../wire/codec.ts'
@@ -153,7 +154,7 @@ export const createRecordSweeper = (queue: CommitQueue, { ttlMs = 24 * 3600_000,
     }
     const found = new Set<string>()
     let left = bytes
-    for (const { key, size } of rows.toSorted((a, b) => a.at - b.at)) {
+    for (const { key, size } of await sortSliced(rows, (a, b) => a.at - b.at)) {
       if (left <= 0) break
       found.add(key)
       left -= size

@@ -1,6 +1,7 @@
 import type { MethodEntry, ObjectType } from '../../core/define.ts'
 import { type ContentHash, newCallId, type SiteName } from '../../core/ids.ts'
 import type { Compute, Content, HostView } from '../../core/self.ts'
+import { eachSliced } from '../../core/slices.ts'
 import type { Call, CallReport, StageReport } from '../../core/transport.ts'
 import type { Value } from '../../core/value.ts'
 import { CallScope } from './call-scope.ts'
@@ -81,9 +82,8 @@ export class RunningCall implements Caller {
 
   /** Lets go of what the call has put and read, once its work is over: a method may go on after its caller was answered. */
   release(work: unknown): void {
-    const letGo = () => {
-      for (const one of this.#held) one()
-    }
+    // An adopt holds as many contents as it has taken.
+    const letGo = () => void eachSliced(this.#held, (one) => one())
     if (this.scope.cutShort) Promise.resolve(work).then(letGo, letGo)
     else letGo()
   }

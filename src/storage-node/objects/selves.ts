@@ -32,8 +32,8 @@ export class CallSelf implements MovableSelf {
     return (this.#compute ??= this.running.compute())
   }
   get content(): MovableSelf['content'] {
-    const { read, ensure, keep } = this.running.content
-    return { read, ensure, keep }
+    const { read, ensure, keep, keepLarge } = this.running.content
+    return { read, ensure, keep, keepLarge }
   }
   get stage(): MovableSelf['stage'] {
     return (key, units, work) => this.running.stage(key, units, work)

@@ -18,7 +18,8 @@ export const fillingSpace = (space: string): Write => ({ key: noteKey(space), va
 /** Belongs in the commit in which a record begins to name the space. */
 export const usedSpace = (space: string): Write => ({ key: noteKey(space), value: undefined })
 
-const PAGE = 500
+/** Entries cleared away in one commit, within some ms. */
+const PAGE = 250
 
 export interface Sweeper {
   /** Clears away a space whose note has been committed. */

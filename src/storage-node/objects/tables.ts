@@ -2,14 +2,38 @@ import { failure } from '../../core/errors.ts'
 import type { Table } from '../../core/self.ts'
 import type { Value } from '../../core/value.ts'
 import { fromBytes, toBytes } from '../../wire/stored.ts'
+import { type Entry, newerOver, pagesOf } from '../store/pending-writes.ts'
+import { sortedKeys } from '../store/sorted-keys.ts'
 import { keyOf, partsOf, type Store } from '../store/store.ts'
 import { tablePrefix } from './record.ts'
 
 /** What tables are read from. */
 export type View = Pick<Store, 'get' | 'range'>
 
-/** Writes of one turn: a value, or undefined for what it deletes. */
-export type Writes = Map<string, Buffer | undefined>
+/** Writes of one turn: a value, or undefined for what it deletes. Their order is made when somebody asks for it. */
+export class Writes extends Map<string, Buffer | undefined> {
+  #sorted = sortedKeys()
+  #unsorted: string[] = []
+
+  override set(key: string, value: Buffer | undefined): this {
+    if (!this.has(key)) this.#unsorted.push(key)
+    return super.set(key, value)
+  }
+  override clear(): void {
+    super.clear()
+    this.#sorted = sortedKeys()
+    this.#unsorted = []
+  }
+  /** Those of a prefix in key order, from after a key. */
+  *within(prefix: string, after: string | undefined): Generator<Entry, void> {
+    for (const key of this.#unsorted) this.#sorted.add(key)
+    this.#unsorted = []
+    for (const key of this.#sorted.from(after === undefined ? prefix : `${after}\0`)) {
+      if (!key.startsWith(prefix)) return
+      yield [key, this.get(key)]
+    }
+  }
+}
 
 const PAGE = 1000
 /** An entry is read whole and at once, so it is no place for what belongs in content. */
@@ -44,16 +68,13 @@ export const openTable = (view: View, space: string, name: string, writes: Write
     delete: (key) => void writes.set(entryKey(prefix, key), undefined),
     entries: ({ after, limit = PAGE } = {}) => {
       const from = after === undefined ? undefined : entryKey(prefix, after)
-      // As many more as the turn may have deleted, so that a page is full where there is enough.
-      const merged = new Map<string, Buffer | undefined>(
-        view.range(prefix, { ...(from !== undefined && { after: from }), limit: limit + writes.size }),
-      )
-      for (const [key, bytes] of writes) if (key.startsWith(prefix) && (from === undefined || key > from)) merged.set(key, bytes)
+      const stored = pagesOf(view, prefix, from, limit)
       const found: [string, Value][] = []
-      for (const key of [...merged.keys()].sort()) {
-        const bytes = merged.get(key)
-        if (bytes !== undefined && found.length < limit) found.push([partsOf(key).at(-1) ?? '', fromBytes(bytes)])
-      }
+      if (limit > 0)
+        for (const [key, bytes] of writes.size === 0 ? stored : newerOver(writes.within(prefix, from), stored)) {
+          if (bytes === undefined) continue
+          if (found.push([partsOf(key).at(-1) ?? '', fromBytes(bytes)]) >= limit) break
+        }
       return found
     },
   }

@@ -1,5 +1,5 @@
 import { type ActiveStorageError, failure, failureWith, isActiveStorageError, toFailure } from '../../core/errors.ts'
-import { bytesOf, type Entry, newerOver, type PendingWrites, pendingWrites } from './pending-writes.ts'
+import { bytesOf, newerOver, pagesOf, type PendingWrites, pendingWrites } from './pending-writes.ts'
 import { checkKeys, keyOf, type Store, type Write } from './store.ts'
 
 export interface CommitQueueOptions {
@@ -32,6 +32,11 @@ export interface CommitQueue extends Pick<Store, 'get' | 'range'> {
    * `read-only`; `overloaded` for one that did not wait for room; `too-large`; `unavailable` after `close`
    */
   commit(writes: readonly Write[], generation: number): Queued
+  /**
+   * The same for a commit of any size: where it has no room now it waits for it, and turns that begin later wait behind it.
+   * @throws as `commit` does
+   */
+  commitWithRoom(writes: readonly Write[], generation: number): Promise<Queued>
   /** Rises when a commit is lost: whoever read under an older one may have read what is no more. */
   readonly generation: number
   readonly health: StoreHealth
@@ -55,16 +60,6 @@ const newBatch = (): Batch => {
   const durable = new Promise<void>((settle, refuse) => ([resolve, reject] = [settle, refuse]))
   durable.catch(() => undefined) // nobody has to listen
   return { writes: pendingWrites(), durable, resolve, reject }
-}
-
-/** Entries of the store as they are asked for, a page at a time. */
-function* stored(store: Store, prefix: string, after: string | undefined, limit: number): Generator<Entry, void> {
-  for (let from = after, size = limit; ; size = Math.max(size, 256)) {
-    const page = store.range(prefix, { ...(from !== undefined && { after: from }), limit: size })
-    yield* page
-    if (page.length < size) return
-    from = page.at(-1)?.[0]
-  }
 }
 
 const PROBE: Write = { key: keyOf('probe'), value: Buffer.alloc(1) }
@@ -154,7 +149,30 @@ export const createCommitQueue = (store: Store, options: CommitQueueOptions = {}
   const start = () => {
     running ??= Promise.resolve().then(write)
   }
+  const sizeOf = (writes: readonly Write[]) => writes.reduce((sum, { key, value }) => sum + bytesOf(key, value), 0)
+  /** Alone a commit may be of any size. */
+  const fits = (bytes: number) => pendingBytes() === 0 || pendingBytes() + bytes <= 2 * maxPendingBytes
+  /** The last large commit that waits for room: a stream of small ones would never leave it any. */
+  let large: Promise<void> | undefined
   const lastQueued = () => (gathering.writes.size > 0 ? gathering.durable : (writing?.durable ?? Promise.resolve()))
+
+  const commit: CommitQueue['commit'] = (writes, begun) => {
+    if (closed) throw failure('unavailable', 'the node is stopping and takes no more writes')
+    if (!health.writable) throw failure('read-only', `no writes until the disk takes them again: ${health.why.text}`, health.why)
+    if (begun !== generation)
+      throw failure('storage-failed', 'commits were lost while this turn ran, and it may have read them: repeat the call')
+    if (writes.length === 0) return { durable: lastQueued() }
+    checkKeys(writes)
+    const bytes = sizeOf(writes)
+    if (!fits(bytes)) {
+      throw failureWith('overloaded', `${pendingBytes()} bytes wait for the disk, and ${bytes} more are too many: repeat the call`, {
+        retryAfterMs: 100,
+      })
+    }
+    for (const one of writes) gathering.writes.add(one)
+    start()
+    return { durable: gathering.durable }
+  }
 
   return {
     get(key) {
@@ -165,7 +183,7 @@ export const createCommitQueue = (store: Store, options: CommitQueueOptions = {}
     range(prefix, { after, limit }) {
       if (gathering.writes.size === 0 && writing === undefined) return store.range(prefix, { ...(after !== undefined && { after }), limit })
       const found: (readonly [string, Buffer])[] = []
-      const older = newerOver(writing?.writes.entries(prefix, after) ?? [], stored(store, prefix, after, limit))
+      const older = newerOver(writing?.writes.entries(prefix, after) ?? [], pagesOf(store, prefix, after, limit))
       if (limit > 0) {
         for (const [key, value] of newerOver(gathering.writes.entries(prefix, after), older)) {
           if (value !== undefined && found.push([key, value]) >= limit) break
@@ -173,23 +191,23 @@ export const createCommitQueue = (store: Store, options: CommitQueueOptions = {}
       }
       return found
     },
-    commit(writes, begun) {
-      if (closed) throw failure('unavailable', 'the node is stopping and takes no more writes')
-      if (!health.writable) throw failure('read-only', `no writes until the disk takes them again: ${health.why.text}`, health.why)
-      if (begun !== generation)
-        throw failure('storage-failed', 'commits were lost while this turn ran, and it may have read them: repeat the call')
-      if (writes.length === 0) return { durable: lastQueued() }
-      checkKeys(writes)
-      const bytes = writes.reduce((sum, { key, value }) => sum + bytesOf(key, value), 0)
-      const pending = pendingBytes()
-      if (pending > 0 && pending + bytes > 2 * maxPendingBytes) {
-        throw failureWith('overloaded', `${pending} bytes wait for the disk, and ${bytes} more are too many: repeat the call`, {
-          retryAfterMs: 100,
-        })
+    commit,
+    async commitWithRoom(writes, begun) {
+      const bytes = sizeOf(writes)
+      if (fits(bytes)) return commit(writes, begun)
+      const before = large
+      let done = () => {}
+      const own = new Promise<void>((resolve) => (done = resolve))
+      large = own
+      try {
+        await before
+        // A disk that takes nothing any more is told of by the commit.
+        while (!fits(bytes) && health.writable && !closed && begun === generation) await settled
+        return commit(writes, begun)
+      } finally {
+        if (large === own) large = undefined
+        done()
       }
-      for (const one of writes) gathering.writes.add(one)
-      start()
-      return { durable: gathering.durable }
     },
     get generation() {
       return generation
@@ -201,7 +219,7 @@ export const createCommitQueue = (store: Store, options: CommitQueueOptions = {}
       return pendingBytes()
     },
     async room() {
-      while (pendingBytes() >= maxPendingBytes) await settled
+      while (large !== undefined || pendingBytes() >= maxPendingBytes) await (large ?? settled)
     },
     flush: async () => lastQueued(),
     async close() {

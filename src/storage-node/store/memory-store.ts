@@ -1,4 +1,4 @@
-import { newerOver, type PendingWrites, pendingWrites } from './pending-writes.ts'
+import { type Entry, newerOver, type PendingWrites, pendingWrites } from './pending-writes.ts'
 import { sortedKeys } from './sorted-keys.ts'
 import { checkKeys, snapshotOver, type Store } from './store.ts'
 
@@ -8,19 +8,21 @@ export const memoryStore = (): Store => {
   const keys = sortedKeys()
   /** For each live snapshot, what has changed since: as it was. */
   const snapshots = new Set<PendingWrites>()
-  const range = (prefix: string, { after, limit }: { after?: string; limit: number }) => {
+  function* entries(prefix: string, after: string | undefined): Generator<Entry, void> {
+    for (const key of keys.from(after !== undefined && after >= prefix ? `${after}\0` : prefix)) {
+      if (!key.startsWith(prefix)) return
+      yield [key, values.get(key)]
+    }
+  }
+  const firstOf = (run: Iterable<Entry>, limit: number) => {
     const found: (readonly [string, Buffer])[] = []
     if (limit <= 0) return found
-    for (const key of keys.from(after !== undefined && after >= prefix ? `${after}\0` : prefix)) {
-      if (!key.startsWith(prefix)) break
-      const value = values.get(key)
-      if (value !== undefined && found.push([key, value]) >= limit) break
-    }
+    for (const [key, value] of run) if (value !== undefined && found.push([key, value]) >= limit) break
     return found
   }
   return {
     get: (key) => values.get(key),
-    range,
+    range: (prefix, { after, limit }) => firstOf(entries(prefix, after), limit),
     async snapshot() {
       const before = pendingWrites()
       snapshots.add(before)
@@ -34,11 +36,7 @@ export const memoryStore = (): Store => {
         },
         range(prefix, { after, limit }) {
           live()
-          const found: (readonly [string, Buffer])[] = []
-          const now = range(prefix, { ...(after !== undefined && { after }), limit: Infinity })
-          for (const [key, value] of newerOver(before.entries(prefix, after), now))
-            if (value !== undefined && found.length < limit) found.push([key, value])
-          return found
+          return firstOf(newerOver(before.entries(prefix, after), entries(prefix, after)), limit)
         },
         done: () => void snapshots.delete(before),
       }

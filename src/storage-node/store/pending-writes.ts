@@ -1,5 +1,5 @@
 import { sortedKeys } from './sorted-keys.ts'
-import type { Write } from './store.ts'
+import type { Store, Write } from './store.ts'
 
 /** A key and its value, or that it is deleted. */
 export type Entry = readonly [key: string, value: Buffer | undefined]
@@ -67,4 +67,14 @@ export function* newerOver(newer: Iterable<Entry>, older: Iterable<Entry>): Gene
     yield entry
   }
   for (; old.done !== true; old = rest.next()) yield old.value
+}
+
+/** Entries of a store as they are asked for, a page at a time: `limit` first, and then so many at the least. */
+export function* pagesOf(store: Pick<Store, 'range'>, prefix: string, after: string | undefined, limit: number): Generator<Entry, void> {
+  for (let from = after, size = limit; ; size = Math.max(size, 256)) {
+    const page = store.range(prefix, { ...(from !== undefined && { after: from }), limit: size })
+    yield* page
+    if (page.length < size) return
+    from = page.at(-1)?.[0]
+  }
 }

@@ -20,12 +20,15 @@ export interface Store {
 }
 
 export interface Snapshot extends Pick<Store, 'get' | 'range'> {
-  /** Lets it go; reads throw `unavailable` from then on. */
+  /** Lets it go; reads throw `deadline-exceeded` from then on. */
   done(): void
 }
 
 export const snapshotOver = () =>
-  failure('unavailable', 'this reader has taken so long that its snapshot was let go: read again, in smaller pages')
+  failure(
+    'deadline-exceeded',
+    'a readonly method reads its snapshot of the store for a minute at the most, and this one has taken longer: read less in a call, in pages',
+  )
 
 /** Puts a value, or deletes the key where there is none. */
 export interface Write {

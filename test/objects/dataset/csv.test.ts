@@ -7,13 +7,14 @@ import { isActiveStorageError } from '../../../src/core/errors.ts'
 import { type CsvRecord, csvRecords } from '../../../src/objects/dataset/csv.ts'
 import { openTable, type Table, type TableOptions } from '../../../src/objects/dataset/columns.ts'
 import { slowRecords } from './csv-reference.ts'
+import { openedFile } from './opened-file.ts'
 import { temporaryFolder } from '../../storage-node/support.ts'
 
 const live = new AbortController().signal
 const fileOf = (t: TestContext, text: string | Buffer) => {
   const path = join(temporaryFolder(t), 'a.csv')
   writeFileSync(path, text)
-  return { path, delimiter: ',', quotes: true }
+  return { path, file: openedFile(path), delimiter: ',', quotes: true }
 }
 const fieldsOf = async (format: Parameters<typeof csvRecords>[0]) => {
   const all = []

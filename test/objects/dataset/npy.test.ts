@@ -5,11 +5,12 @@ import { test, type TestContext } from 'node:test'
 import { readNpyHeader } from '../../../src/objects/dataset/npy.ts'
 import { temporaryFolder } from '../../storage-node/support.ts'
 import { npy } from './npys.ts'
+import { openedFile } from './opened-file.ts'
 
 const headerOf = (t: TestContext, bytes: Buffer) => {
   const path = join(temporaryFolder(t), 'a.npy')
   writeFileSync(path, bytes)
-  return readNpyHeader(path)
+  return readNpyHeader(openedFile(path))
 }
 
 test('the headers of versions 1 to 3 are read', async (t) => {

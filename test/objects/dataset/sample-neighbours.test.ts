@@ -23,14 +23,14 @@ const anyGraph = fc
 const numbers = (tensor: { readonly data: ArrayLike<unknown> } | undefined) => Array.from(tensor?.data ?? [], Number)
 
 test('each place that counts leads to a neighbour, none twice; all of them where the fanout allows', async () => {
-  fc.assert(
-    fc.property(
+  await fc.assert(
+    fc.asyncProperty(
       anyGraph,
       fc.array(fc.nat(29), { minLength: 1, maxLength: 5 }),
       fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 3 }),
-      (graph, picks, fanouts) => {
+      async (graph, picks, fanouts) => {
         const seeds = picks.map((pick) => pick % graph.nodes)
-        const block = sampleNeighbours(graph, seeds, { fanouts }, draws)
+        const block = await sampleNeighbours(graph, seeds, { fanouts }, draws)
         const nodes = numbers(block['nodes'])
         assert.deepEqual(nodes.slice(0, seeds.length), seeds)
         let targets = seeds.length
@@ -64,24 +64,24 @@ test('each place that counts leads to a neighbour, none twice; all of them where
   )
 })
 
-test('a node has the same neighbours whatever else is in the batch, and others under another seed', () => {
+test('a node has the same neighbours whatever else is in the batch, and others under another seed', async () => {
   const graph = graphOf(Array.from({ length: 50 }, () => Array.from({ length: 50 }, (_, index) => index)))
-  const found = (seeds: readonly number[], seed = 5) => {
-    const block = sampleNeighbours(graph, seeds, { fanouts: [6] }, (node, hop) => opDraws(seed, 0, String(node), hop))
+  const found = async (seeds: readonly number[], seed = 5) => {
+    const block = await sampleNeighbours(graph, seeds, { fanouts: [6] }, (node, hop) => opDraws(seed, 0, String(node), hop))
     const nodes = numbers(block['nodes'])
     return numbers(block['neighbours0'])
       .slice(0, 6)
       .map((place) => nodes[place])
   }
-  assert.deepEqual(found([7]), found([7, 8, 9]))
-  assert.notDeepEqual(found([7]), found([7], 6))
+  assert.deepEqual(await found([7]), await found([7, 8, 9]))
+  assert.notDeepEqual(await found([7]), await found([7], 6))
 })
 
-test('every neighbour is as likely', () => {
+test('every neighbour is as likely', async () => {
   const graph = graphOf([Array.from({ length: 10 }, (_, index) => index)])
   const counts = new Array<number>(10).fill(0)
   for (let seed = 0; seed < 4000; seed++) {
-    const block = sampleNeighbours(
+    const block = await sampleNeighbours(
       { ...graph, nodes: 10, offsets: Uint32Array.from([0, ...new Array<number>(10).fill(10)]), features: { kind: 'none', width: 0 } },
       [0],
       { fanouts: [3] },
@@ -93,18 +93,18 @@ test('every neighbour is as likely', () => {
   for (const count of counts) assert.ok(Math.abs(count - 1200) < 150, counts.join())
 })
 
-test('a graph is read back from its content, and what is damaged is refused', () => {
+test('a graph is read back from its content, and what is damaged is refused', async () => {
   const graph: Graph = {
     ...graphOf([[1, 2], [0], []]),
     features: { kind: 'words', width: 9, offsets: Uint32Array.from([0, 1, 1, 3]), words: Uint32Array.from([8, 0, 3]) },
   }
-  const bytes = encodeGraph(graph)
-  assert.deepEqual(decodeGraph(Uint8Array.from(bytes)), graph)
+  const bytes = await encodeGraph(graph)
+  assert.deepEqual(await decodeGraph(Uint8Array.from(bytes)), graph)
   for (const damaged of [
     bytes.subarray(0, 20),
     bytes.subarray(0, bytes.length - 4),
     Buffer.from('no graph at all'),
     Uint8Array.from(bytes, (byte, index) => (index > bytes.length - 8 ? 255 : byte)),
   ])
-    assert.throws(() => decodeGraph(damaged), { code: 'bad-sample' })
+    await assert.rejects(decodeGraph(damaged), { code: 'bad-sample' })
 })

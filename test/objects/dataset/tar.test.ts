@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { isActiveStorageError } from '../../../src/core/errors.ts'
 import { indexTar } from '../../../src/objects/dataset/tar.ts'
 import { temporaryFolder } from '../../storage-node/support.ts'
+import { openedFile } from './opened-file.ts'
 import { end, entry, gnuLong, header, paxLong, paxRecord, summed } from './tars.ts'
 
 const live = new AbortController().signal
@@ -16,7 +17,10 @@ const written = (t: TestContext, ...blocks: readonly Buffer[]) => {
 }
 const contents = async (t: TestContext, ...blocks: readonly Buffer[]) => {
   const { path, bytes } = written(t, ...blocks)
-  return (await indexTar(path, live)).map(({ name, offset, bytes: length }) => [name, bytes.toString('utf8', offset, offset + length)])
+  return (await indexTar(openedFile(path), live)).map(({ name, offset, bytes: length }) => [
+    name,
+    bytes.toString('utf8', offset, offset + length),
+  ])
 }
 
 test('files are found where they lie, under short, prefixed, GNU and PAX names', async (t) => {
@@ -73,7 +77,7 @@ test('global headers that say nothing of files, and names as bytes, are read', a
 const refused = (name: string, blocks: readonly Buffer[], wanted: RegExp) =>
   void test(`refuses ${name}, naming the byte`, async (t) => {
     const { path } = written(t, ...blocks)
-    await assert.rejects(indexTar(path, live), (error) => {
+    await assert.rejects(indexTar(openedFile(path), live), (error) => {
       assert.ok(isActiveStorageError(error, 'bad-sample'), String(error))
       assert.match(error.message, wanted)
       return true
@@ -100,7 +104,7 @@ refused('a PAX size that is none', [entry('x', Buffer.from(paxRecord('size', '-3
 test('entries that may be missing are told: a tar without end, or with bytes behind it', async (t) => {
   const doubts = async (...blocks: readonly Buffer[]) => {
     const told: string[] = []
-    const entries = await indexTar(written(t, ...blocks).path, live, undefined, (sentence) => told.push(sentence))
+    const entries = await indexTar(openedFile(written(t, ...blocks).path), live, undefined, (sentence) => told.push(sentence))
     assert.deepEqual(
       entries.map(({ name }) => name),
       ['a'],
@@ -132,7 +136,7 @@ test('whatever bytes are changed, a tar is read or refused, and no entry lies ou
       for (const { at, byte } of changes) bytes[at] = byte
       writeFileSync(path, bytes.subarray(0, length))
       try {
-        for (const { offset, bytes: size } of await indexTar(path, live)) assert.ok(offset >= 512 && offset + size <= length)
+        for (const { offset, bytes: size } of await indexTar(openedFile(path), live)) assert.ok(offset >= 512 && offset + size <= length)
       } catch (error) {
         assert.ok(isActiveStorageError(error, 'bad-sample'), String(error))
       }

@@ -36,7 +36,8 @@ test('fractions are rounded, and what would become infinite is refused', () => {
 })
 
 const sample = (array: { readonly buffer: ArrayBufferLike }, id = 'a') => ({ id, bytes: new Uint8Array(array.buffer as ArrayBuffer) })
-const tensorOf = (made: ReturnType<typeof runValues>): Tensor => {
+const tensorOf = async (running: ReturnType<typeof runValues>): Promise<Tensor> => {
+  const made = await running
   assert.ok(made instanceof Tensor)
   return made
 }
@@ -46,40 +47,40 @@ const values = (dtype: string, to: string, array: { readonly buffer: ArrayBuffer
   return tensorOf(runValues(spec, [sample(array)]))
 }
 
-test('numbers become whole numbers of any dtype', () => {
+test('numbers become whole numbers of any dtype', async () => {
   for (const to of integerDtypes) {
-    const made = values('float32', to, Float32Array.of(0, 100))
+    const made = await values('float32', to, Float32Array.of(0, 100))
     assert.deepEqual([made.dtype, [...made.data].map(Number)], [to, [0, 100]])
   }
-  assert.deepEqual([...values('int64', 'int32', BigInt64Array.of(-(2n ** 31n), 5n)).data], [-(2 ** 31), 5])
-  assert.deepEqual([...values('uint8', 'int64', Uint8Array.of(255, 0)).data], [255n, 0n])
+  assert.deepEqual([...(await values('int64', 'int32', BigInt64Array.of(-(2n ** 31n), 5n))).data], [-(2 ** 31), 5])
+  assert.deepEqual([...(await values('uint8', 'int64', Uint8Array.of(255, 0))).data], [255n, 0n])
   const refused = (dtype: string, to: string, array: { readonly buffer: ArrayBufferLike }, message: RegExp) =>
-    assert.throws(() => values(dtype, to, array), { code: 'bad-sample', message })
-  refused('int64', 'int32', BigInt64Array.of(0n, 2n ** 31n), /sample "a" holds 2147483648 at 1, which int32 does not hold/)
-  refused('float32', 'int32', Float32Array.of(1.5, 0), /holds 1\.5 at 0/)
-  refused('float32', 'uint8', Float32Array.of(0, -1), /holds -1 at 1/)
-  refused('float32', 'int8', Float32Array.of(Number.NaN, 0), /holds NaN/)
-  refused('float64', 'float32', Float64Array.of(1e300, 0), /holds 1e\+300/)
+    assert.rejects(values(dtype, to, array), { code: 'bad-sample', message })
+  await refused('int64', 'int32', BigInt64Array.of(0n, 2n ** 31n), /sample "a" holds 2147483648 at 1, which int32 does not hold/)
+  await refused('float32', 'int32', Float32Array.of(1.5, 0), /holds 1\.5 at 0/)
+  await refused('float32', 'uint8', Float32Array.of(0, -1), /holds -1 at 1/)
+  await refused('float32', 'int8', Float32Array.of(Number.NaN, 0), /holds NaN/)
+  await refused('float64', 'float32', Float64Array.of(1e300, 0), /holds 1e\+300/)
   const padded = { ops: [{ op: 'tensor', dtype: 'int64', shape: [1], series: true }, { op: 'pad', length: 3, value: -1, output: 'none' }, { op: 'dtype', dtype: 'int32' }] } as const // prettier-ignore
-  assert.deepEqual([...tensorOf(runValues(padded, [sample(BigInt64Array.of(7n))])).data], [7, -1, -1])
+  assert.deepEqual([...(await tensorOf(runValues(padded, [sample(BigInt64Array.of(7n))]))).data], [7, -1, -1])
   const odd = {
     ops: [
       { op: 'tensor', dtype: 'int64', shape: [1], series: true },
       { op: 'pad', length: 3, value: 0.5 },
     ],
   } as const
-  assert.throws(() => runValues(odd, [sample(BigInt64Array.of(7n))]), { code: 'invalid-argument', message: /pad\.value 0\.5 is no int64/ })
+  await assert.rejects(runValues(odd, [sample(BigInt64Array.of(7n))]), { code: 'invalid-argument', message: /pad\.value 0\.5 is no int64/ })
 })
 
-test('tokens become whole numbers of another dtype, and pixels do not', () => {
+test('tokens become whole numbers of another dtype, and pixels do not', async () => {
   const text = (dtype: DType) => ({ ops: [{ op: 'tokenize', level: 'byte' }, { op: 'pad', length: 3, output: 'none' }, { op: 'dtype', dtype }] }) // prettier-ignore
-  const run = (dtype: DType, word: string) => {
+  const run = async (dtype: DType, word: string) => {
     const spec: unknown = text(dtype)
     checkPipeline(spec)
     return tensorOf(runText(spec, [{ id: 'b', bytes: Buffer.from(word) }], undefined))
   }
-  assert.deepEqual([run('int32', 'hi').dtype, [...run('int32', 'hi').data]], ['int32', [106, 107, 0]])
-  assert.throws(() => run('int8', '~'), { code: 'bad-sample', message: /sample "b" holds 128 at 0, which int8 does not hold/ })
+  assert.deepEqual([(await run('int32', 'hi')).dtype, [...(await run('int32', 'hi')).data]], ['int32', [106, 107, 0]])
+  await assert.rejects(run('int8', '~'), { code: 'bad-sample', message: /sample "b" holds 128 at 0, which int8 does not hold/ })
   for (const [spec, message] of [
     [text('float32'), /tokens become one of uint8.*not float32/],
     [{ ops: [{ op: 'decode' }, { op: 'dtype', dtype: 'int32' }] }, /pixels become one of.*not int32/],

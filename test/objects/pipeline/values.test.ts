@@ -10,54 +10,59 @@ import { wordsOf } from '../../../src/objects/pipeline/words.ts'
 
 const bytes = (values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer)
 const tensor: Op = { op: 'tensor', dtype: 'float32', shape: [2], series: true }
-const run = (ops: readonly Op[], ...samples: readonly (readonly number[])[]) => {
+const run = async (ops: readonly Op[], ...samples: readonly (readonly number[])[]) => {
   checkPipeline({ ops })
   return runValues(
     { ops },
     samples.map((values, index) => ({ id: `s${index}`, bytes: bytes(values) })),
   )
 }
-const shown = (made: Tensor | Readonly<Record<string, Tensor>>) =>
-  Object.fromEntries(
+const shown = async (running: ReturnType<typeof runValues>) => {
+  const made = await running
+  return Object.fromEntries(
     Object.entries(made instanceof Tensor ? { data: made } : made).map(([name, { dtype, shape, data }]) => [
       name,
       [dtype, shape, Array.from(data, Number)],
     ]),
   )
+}
 
-test('series are cut or filled to a length, with a mask, lengths, or neither', () => {
+test('series are cut or filled to a length, with a mask, lengths, or neither', async () => {
   const series = [
     [1, 2, 3, 4, 5, 6],
     [7, 8],
   ] as const
-  assert.deepEqual(shown(run([tensor, { op: 'pad', length: 2, value: -1 }], ...series)), {
+  assert.deepEqual(await shown(run([tensor, { op: 'pad', length: 2, value: -1 }], ...series)), {
     data: ['float32', [2, 2, 2], [1, 2, 3, 4, 7, 8, -1, -1]],
     mask: ['float32', [2, 2], [1, 1, 1, 0]],
   })
-  assert.deepEqual(shown(run([tensor, { op: 'pad', length: 4, output: 'lengths' }], ...series))['lengths'], ['int64', [2], [3, 1]])
-  assert.deepEqual(shown(run([tensor, { op: 'pad', length: 1, output: 'none' }], ...series)), {
+  assert.deepEqual((await shown(run([tensor, { op: 'pad', length: 4, output: 'lengths' }], ...series)))['lengths'], ['int64', [2], [3, 1]])
+  assert.deepEqual(await shown(run([tensor, { op: 'pad', length: 1, output: 'none' }], ...series)), {
     data: ['float32', [2, 1, 2], [1, 2, 7, 8]],
   })
-  assert.throws(() => run([tensor], ...series), {
+  await assert.rejects(run([tensor], ...series), {
     code: 'bad-sample',
     message: /"s1" has 1 steps, sample "s0".*3: end the pipeline with pad/,
   })
-  assert.throws(() => run([tensor], [1, 2, 3]), { code: 'bad-sample', message: /12 bytes; float32 \[2\] are 8/ })
+  await assert.rejects(run([tensor], [1, 2, 3]), { code: 'bad-sample', message: /12 bytes; float32 \[2\] are 8/ })
 })
 
-test('standardize is (value - mean) / std over the last axis, in float32 or the dtype asked for', () => {
+test('standardize is (value - mean) / std over the last axis, in float32 or the dtype asked for', async () => {
   const standardize: Op = { op: 'standardize', mean: [1, 2], std: [2, 4] }
-  assert.deepEqual(shown(run([tensor, standardize], [3, 2, 1, 6])), { data: ['float32', [1, 2, 2], [1, 0, 0, 1]] })
-  assert.deepEqual(shown(run([tensor, standardize, { op: 'dtype', dtype: 'float16' }], [3, 2, 1, 6]))['data']?.[2], [0x3c00, 0, 0, 0x3c00])
-  assert.throws(() => run([tensor, { op: 'standardize', mean: [1, 2, 3], std: 1 }], [1, 2]), {
+  assert.deepEqual(await shown(run([tensor, standardize], [3, 2, 1, 6])), { data: ['float32', [1, 2, 2], [1, 0, 0, 1]] })
+  assert.deepEqual(
+    (await shown(run([tensor, standardize, { op: 'dtype', dtype: 'float16' }], [3, 2, 1, 6])))['data']?.[2],
+    [0x3c00, 0, 0, 0x3c00],
+  )
+  await assert.rejects(run([tensor, { op: 'standardize', mean: [1, 2, 3], std: 1 }], [1, 2]), {
     code: 'invalid-argument',
     message: /3 for a last axis of 2/,
   })
 })
 
-test('whole numbers of 64 bits stay what they are', () => {
+test('whole numbers of 64 bits stay what they are', async () => {
   const values = BigInt64Array.from([2n ** 62n + 1n, -1n])
-  const made = runValues({ ops: [{ op: 'tensor', dtype: 'int64', shape: [2] }] }, [{ id: 'a', bytes: new Uint8Array(values.buffer) }])
+  const made = await runValues({ ops: [{ op: 'tensor', dtype: 'int64', shape: [2] }] }, [{ id: 'a', bytes: new Uint8Array(values.buffer) }])
   assert.ok(made instanceof Tensor)
   assert.deepEqual([...made.data], [...values])
 })
@@ -67,8 +72,8 @@ test('words are runs of letters and digits, and signs; only A to Z are lowered',
   assert.deepEqual(wordsOf('Ab', false), ['Ab'])
 })
 
-test('tokens: words by their vocabulary, bytes by themselves; 0 fills and 1 is unknown', () => {
-  const text = (ops: readonly Op[], ...texts: readonly string[]) => {
+test('tokens: words by their vocabulary, bytes by themselves; 0 fills and 1 is unknown', async () => {
+  const text = async (ops: readonly Op[], ...texts: readonly string[]) => {
     checkPipeline({ ops })
     return shown(
       runText(
@@ -79,7 +84,7 @@ test('tokens: words by their vocabulary, bytes by themselves; 0 fills and 1 is u
     )
   }
   assert.deepEqual(
-    text(
+    await text(
       [
         { op: 'tokenize', level: 'word', vocabulary: ['b', 'a'] },
         { op: 'pad', length: 3 },
@@ -93,22 +98,26 @@ test('tokens: words by their vocabulary, bytes by themselves; 0 fills and 1 is u
     },
   )
   assert.deepEqual(
-    text(
-      [
-        { op: 'tokenize', level: 'byte' },
-        { op: 'pad', length: 3, output: 'none' },
-      ],
-      'A\u0000',
+    (
+      await text(
+        [
+          { op: 'tokenize', level: 'byte' },
+          { op: 'pad', length: 3, output: 'none' },
+        ],
+        'A\u0000',
+      )
     )['data'],
     ['int64', [1, 3], [99, 2, 0]],
   )
   assert.deepEqual(
-    text(
-      [
-        { op: 'tokenize', level: 'byte', lowercase: false },
-        { op: 'pad', length: 1, output: 'none' },
-      ],
-      'A',
+    (
+      await text(
+        [
+          { op: 'tokenize', level: 'byte', lowercase: false },
+          { op: 'pad', length: 1, output: 'none' },
+        ],
+        'A',
+      )
     )['data']?.[2],
     [67],
   )

@@ -1,6 +1,6 @@
-import { join } from 'node:path'
 import { failure } from '../../../core/errors.ts'
-import type { Content } from '../../../core/self.ts'
+import type { AdoptableFile, Content } from '../../../core/self.ts'
+import { mapSliced, nextSlice, sliceIsOver } from '../../../core/slices.ts'
 import type { Adopted } from '../adopted.ts'
 import { createClasses } from '../classes.ts'
 import { openTable, type Table } from '../columns.ts'
@@ -36,6 +36,7 @@ const wordsOf = (table: Table, record: CsvRecord, column: number, bound: number)
 /** Reads nodes and edges, and keeps them as one piece of content that can be sampled from. */
 export const adoptGraph = async (
   folder: string,
+  { nodes, edges }: { readonly nodes: AdoptableFile; readonly edges: AdoptableFile },
   options: GraphAdoption,
   known: readonly string[],
   put: Content['put'],
@@ -45,10 +46,10 @@ export const adoptGraph = async (
   const { label, features, words, id, directed = false, quotes = true } = options
   if (features !== undefined && words !== undefined) throw failure('invalid-argument', 'a node has features or words, not both')
   const delimiter = delimiterOf(folder, options.delimiter ?? '\t')
-  const formatOf = (file: string) => ({ path: join(folder, file), delimiter, quotes })
+  const formatOf = (file: AdoptableFile) => ({ file, path: file.path, delimiter, quotes })
   const texts = [id, words].flatMap((name) => (name === undefined ? [] : [[name, 'string'] as const]))
   const table = await openTable(
-    formatOf(options.nodes ?? 'nodes.tsv'),
+    formatOf(nodes),
     { ...options, columns: { ...Object.fromEntries(texts), ...options.columns } },
     label,
     signal,
@@ -82,8 +83,9 @@ export const adoptGraph = async (
         starts.push(held.length)
       }
       labels.push(labelOf(record))
+      if (sliceIsOver()) await nextSlice()
     }
-  const neighbours = await readEdges(formatOf(options.edges ?? 'edges.tsv'), ids, { by: options.edgesBy, directed }, report, signal)
+  const neighbours = await readEdges(formatOf(edges), ids, { by: options.edgesBy, directed }, report, signal)
   const graphFeatures = (): Features => {
     if (columns.length > 0) return { kind: 'dense', width: columns.length, values: dense }
     if (wordColumn === undefined) return { kind: 'none', width: 0 }
@@ -91,7 +93,7 @@ export const adoptGraph = async (
     return { kind: 'words', width, offsets: starts.values(), words: held.values() }
   }
   const made = graphFeatures()
-  const content = await put(encodeGraph({ nodes: ids.size, ...neighbours, features: made }))
+  const content = await put(await encodeGraph({ nodes: ids.size, ...neighbours, features: made }))
   // Features of nodes are named: a column of texts is no doubt, but columns of numbers that nobody named are.
   reportColumns(table, { ...options, features: features ?? [] }, roles, 'float32', report)
   const numbers = table.names.filter((_, index) => index !== idColumn && index !== roles.label && table.dtypes[index] !== 'string')
@@ -100,7 +102,7 @@ export const adoptGraph = async (
   report.ids = `column "${table.names[idColumn]}"`
   if (label !== undefined) report.labels = `column "${label}" (${roles.named ? 'classes' : 'numbers'})`
   return {
-    rows: [...ids.keys()].map((name, row): readonly [string, Row] => {
+    rows: await mapSliced([...ids.keys()], (name, row): readonly [string, Row] => {
       const value = labels[row]
       return [name, { content, row, ...(value !== undefined && { label: value }) }]
     }),

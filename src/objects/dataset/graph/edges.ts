@@ -1,4 +1,5 @@
 import { failure } from '../../../core/errors.ts'
+import { nextSlice, rangeSliced, sliceIsOver } from '../../../core/slices.ts'
 import { type CsvFormat, type CsvRecord, csvRecords } from '../csv.ts'
 import type { ReportBuilder } from '../report.ts'
 import type { EdgeRule } from './graph-options.ts'
@@ -80,6 +81,7 @@ export const readEdges = async (
   }
   for await (const group of csvRecords(format, signal))
     for (const record of group) {
+      if (sliceIsOver()) await nextSlice()
       if (header === undefined) {
         header = record
         continue
@@ -104,20 +106,26 @@ export const readEdges = async (
       to.push(source)
     }
   if (header === undefined) throw failure('bad-sample', `${path}:1:1: a header and lines of edges are needed`)
-  const made = neighboursOf(nodes.size, from.values(), to.values())
+  const made = await neighboursOf(nodes.size, from.values(), to.values())
   const edges = from.length / (directed ? 1 : 2)
   report.note(`${edges} edges were read, ${made.neighbours.length / (directed ? 1 : 2)} of them different`)
   return made
 }
 
 /** Rows of neighbours from pairs: counted, filled, sorted, each neighbour once. */
-const neighboursOf = (nodes: number, from: Uint32Array, to: Uint32Array): Neighbours => {
+const neighboursOf = async (nodes: number, from: Uint32Array, to: Uint32Array): Promise<Neighbours> => {
   const starts = new Uint32Array(nodes + 1)
-  for (const node of from) starts[node + 1]!++
-  for (let node = 0; node < nodes; node++) starts[node + 1]! += starts[node]!
+  await rangeSliced(from.length, (first, end) => {
+    for (let edge = first; edge < end; edge++) starts[from[edge]! + 1]!++
+  })
+  await rangeSliced(nodes, (first, end) => {
+    for (let node = first; node < end; node++) starts[node + 1]! += starts[node]!
+  })
   const next = starts.slice()
   const all = new Uint32Array(to.length)
-  for (let edge = 0; edge < from.length; edge++) all[next[from[edge]!]!++] = to[edge]!
+  await rangeSliced(from.length, (first, end) => {
+    for (let edge = first; edge < end; edge++) all[next[from[edge]!]!++] = to[edge]!
+  })
   const offsets = new Uint32Array(nodes + 1)
   let kept = 0
   for (let node = 0; node < nodes; node++) {
@@ -128,6 +136,7 @@ const neighboursOf = (nodes: number, from: Uint32Array, to: Uint32Array): Neighb
       last = neighbour
     }
     offsets[node + 1] = kept
+    if (sliceIsOver()) await nextSlice()
   }
   return { offsets, neighbours: all.slice(0, kept) }
 }

@@ -1,5 +1,6 @@
 import { failure } from '../../../core/errors.ts'
 import type { Draws } from '../../../core/random.ts'
+import { nextSlice, sliceIsOver } from '../../../core/slices.ts'
 import { Tensor } from '../../../core/tensor.ts'
 import type { Graph } from './format.ts'
 
@@ -40,12 +41,12 @@ const tooLarge = (what: string) => failure('too-large', `${what}: take fewer see
  * `wordMask` float32 [N, most].
  * @param draws of a node in a hop: the same neighbours whatever else is in the batch
  */
-export const sampleNeighbours = (
+export const sampleNeighbours = async (
   graph: Graph,
   seeds: readonly number[],
   options: NeighbourOptions,
   draws: (node: number, hop: number) => Draws,
-): Record<string, Tensor> => {
+): Promise<Record<string, Tensor>> => {
   const { fanouts } = options
   const stray = seeds.find((seed) => !(Number.isSafeInteger(seed) && seed >= 0 && seed < graph.nodes))
   if (stray !== undefined) throw failure('invalid-argument', `seed ${stray} is no node of the graph, which has ${graph.nodes}`)
@@ -64,13 +65,14 @@ export const sampleNeighbours = (
     if (!found.has(seed)) found.set(seed, place)
   })
   const tensors: Record<string, Tensor> = {}
-  fanouts.forEach((fanout, hop) => {
+  for (const [hop, fanout] of fanouts.entries()) {
     const targets = room[hop]!
     let free = targets
     const indexes = new BigInt64Array(targets * fanout)
     const mask = new Float32Array(targets * fanout)
     for (let place = 0; place < targets; place++) {
       if (present[place] === 0) continue
+      if (sliceIsOver()) await nextSlice()
       const node = Number(nodes[place])
       const from = graph.offsets[node]!
       picked(graph.offsets[node + 1]! - from, fanout, draws(node, hop)).forEach((pick, slot) => {
@@ -88,11 +90,16 @@ export const sampleNeighbours = (
     }
     tensors[`neighbours${hop}`] = new Tensor('int64', indexes, [targets, fanout])
     tensors[`mask${hop}`] = new Tensor('float32', mask, [targets, fanout])
-  })
-  return { nodes: new Tensor('int64', nodes, [total]), ...tensors, ...featuresOf(graph, nodes, present, options) }
+  }
+  return { nodes: new Tensor('int64', nodes, [total]), ...tensors, ...(await featuresOf(graph, nodes, present, options)) }
 }
 
-const featuresOf = ({ features }: Graph, nodes: BigInt64Array, present: Uint8Array, options: NeighbourOptions): Record<string, Tensor> => {
+const featuresOf = async (
+  { features }: Graph,
+  nodes: BigInt64Array,
+  present: Uint8Array,
+  options: NeighbourOptions,
+): Promise<Record<string, Tensor>> => {
   const natural: FeatureForm = features.kind === 'dense' ? 'values' : features.kind === 'words' ? 'multi-hot' : 'none'
   const form = options.features ?? natural
   if (form === 'none') return {}
@@ -107,6 +114,7 @@ const featuresOf = ({ features }: Graph, nodes: BigInt64Array, present: Uint8Arr
   const rows = new Float32Array(nodes.length * width)
   if (features.kind === 'dense') {
     for (let place = 0; place < nodes.length; place++) {
+      if (sliceIsOver()) await nextSlice()
       const node = Number(nodes[place])
       if (present[place] === 1) rows.set(features.values.subarray(node * width, (node + 1) * width), place * width)
     }
@@ -115,6 +123,7 @@ const featuresOf = ({ features }: Graph, nodes: BigInt64Array, present: Uint8Arr
   const words = new BigInt64Array(form === 'indexes' ? nodes.length * width : 0)
   for (let place = 0; place < nodes.length; place++) {
     if (present[place] === 0) continue
+    if (sliceIsOver()) await nextSlice()
     const node = Number(nodes[place])
     const own = features.words.subarray(features.offsets[node], features.offsets[node + 1])
     own.forEach((word, index) => {
