@@ -195,6 +195,9 @@ export const createHost = ({
   const admit = (call: Call, stream: boolean) => {
     try {
       const { type, entry } = find(call.type, call.method)
+      // Its arguments may have taken all its time to arrive.
+      if (monotonicNow() >= (call.context.deadline ?? Infinity))
+        throw failure('deadline-exceeded', 'the time given to the call ran out before it began')
       if (entry.stream !== stream)
         throw failure(
           'invalid-argument',
