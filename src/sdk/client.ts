@@ -20,7 +20,7 @@ import { createPlacer, siteAt } from './placer.ts'
 import type { Site } from './site.ts'
 import { supplying } from './supplying.ts'
 import { train, type TrainingJob, type TrainOptions } from './train.ts'
-import { wrapIterable, type WrappedIterable } from './wrap.ts'
+import { wrapIterable, type WrapOptions, type WrappedIterable } from './wrap.ts'
 
 /** Decisions that a client remembers. */
 const DECISIONS = 10_000
@@ -56,7 +56,7 @@ export interface Client extends AsyncDisposable {
   flush(options?: At): Promise<void>
   /** Places a loader's work by the policy; order and values stay the same. */
   wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
-  wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
+  wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>, options?: WrapOptions): WrappedIterable<Item>
   /**
    * Trains a model where the policy says: here, at the data, or in the cloud. Under the cost model a few steps are tried at the
    * sites first. Begins the training, which stays at its site; iterating the job does the work.
@@ -139,9 +139,10 @@ export const createClient = ({ sites, policy, keptBytes, timeoutMs = DEFAULT_TIM
   const context: LoadContext = { placer, at, object, timeoutMs, onWarning: once(onWarning) }
 
   function wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
-  function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
+  function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>, options?: WrapOptions): WrappedIterable<Item>
   function wrap(
     loader: DataLoader<BatchData> | Iterable<unknown> | AsyncIterable<unknown>,
+    options?: WrapOptions,
   ): WrappedLoader<BatchData> | WrappedIterable<unknown> {
     if (isDataLoader(loader)) {
       const position = createPosition(loader.options)
@@ -153,8 +154,7 @@ export const createClient = ({ sites, policy, keptBytes, timeoutMs = DEFAULT_TIM
         [Symbol.asyncIterator]: () => from(position.take()),
       }
     }
-    const placed = choosing({ placer, home: siteAt(sites, LOCAL), fixed: undefined, at })
-    return wrapIterable(loader, placed)
+    return wrapIterable(loader, context, options)
   }
 
   const close = async () => {

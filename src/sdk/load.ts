@@ -33,7 +33,12 @@ export interface LoadContext {
   readonly onWarning: (message: string) => void
 }
 
-const inputOf = ({ onWarning }: LoadContext, description: ModelDescription, wanted: string | undefined): LoaderModel => {
+/** A description as batches are run through it. @param wanted the input that takes the batch @throws `invalid-argument` */
+export const modelOf = (
+  { onWarning }: Pick<LoadContext, 'onWarning'>,
+  description: ModelDescription,
+  wanted: string | undefined,
+): LoaderModel => {
   const names = description.inputs.map(({ name }) => name)
   const input = wanted ?? (names.length === 1 ? names[0] : undefined)
   if (input === undefined || !names.includes(input)) {
@@ -63,8 +68,8 @@ const resolve = async (context: LoadContext, { dataset, pipeline, model, input, 
   }
   const readModel = async (): Promise<LoaderModel | undefined> => {
     if (model === undefined) return undefined
-    if (typeof model === 'object' && !isRemote(model)) return inputOf(context, model, input)
-    return inputOf(context, await (typeof model === 'string' ? context.object(modelType, model) : model).describe(), input)
+    if (typeof model === 'object' && !isRemote(model)) return modelOf(context, model, input)
+    return modelOf(context, await (typeof model === 'string' ? context.object(modelType, model) : model).describe(), input)
   }
   const [spec, found, { version }] = await Promise.all([readSpec(), readModel(), set.describe()])
   const samples = await samplesOf(set, spec, split)
