@@ -44,7 +44,7 @@ export { splitTraining } from './sdk/split-training.ts'
 export type { SplitOptions } from './sdk/split-training.ts'
 export { dataLoader } from './sdk/data-loader.ts'
 export type { DataLoader, DataLoaderOptions } from './sdk/data-loader.ts'
-export type { WrappedIterable } from './sdk/wrap.ts'
+export type { WrapOptions, WrappedIterable } from './sdk/wrap.ts'
 export { activeStorage } from './sdk/default-client.ts'
 
 // For those who run nodes or build on the layers.

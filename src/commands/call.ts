@@ -1,3 +1,4 @@
+import { monotonicNow } from '../core/clock.ts'
 import { failure } from '../core/errors.ts'
 import { newCallId, objectId, typeName } from '../core/ids.ts'
 import { hint } from '../core/nearest.ts'
@@ -74,7 +75,12 @@ export const call: Command = {
         method,
         kind: 'stateful',
         args: given.map(valueOf),
-        context: { callId: newCallId(), chain: [], budgetMs: timeoutMs, ...(key !== undefined && { idempotencyKey: key }) },
+        context: {
+          callId: newCallId(),
+          chain: [],
+          deadline: monotonicNow() + timeoutMs,
+          ...(key !== undefined && { idempotencyKey: key }),
+        },
       }
       // Before anything runs: a stateful stream that is called for one result would have begun to change the object.
       const stream = isStream(type, method, await methodsOf(transport, type, timeoutMs), args.flag('stream'))

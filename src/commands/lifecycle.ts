@@ -1,3 +1,4 @@
+import { monotonicNow } from '../core/clock.ts'
 import type { MethodKind } from '../core/define.ts'
 import { failure, isActiveStorageError } from '../core/errors.ts'
 import { newCallId, objectId, typeName } from '../core/ids.ts'
@@ -51,7 +52,14 @@ export const lifecycleCall = (
   { type, id }: { type: string; id: string },
   method: string,
   kind: MethodKind,
-  budgetMs: number,
+  timeoutMs: number,
   args: readonly Value[] = [],
 ): Promise<Value> =>
-  transport.call({ type: typeName(type), object: objectId(id), method, kind, args, context: { callId: newCallId(), chain: [], budgetMs } })
+  transport.call({
+    type: typeName(type),
+    object: objectId(id),
+    method,
+    kind,
+    args,
+    context: { callId: newCallId(), chain: [], deadline: monotonicNow() + timeoutMs },
+  })

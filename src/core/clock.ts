@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
 /** Sources of time, in ms. */
 export interface ClockSources {
   /** Since 1970; may be set by an operator or by NTP at any moment. */
@@ -5,6 +7,26 @@ export interface ClockSources {
   /** Since some moment; only ever rises. */
   readonly monotonic: () => number
 }
+
+/**
+ * Ms since this process began, which no step of the wall clock moves. All deadlines in a process are moments of this
+ * clock; on the wire they are the ms that are left.
+ */
+export const monotonicNow = (): number => performance.now()
+
+/** What timed work needs of time: tests and simulations bring their own. */
+export interface Clock {
+  /** Ms that only rise. */
+  readonly now: () => number
+  /** Waits for so many ms, or until the signal fires. Never fails. */
+  readonly sleep: (ms: number, signal: AbortSignal | undefined) => Promise<void>
+}
+
+export const systemClock: Clock = Object.freeze({
+  now: monotonicNow,
+  sleep: (ms: number, signal: AbortSignal | undefined) =>
+    pause(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined),
+})
 
 /** Corrections of the wall clock up to this are followed. */
 const FOLLOWED_MS = 60_000

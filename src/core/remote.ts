@@ -1,3 +1,4 @@
+import { monotonicNow } from './clock.ts'
 import type { ObjectType } from './define.ts'
 import { failure } from './errors.ts'
 import { type CallId, newCallId, objectId } from './ids.ts'
@@ -34,8 +35,13 @@ export type Place = 'local' | 'node' | 'cloud' | (string & {})
 export interface CallOptions {
   /** Overrides the policy for movable methods. */
   readonly place?: Place
-  /** The most time a call may take, in ms. */
+  /** The most time a call may take, in ms, with all its retries and fall-backs. Each call has as much. */
   readonly timeoutMs?: number
+  /**
+   * The moment by which calls end, in ms of `performance.now()`: for several calls that share one limit. Where `timeoutMs`
+   * is given as well, the earlier of the two counts.
+   */
+  readonly deadline?: number
   readonly signal?: AbortSignal
   readonly idempotencyKey?: string
   readonly expectedVersion?: number
@@ -53,8 +59,8 @@ export interface Parent {
   readonly callId: CallId
   /** The calls so far, outermost first. */
   readonly chain: readonly string[]
-  /** Milliseconds left at this moment; undefined where no deadline was set. */
-  budgetMs(): number | undefined
+  /** The moment at which its time is over, as `CallContext` has it; undefined where no deadline was set. */
+  readonly deadline: number | undefined
   readonly traceParent?: string
 }
 
@@ -81,11 +87,10 @@ export const recipeOf = (remote: object): Recipe => {
 const contextOf = ({ options, parent }: Recipe): CallContext => {
   const context: Writable<CallContext> = { callId: parent?.callId ?? newCallId(), chain: parent?.chain ?? NO_CHAIN }
   const { idempotencyKey, timeoutMs, expectedVersion, fencingToken, durability, signal, onReport } = options
-  const left = parent?.budgetMs()
-  const budgetMs = left === undefined || (timeoutMs !== undefined && timeoutMs < left) ? timeoutMs : left
+  const deadline = earliest(timeoutMs === undefined ? undefined : monotonicNow() + timeoutMs, earliest(options.deadline, parent?.deadline))
   const traceParent = options.traceParent ?? parent?.traceParent
   if (idempotencyKey !== undefined) context.idempotencyKey = idempotencyKey
-  if (budgetMs !== undefined) context.budgetMs = budgetMs
+  if (deadline !== undefined) context.deadline = deadline
   if (durability !== undefined) context.durability = durability
   if (traceParent !== undefined) context.traceParent = traceParent
   if (expectedVersion !== undefined) context.expectedVersion = expectedVersion
@@ -94,6 +99,9 @@ const contextOf = ({ options, parent }: Recipe): CallContext => {
   if (onReport !== undefined) context.onReport = onReport
   return context
 }
+// Not Math.min, so that a limit that is no number is refused where it is used rather than lost here.
+const earliest = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || (b !== undefined && b < a) ? b : a
 const NO_CHAIN: readonly string[] = []
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 

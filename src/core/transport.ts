@@ -20,8 +20,11 @@ export interface CallContext {
   readonly idempotencyKey?: string
   /** The calls this one was made in, outermost first, as `type/object#` and what tells each from all others. */
   readonly chain: readonly string[]
-  /** Milliseconds left at the moment of the call; absent: none was set. */
-  readonly budgetMs?: number
+  /**
+   * The moment at which the call's time is over, in ms of this process's monotonic clock (`monotonicNow`); absent: none was
+   * set. Retries, fall-backs, stages and nested calls share it. The wire carries the ms that are left.
+   */
+  readonly deadline?: number
   /** The object's version that the caller expects. */
   readonly expectedVersion?: number
   readonly fencingToken?: number
@@ -42,7 +45,7 @@ export interface LoadReport {
   readonly inFlight: number
   /** Time that this call waited before it ran. */
   readonly queueMs: number
-  /** Time that this call ran. */
+  /** Time that this call ran; of a stream, without the time in which it waited for its reader. */
   readonly serviceMs: number
 }
 
@@ -63,6 +66,8 @@ export interface CallReport {
   readonly bytesFetched: number
   readonly fetchMs: number
   readonly totalMs: number
+  /** The result was a stream: `totalMs` holds the time that its reader took between items. */
+  readonly stream?: true
   readonly load?: LoadReport
   readonly stages: readonly StageReport[]
 }

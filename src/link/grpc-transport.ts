@@ -1,4 +1,5 @@
 import { type ClientDuplexStream, credentials, Metadata, type ServiceError, status, type StatusObject } from '@grpc/grpc-js'
+import { monotonicNow } from '../core/clock.ts'
 import { abortedBy, failure } from '../core/errors.ts'
 import type { SiteName } from '../core/ids.ts'
 import type { Call, CallReport, Transport } from '../core/transport.ts'
@@ -18,17 +19,34 @@ type Duplex = ClientDuplexStream<ClientFrameIn, ServerFrame>
 /** A name that resolves elsewhere later must not be retried at the old place for two minutes, grpc-js' default. */
 const reconnect = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': 2000 } as const
 
-/** grpc-js writes deadlines as whole seconds in 32 bits of ms: a budget beyond that is left to the node, which is told it too. */
-const LONGEST_MS = 2 ** 31 - 1001
-const deadlineOf = (budgetMs: number | undefined): { deadline?: number } => {
-  if (budgetMs === undefined || budgetMs > LONGEST_MS) return {}
-  if (Number.isNaN(budgetMs)) throw failure('invalid-argument', 'timeoutMs is not a number: give milliseconds')
-  return { deadline: Date.now() + budgetMs }
+/** Timers take at most 2^31 - 1 ms: a limit beyond that is left to the node, which is told it too. */
+const LONGEST_MS = 2 ** 31 - 1
+/** Milliseconds left to a call. @throws `deadline-exceeded` where there are none */
+const leftTo = (deadline: number | undefined): number | undefined => {
+  if (deadline === undefined) return undefined
+  if (Number.isNaN(deadline)) throw failure('invalid-argument', 'timeoutMs is not a number: give milliseconds')
+  const left = deadline - monotonicNow()
+  if (left <= 0) throw failure('deadline-exceeded', 'the time given to the call ran out before it was sent')
+  return left
+}
+
+/**
+ * Ends a call after so many ms. Not by a deadline of grpc-js, which is one of the wall clock: a step of that would end the
+ * call at once, or never.
+ */
+const endAfter = (duplex: Duplex, ms: number): void => {
+  const timer = setTimeout(() => {
+    // Until there is a connection, the peer is the name that is being resolved.
+    const reached = !duplex.getPeer().startsWith('dns:')
+    duplex.call?.cancelWithStatus(status.DEADLINE_EXCEEDED, reached ? 'deadline exceeded' : 'deadline exceeded while waiting for LB pick')
+  }, ms)
+  duplex.once('status', () => clearTimeout(timer))
 }
 
 interface Flight {
   readonly duplex: Duplex
   readonly outgoing: Outgoing
+  readonly stream: boolean
   readonly began: number
   received: number
 }
@@ -68,14 +86,16 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
   const largeResults = new Set<string>()
   let closed = false
 
-  const begin = (call: Call): Flight => {
+  const begin = (call: Call, stream: boolean): Flight => {
     if (closed) throw failure('unavailable', `the link to ${site} (${address}) is closed`)
     const { context } = call
     if (context.signal?.aborted === true) throw abortedBy(context.signal)
+    const left = leftTo(context.deadline)
     const args = outgoing(call.args)
     const large = args.bytes > limits.inlineBytes || largeResults.has(`${call.type}.${call.method}`)
     const client = large ? (bulk ??= open('bulk')) : control
-    const duplex = client.Call(deadlineOf(context.budgetMs))
+    const duplex = client.Call()
+    if (left !== undefined && left <= LONGEST_MS) endAfter(duplex, left)
     if (context.signal !== undefined) {
       const cancel = () => duplex.cancel()
       context.signal.addEventListener('abort', cancel, { once: true })
@@ -90,7 +110,7 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
         callId: context.callId,
         idempotencyKey: context.idempotencyKey ?? '',
         chain: [...context.chain],
-        ...(context.budgetMs !== undefined && { budgetMs: context.budgetMs }),
+        ...(left !== undefined && { budgetMs: left }),
         ...(context.expectedVersion !== undefined && { expectedVersion: context.expectedVersion }),
         ...(context.fencingToken !== undefined && { fencingToken: context.fencingToken }),
         asyncDurability: context.durability === 'async',
@@ -99,7 +119,7 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
     })
     if (args.bytes > limits.inlineBytes) void pump(duplex, args.chunks)
     else duplex.end()
-    return { duplex, outgoing: args, began: performance.now(), received: 0 }
+    return { duplex, outgoing: args, stream, began: performance.now(), received: 0 }
   }
 
   const noteSize = (call: Call, bytes: number) => {
@@ -125,7 +145,7 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
   return {
     call: (call) =>
       new Promise<Value>((resolve, reject) => {
-        const flight = begin(call)
+        const flight = begin(call, false)
         const { duplex } = flight
         let incoming: Incoming | undefined
         let problem: Error | undefined
@@ -167,7 +187,7 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
       }),
 
     async *stream(call) {
-      const flight = begin(call)
+      const flight = begin(call, true)
       const { duplex } = flight
       // Stays empty where the reader leaves before the end.
       let metadata = new Metadata()
@@ -231,7 +251,7 @@ const pump = async (duplex: Duplex, chunks: Iterable<Uint8Array>): Promise<void>
   if (!ended) duplex.end()
 }
 
-const reportOf = (site: SiteName, { outgoing: sent, received, began }: Flight, metadata: Metadata): CallReport => {
+const reportOf = (site: SiteName, { outgoing: sent, stream, received, began }: Flight, metadata: Metadata): CallReport => {
   const [loadBytes] = metadata.get(trailers.load)
   const [accountingBytes] = metadata.get(trailers.accounting)
   const load = loadBytes instanceof Buffer ? decodeLoad(loadBytes) : undefined
@@ -243,6 +263,7 @@ const reportOf = (site: SiteName, { outgoing: sent, received, began }: Flight, m
     bytesFetched: Number(accounting?.bytesFetched ?? 0),
     fetchMs: accounting?.fetchMs ?? 0,
     totalMs: performance.now() - began,
+    ...(stream && { stream }),
     ...(load !== undefined && { load }),
     stages: accounting?.stages.map(({ key, ms, units }) => ({ key, ms, units })) ?? [],
   }

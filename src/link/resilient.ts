@@ -1,19 +1,20 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { type Clock, systemClock } from '../core/clock.ts'
 import { type ActiveStorageError, abortedBy, codes, failure, isActiveStorageError } from '../core/errors.ts'
 import type { Call, Transport } from '../core/transport.ts'
 import type { Breaker } from './breaker.ts'
+import { DEFAULT_TIMEOUT_MS, endingWithin } from './timed.ts'
 
-export interface ResilienceOptions {
+/** A clock of its own is for tests: `now` is the one that deadlines are told by. */
+export interface ResilienceOptions extends Partial<Clock> {
   readonly breaker: Breaker
   /** Where to count the calls under way, each once however often it is tried. */
   readonly outstanding?: { count: number }
-  /** Deadline of a call that brings none, in ms. Default 120,000: every call ends. */
+  /** Deadline of a call that brings none, in ms from its first try. Default 120,000: every call ends. */
   readonly timeoutMs?: number
   /** Tries of one call, the first included. Default 3. */
   readonly attempts?: number
   /** First pause between tries in ms, doubled each time, with full jitter. Default 50. */
   readonly baseMs?: number
-  readonly now?: () => number
 }
 
 /** Repeats allowed per call made: a site in trouble gets at most a tenth more load from retries. */
@@ -37,11 +38,21 @@ export const repeatable = (call: Call, error: ActiveStorageError): boolean => {
 /** Adds a deadline to every call, tries again where that is safe, and stops trying a site that does not answer. */
 export const resilient = (
   inner: Transport,
-  { breaker, outstanding = { count: 0 }, timeoutMs = 120_000, attempts = 3, baseMs = 50, now = () => performance.now() }: ResilienceOptions,
+  {
+    breaker,
+    outstanding = { count: 0 },
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+    attempts = 3,
+    baseMs = 50,
+    now = systemClock.now,
+    sleep = systemClock.sleep,
+  }: ResilienceOptions,
 ): Transport => {
   let budget = BUDGET_MOST
 
   const guard = (call: Call) => {
+    // Said of the call, not of the site: it has not been asked.
+    if (now() >= (call.context.deadline ?? Infinity)) throw failure('deadline-exceeded', 'the time given to the call ran out')
     if (breaker.allows()) return
     throw failure(
       'unavailable',
@@ -62,22 +73,18 @@ export const resilient = (
     // A few calls with hardly any time each say nothing of the site.
     if (!late || now() - silentSince >= SILENCE_MS) breaker.failed()
   }
-  const within = (call: Call, until: number): Call => ({
-    ...call,
-    context: { ...call.context, budgetMs: Math.max(0, until - now()) },
-  })
 
   return {
-    async call(call) {
-      const until = now() + (call.context.budgetMs ?? timeoutMs)
+    async call(given) {
+      const call = endingWithin(given, timeoutMs, now)
+      const until = call.context.deadline ?? Infinity
       budget = Math.min(BUDGET_MOST, budget + BUDGET_PER_CALL)
       outstanding.count++
       try {
         for (let tried = 1; ; tried++) {
           guard(call)
           try {
-            // Most calls are tried once: the budget that they brought need not be worked out again.
-            const value = await inner.call(tried === 1 && call.context.budgetMs !== undefined ? call : within(call, until))
+            const value = await inner.call(call)
             answered()
             return value
           } catch (error) {
@@ -92,7 +99,7 @@ export const resilient = (
             const wait = Math.max(Math.random() * baseMs * 2 ** tried, least)
             if (budget < 1 || !breaker.up || now() + wait >= until) throw error
             budget--
-            await pause(wait, undefined, { signal: call.context.signal, ref: true }).catch(() => undefined)
+            await sleep(wait, call.context.signal)
             if (call.context.signal?.aborted === true) throw abortedBy(call.context.signal)
           }
         }
@@ -101,11 +108,12 @@ export const resilient = (
       }
     },
     // A stream is not repeated: its reader may have used what came before it broke.
-    async *stream(call) {
+    async *stream(given) {
+      const call = endingWithin(given, timeoutMs, now)
       guard(call)
       outstanding.count++
       try {
-        yield* inner.stream(within(call, now() + (call.context.budgetMs ?? timeoutMs)))
+        yield* inner.stream(call)
         answered()
       } catch (error) {
         learn(error)

@@ -102,6 +102,7 @@ export class CostModel {
     const memory = this.#memory(call)
     const mind = memory.plan(planKeyOf(decision.sites))
     const trial = this.#trials.end(decision.id)
+    if (outcome.partial === true) return
     if (trial?.probe === true && Number.isFinite(outcome.totalMs)) memory.purse -= Math.max(0, outcome.totalMs - trial.bestMs)
     if (outcome.failed) {
       mind.fail(memory.now)

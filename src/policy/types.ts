@@ -107,8 +107,11 @@ export interface Decision {
 /** What the placed call then cost: one report a stage group, in order. */
 export interface Outcome {
   readonly reports: readonly CallReport[]
+  /** Time that the caller waited for it; of a stream, without the time that its reader took between items. */
   readonly totalMs: number
   readonly failed: boolean
+  /** Its caller gave it up before its end: such figures are those of a part, and nothing is learned from them. */
+  readonly partial?: boolean
 }
 
 /** Decides for one client. Pure but for what it has learned; no I/O. */

@@ -5,6 +5,7 @@ import { type CallOptions, type Remote, remoteOf, type Route } from '../core/rem
 import { ObjectRef } from '../core/object-ref.ts'
 import type { Transport } from '../core/transport.ts'
 import { createFollowing } from '../link/following.ts'
+import { DEFAULT_TIMEOUT_MS, timed } from '../link/timed.ts'
 import type { Policy, Role } from '../policy/types.ts'
 import type { LoaderState } from '../objects/loader/state.ts'
 import { site as siteType } from '../objects/site.ts'
@@ -19,7 +20,7 @@ import { createPlacer, siteAt } from './placer.ts'
 import type { Site } from './site.ts'
 import { supplying } from './supplying.ts'
 import { train, type TrainingJob, type TrainOptions } from './train.ts'
-import { wrapIterable, type WrappedIterable } from './wrap.ts'
+import { wrapIterable, type WrapOptions, type WrappedIterable } from './wrap.ts'
 
 /** Decisions that a client remembers. */
 const DECISIONS = 10_000
@@ -55,7 +56,7 @@ export interface Client extends AsyncDisposable {
   flush(options?: At): Promise<void>
   /** Places a loader's work by the policy; order and values stay the same. */
   wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
-  wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
+  wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>, options?: WrapOptions): WrappedIterable<Item>
   /**
    * Trains a model where the policy says: here, at the data, or in the cloud. Under the cost model a few steps are tried at the
    * sites first. Begins the training, which stays at its site; iterating the job does the work.
@@ -75,6 +76,8 @@ export interface ClientParts {
   readonly policy: Policy
   /** Bytes of fetched content that this process keeps. */
   readonly keptBytes: number
+  /** Ms that a call may take which sets no limit, with all that it goes through. Default 120,000. */
+  readonly timeoutMs?: number | undefined
   readonly onClose: () => void
   /** Told of what deserves a look but stops nothing. */
   readonly onWarning: (message: string) => void
@@ -94,7 +97,7 @@ const once = (tell: (message: string) => void) => {
 
 const homeRoles: readonly Role[] = ['node', 'cloud', 'local']
 
-export const createClient = ({ sites, policy, keptBytes, onClose, onWarning }: ClientParts): Client => {
+export const createClient = ({ sites, policy, keptBytes, timeoutMs = DEFAULT_TIMEOUT_MS, onClose, onWarning }: ClientParts): Client => {
   const log = createDecisionLog(DECISIONS)
   const placer = createPlacer(policy, sites, log)
   const transports = new Map<Site, Transport>([...sites.values()].map((each) => [each, supplying(each, sites)]))
@@ -119,7 +122,10 @@ export const createClient = ({ sites, policy, keptBytes, onClose, onWarning }: C
     const known = routes.get(home)
     if (known !== undefined) return known
     const route: Route = ({ place }: CallOptions) =>
-      choosing({ placer, home: followingFrom(home), fixed: place === undefined ? undefined : at(siteAt(sites, place)), at })
+      timed(
+        choosing({ placer, home: followingFrom(home), fixed: place === undefined ? undefined : at(siteAt(sites, place)), at }),
+        timeoutMs,
+      )
     registerLoaders(route, loaders)
     routes.set(home, route)
     return route
@@ -129,13 +135,14 @@ export const createClient = ({ sites, policy, keptBytes, onClose, onWarning }: C
     target instanceof ObjectRef
       ? remoteOf(type, target.id, routeTo(homeOf(target.home)), {})
       : remoteOf(type, target, routeTo(homeOf(options.at)), {})
-  const parts = { home: homeOf, transport: (home: Site) => followingFrom(home).transport }
-  const context: LoadContext = { placer, at, object, onWarning: once(onWarning) }
+  const parts = { home: homeOf, transport: (home: Site) => timed(followingFrom(home).transport, timeoutMs) }
+  const context: LoadContext = { placer, at, object, timeoutMs, onWarning: once(onWarning) }
 
   function wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
-  function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
+  function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>, options?: WrapOptions): WrappedIterable<Item>
   function wrap(
     loader: DataLoader<BatchData> | Iterable<unknown> | AsyncIterable<unknown>,
+    options?: WrapOptions,
   ): WrappedLoader<BatchData> | WrappedIterable<unknown> {
     if (isDataLoader(loader)) {
       const position = createPosition(loader.options)
@@ -147,8 +154,7 @@ export const createClient = ({ sites, policy, keptBytes, onClose, onWarning }: C
         [Symbol.asyncIterator]: () => from(position.take()),
       }
     }
-    const placed = choosing({ placer, home: siteAt(sites, LOCAL), fixed: undefined, at })
-    return wrapIterable(loader, placed)
+    return wrapIterable(loader, context, options)
   }
 
   const close = async () => {
@@ -159,7 +165,7 @@ export const createClient = ({ sites, policy, keptBytes, onClose, onWarning }: C
     object,
     objects: createObjectsView(parts),
     aliases: createAliases(parts),
-    flush: ({ at: name } = {}) => remoteOf(siteType, 'main', () => homeOf(name).transport).flush(),
+    flush: ({ at: name } = {}) => remoteOf(siteType, 'main', () => parts.transport(homeOf(name))).flush(),
     wrap,
     train: (options) => train({ sites, policy, log, home: homeOf(undefined), keptBytes, at, object }, options),
     decisions: () => log.entries(),

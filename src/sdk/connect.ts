@@ -191,6 +191,7 @@ export const connect = async (options: ConnectOptions = {}): Promise<Client> => 
       sites,
       policy: createPolicy(policy.current),
       keptBytes: options.cacheBytes ?? KEPT_BYTES,
+      timeoutMs,
       onClose: policy.close,
       onWarning,
     })

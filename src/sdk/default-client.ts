@@ -3,7 +3,7 @@ import type { Client, WrappedLoader } from './client.ts'
 import { connect } from './connect.ts'
 import type { DataLoader } from './data-loader.ts'
 import { createPosition } from './loader-position.ts'
-import type { WrappedIterable } from './wrap.ts'
+import type { WrapOptions, WrappedIterable } from './wrap.ts'
 
 let shared: Promise<Client> | undefined
 
@@ -32,12 +32,13 @@ async function* later<Item>(iterable: (client: Client) => AsyncIterable<Item>): 
 }
 
 function wrap<Data extends BatchData>(loader: DataLoader<Data>): WrappedLoader<Data>
-function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>): WrappedIterable<Item>
+function wrap<Item>(loader: Iterable<Item> | AsyncIterable<Item>, options?: WrapOptions): WrappedIterable<Item>
 function wrap(
   loader: DataLoader<BatchData> | Iterable<unknown> | AsyncIterable<unknown>,
+  options?: WrapOptions,
 ): WrappedLoader<BatchData> | WrappedIterable<unknown> {
   if ('options' in loader && 'epoch' in loader) return lazyLoader(loader)
-  return lazy((connected) => connected.wrap(loader))
+  return lazy((connected) => connected.wrap(loader, options))
 }
 
 const lazyLoader = (loader: DataLoader<BatchData>): WrappedLoader<BatchData> => {

@@ -58,6 +58,8 @@ export const createLinkMeter = (): LinkMeter => {
       received += report.bytesReceived
       if (report.load === undefined) return
       load = report.load
+      // A stream's time is in part that of its reader, and in part that of what was sent while it read.
+      if (report.stream === true) return
       const beyond = Math.max(0.01, report.totalMs - report.load.serviceMs - report.load.queueMs)
       const small = report.bytesSent + report.bytesReceived < 16 * 1024
       if (small) rtt = least(rtt, beyond)

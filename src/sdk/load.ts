@@ -1,3 +1,4 @@
+import { monotonicNow } from '../core/clock.ts'
 import type { Batch, BatchData } from '../core/batch.ts'
 import type { ContentRef } from '../core/content.ts'
 import type { ObjectType } from '../core/define.ts'
@@ -15,10 +16,10 @@ import { filesOf, forwardKey } from '../objects/model/forward.ts'
 import { model as modelType, type ModelDescription } from '../objects/model/model.ts'
 import { pipeline as pipelineType, preprocessKey, type RandomKey, unitsOf } from '../objects/pipeline/pipeline.ts'
 import { pipelineHash, type PipelineSpec } from '../objects/pipeline/spec.ts'
-import type { CallView, StageView } from '../policy/types.ts'
+import type { StageView } from '../policy/types.ts'
 import { type DataLoaderOptions, isOps, isSpec } from './data-loader.ts'
 import type { Progress, Start } from './loader-position.ts'
-import type { Placer } from './placer.ts'
+import type { PlacedView, Placer } from './placer.ts'
 import { prefetching } from '../objects/loader/prefetching.ts'
 import type { Site } from './site.ts'
 
@@ -26,11 +27,18 @@ import type { Site } from './site.ts'
 export interface LoadContext {
   readonly placer: Placer
   readonly at: (site: Site) => Transport
+  /** Ms that a batch may take where the loader sets no limit. */
+  readonly timeoutMs: number
   readonly object: <T extends ObjectType>(type: T, id: string) => Remote<T>
   readonly onWarning: (message: string) => void
 }
 
-const inputOf = ({ onWarning }: LoadContext, description: ModelDescription, wanted: string | undefined): LoaderModel => {
+/** A description as batches are run through it. @param wanted the input that takes the batch @throws `invalid-argument` */
+export const modelOf = (
+  { onWarning }: Pick<LoadContext, 'onWarning'>,
+  description: ModelDescription,
+  wanted: string | undefined,
+): LoaderModel => {
   const names = description.inputs.map(({ name }) => name)
   const input = wanted ?? (names.length === 1 ? names[0] : undefined)
   if (input === undefined || !names.includes(input)) {
@@ -60,8 +68,8 @@ const resolve = async (context: LoadContext, { dataset, pipeline, model, input, 
   }
   const readModel = async (): Promise<LoaderModel | undefined> => {
     if (model === undefined) return undefined
-    if (typeof model === 'object' && !isRemote(model)) return inputOf(context, model, input)
-    return inputOf(context, await (typeof model === 'string' ? context.object(modelType, model) : model).describe(), input)
+    if (typeof model === 'object' && !isRemote(model)) return modelOf(context, model, input)
+    return modelOf(context, await (typeof model === 'string' ? context.object(modelType, model) : model).describe(), input)
   }
   const [spec, found, { version }] = await Promise.all([readSpec(), readModel(), set.describe()])
   const samples = await samplesOf(set, spec, split)
@@ -86,8 +94,7 @@ const viewOf = (
   preprocess: string,
   forward: string | undefined,
   model: LoaderModel | undefined,
-  budgetMs: number | undefined,
-): CallView => {
+): PlacedView => {
   const stages: StageView[] = [
     {
       key: preprocess,
@@ -97,7 +104,7 @@ const viewOf = (
   ]
   if (model !== undefined && forward !== undefined) stages.push({ key: forward, units: samples.length, inputs: inputsOf(filesOf(model)) })
   // Ids and references of the samples, and the spec: small beside what they stand for.
-  return { type: 'loader', method: 'batch', stages, argumentBytes: samples.length * 128 + 512, budgetMs }
+  return { type: 'loader', method: 'batch', stages, argumentBytes: samples.length * 128 + 512 }
 }
 
 /** The batches of one epoch from one on, each made where the placer says; `only` holds them all at one site. */
@@ -108,7 +115,7 @@ export async function* load<Data extends BatchData>(
   progress: Progress,
   only?: 'local',
 ): AsyncGenerator<Batch<Data>> {
-  const { seed = 0, prefetch = 2, timeoutMs, cache } = options
+  const { seed = 0, prefetch = 2, timeoutMs = context.timeoutMs, cache } = options
   const extra = cache === undefined ? [] : [{ cache }]
   const { samples, spec, model, source } = await resolve(context, options)
   if (expected !== undefined) checkSameSource(expected, source)
@@ -121,13 +128,14 @@ export async function* load<Data extends BatchData>(
   const make = async (index: number, signal: AbortSignal): Promise<Batch<Data>> => {
     const chosen = batches[index] ?? []
     const inputs = chosen.map(({ label: _, ...sample }) => sample)
+    // One limit for the batch, whatever is tried again and wherever its stages run.
+    const deadline = monotonicNow() + timeoutMs
     const data = await context.placer.run(
-      viewOf(chosen, preprocess, forward, model, timeoutMs),
-      only,
-      signal,
+      viewOf(chosen, preprocess, forward, model),
+      { place: only, signal, deadline },
       async ([first, second], onReport) => {
         if (first === undefined) throw failure('internal', 'a placement of no stage')
-        const options = { signal, onReport, ...(timeoutMs !== undefined && { timeoutMs }) }
+        const options = { signal, onReport, deadline }
         const stagesAt = (site: Site) => remoteOf(batchStages, 'main', () => context.at(site), options)
         if (model === undefined) return stagesAt(first).preprocess(spec, inputs, key, ...extra)
         if (second === undefined || second === first) return stagesAt(first).whole(spec, inputs, key, model, ...extra)

@@ -1,5 +1,6 @@
+import { monotonicNow } from '../core/clock.ts'
 import { failure, toFailure } from '../core/errors.ts'
-import type { Remote } from '../core/remote.ts'
+import { type Remote, recipeOf, withCall } from '../core/remote.ts'
 import type { Feeds, Training } from '../core/self.ts'
 import type { Progress } from '../objects/trainer/journal.ts'
 import type { trainer as trainerType } from '../objects/trainer/trainer.ts'
@@ -20,13 +21,17 @@ export interface SplitOptions {
  * Does a run that a trainer's `fit` or `resume` has begun with the front of the model where the trainer is, beside the data,
  * and the back in this process: activations come here, and gradients go back. Checkpoints hold both parts, and lie with the
  * trainer. When it ends, early or not, the back is forgotten here.
- * @param remote the trainer, with as much time as the run may take: `withCall(remote, { timeoutMs })`
+ * @param trainer the trainer, with as much time as the run may take: `withCall(remote, { timeoutMs })`
  * @throws `unavailable` where the node dies: `resume`, and split the new run, from the last checkpoint; `invalid-argument`,
  * `not-found` where the model cannot be parted there; `unsupported` for plans with `features`, `validate` or `accumulate`;
  * `training-diverged`
  */
-export async function* splitTraining(remote: Remote<typeof trainerType>, run: number, options: SplitOptions): AsyncGenerator<Progress> {
+export async function* splitTraining(trainer: Remote<typeof trainerType>, run: number, options: SplitOptions): AsyncGenerator<Progress> {
   const { cut, targets, threads = 1 } = options
+  // All calls of the run share the time that the caller gives it: each by itself would have as much again.
+  const { timeoutMs, deadline } = recipeOf(trainer).options
+  const remote =
+    timeoutMs === undefined ? trainer : withCall(trainer, { deadline: Math.min(monotonicNow() + timeoutMs, deadline ?? Infinity) })
   const { createTrainings } = await import('../storage-node/compute/training.ts')
   const trainings = createTrainings({ threads })
   const { signal } = new AbortController()

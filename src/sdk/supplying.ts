@@ -11,13 +11,13 @@ import type { Site } from './site.ts'
 const SUPPLY_BYTES = 32 * 1024 * 1024
 const TRIES = 5
 
-const contentCall = (method: 'fetch' | 'supply', args: readonly Value[], { signal, budgetMs }: CallContext): Call => ({
+const contentCall = (method: 'fetch' | 'supply', args: readonly Value[], { signal, deadline }: CallContext): Call => ({
   type: typeName(content.name),
   object: objectId('main'),
   method,
   kind: 'movable',
   args,
-  context: { callId: newCallId(), chain: [], ...(signal !== undefined && { signal }), ...(budgetMs !== undefined && { budgetMs }) },
+  context: { callId: newCallId(), chain: [], ...(signal !== undefined && { signal }), ...(deadline !== undefined && { deadline }) },
 })
 
 /**

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { monotonicNow } from '../core/clock.ts'
 import { failure } from '../core/errors.ts'
 import type { SiteName } from '../core/ids.ts'
 import type { ObjectRef } from '../core/object-ref.ts'
@@ -13,6 +14,7 @@ import type { Decision, Policy } from '../policy/types.ts'
 import type { DecisionLog } from './decision-log.ts'
 import { siteAt } from './placer.ts'
 import type { Site } from './site.ts'
+import { StreamWatch } from './stream-figures.ts'
 import { planAt, reaches, trainingData, withReferences } from './training-data.ts'
 import { placeTraining, type Placing, worthAnotherSite } from './training-figures.ts'
 
@@ -91,11 +93,11 @@ export const train = async (context: TrainContext, options: TrainOptions): Promi
       export: () => remote.export(),
       async *[Symbol.asyncIterator]() {
         const reports: CallReport[] = []
-        const began = performance.now()
+        const watch = new StreamWatch(monotonicNow)
         let last: Progress | undefined
         let problem: unknown
         try {
-          for await (const report of remoteAt(site, LONG_MS, (made) => reports.push(made)).run(run)) {
+          for await (const report of watch.read(remoteAt(site, LONG_MS, (made) => reports.push(made)).run(run))) {
             last = report
             yield report
           }
@@ -105,8 +107,8 @@ export const train = async (context: TrainContext, options: TrainOptions): Promi
         } finally {
           if (last?.status === 'done') for (const { hash, bytes } of data.inputs) if (bytes <= context.keptBytes) site.known.add(hash)
           if (placing !== undefined) {
-            const outcome = { reports, totalMs: performance.now() - began, failed: problem !== undefined }
-            log.add('trainer.fit', placing.decision, outcome, [site.name])
+            const outcome = { reports, totalMs: watch.waitedMs, failed: problem !== undefined }
+            log.add('trainer.fit', placing.decision, outcome, [site.name], watch.figures)
             // What was stopped, or cannot be trained anywhere, tells nothing of the site.
             if (last?.status === 'done' || worthAnotherSite(problem))
               policy.observe(placing.view, { ...placing.decision, sites: [site.name] }, outcome)
@@ -131,13 +133,14 @@ export const train = async (context: TrainContext, options: TrainOptions): Promi
   let last: unknown
   for (const choice of choices) {
     const site = siteAt(sites, choice)
+    const began = monotonicNow()
     try {
       return jobAt(site, await begunAt(site), placed)
     } catch (error) {
       if (!worthAnotherSite(error)) throw error
       last = error
       const { decision } = placed
-      log.add('trainer.fit', decision, { reports: [], totalMs: 0, failed: true }, [site.name])
+      log.add('trainer.fit', decision, { reports: [], totalMs: monotonicNow() - began, failed: true }, [site.name])
       placed = { ...placed, decision: { ...decision, because: `${decision.because}; ${site.name} did not begin it: ${error.text}` } }
     }
   }

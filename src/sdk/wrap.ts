@@ -1,21 +1,26 @@
-import type { Batch, BatchData } from '../core/batch.ts'
+import type { Batch } from '../core/batch.ts'
 import { failure } from '../core/errors.ts'
-import { remoteOf } from '../core/remote.ts'
 import { Tensor } from '../core/tensor.ts'
-import type { Transport } from '../core/transport.ts'
-import { batchStages } from '../objects/loader/batch-stages.ts'
+import { mapAhead } from '../objects/loader/ahead.ts'
+import type { LooseBatch, LooseStage } from '../objects/loader/loose-batch.ts'
 import type { ModelDescription } from '../objects/model/model.ts'
-import { pipeline as pipelineType } from '../objects/pipeline/pipeline.ts'
-import { type Op, type PipelineSpec, checkPipeline } from '../objects/pipeline/spec.ts'
+import { checkPipeline, type Op, type PipelineSpec } from '../objects/pipeline/spec.ts'
 import { isOps } from './data-loader.ts'
+import { type LoadContext, modelOf } from './load.ts'
+import { createStaging } from './staging.ts'
 
-type Stage =
-  | { readonly kind: 'map'; readonly spec: PipelineSpec }
-  | { readonly kind: 'forward'; readonly model: ModelDescription; readonly input: string }
+export interface WrapOptions {
+  /**
+   * Batches that are read and made ahead of the reader, once there are stages. Default 2. The source's bytes are copied
+   * then, since a loader may use its memory again. 0: one batch at a time, read when the reader asks for it, without a copy.
+   */
+  readonly prefetch?: number
+}
 
 /**
- * A user's own loader, iterated unchanged until stages are added, each placed batch by batch. With stages it yields
- * tensors [N, ...], lists of N encoded images, or `{ data, ids?, labels? }` with one of them.
+ * A user's own loader, iterated unchanged until stages are added. With stages it yields tensors [N, ...], lists of N encoded
+ * images, or `{ data, ids?, labels? }` with one of them; each batch then goes through all stages in one call, where the
+ * policy says, while the next batches are read and made.
  */
 export interface WrappedIterable<Item> extends AsyncIterable<Item> {
   /** Preprocesses each batch; encoded images need a `decode` op first, uint8 tensors [N, H, W, C] none. */
@@ -24,9 +29,7 @@ export interface WrappedIterable<Item> extends AsyncIterable<Item> {
   forward(model: ModelDescription, input?: string): WrappedIterable<Batch<Readonly<Record<string, Tensor>>>>
 }
 
-interface Loose {
-  readonly ids: readonly string[]
-  readonly data: Tensor | readonly Uint8Array[] | BatchData
+interface Loose extends LooseBatch {
   readonly labels?: readonly (string | number)[]
 }
 
@@ -46,66 +49,51 @@ const looseOf = (item: unknown, index: number): Loose => {
   if (ids.length !== count)
     throw failure('invalid-argument', `batch ${index} of the wrapped loader has ${ids.length} ids for ${count} samples`)
   const labels: unknown = 'labels' in inner ? inner.labels : undefined
-  return { ids, data, ...(Array.isArray(labels) && { labels }) }
+  return { ids, data, ...(Array.isArray(labels) && { labels: [...labels] }) }
 }
 const isImages = (data: unknown): data is readonly Uint8Array[] => Array.isArray(data) && data.every((item) => item instanceof Uint8Array)
 
-const applied = async (
-  transport: Transport,
-  stage: Stage,
-  { data, ids }: Loose,
-  key: { seed: number; epoch: number },
-): Promise<BatchData> => {
-  const route = () => transport
-  if (stage.kind === 'map') {
-    const remote = remoteOf(pipelineType, 'main', route)
-    if (data instanceof Tensor) return remote.runRaw(stage.spec, data, ids, key)
-    return remote.run(
-      stage.spec,
-      images(data).map((content, row) => ({ id: ids[row] ?? '', content })),
-      key,
-    )
-  }
-  if (!(data instanceof Tensor)) throw failure('tensor-mismatch', 'a model takes a tensor: preprocess the images with .map(pipeline) first')
-  const { hash, file, external, mode } = stage.model
-  return remoteOf(batchStages, 'main', route).forward({ hash, file, external, mode, input: stage.input }, data)
-}
-const images = (data: Loose['data']): readonly Uint8Array[] => {
-  if (isImages(data)) return data
-  throw failure('tensor-mismatch', 'a pipeline takes encoded images or one tensor, not named outputs')
+/** With bytes of its own, so that the loader may fill its memory anew. */
+const copied = (batch: Loose): Loose => {
+  const { data } = batch
+  if (data instanceof Tensor) return { ...batch, data: new Tensor(data.dtype, data.data.slice(), data.shape) }
+  return isImages(data) ? { ...batch, data: data.map((bytes) => new Uint8Array(bytes)) } : batch
 }
 
-export const wrapIterable = <Item>(source: Iterable<Item> | AsyncIterable<Item>, transport: Transport): WrappedIterable<Item> => {
+const PREFETCH = 2
+const PREFETCH_MOST = 256
+
+/** @throws ActiveStorageError `invalid-argument` */
+export const wrapIterable = <Item>(
+  source: Iterable<Item> | AsyncIterable<Item>,
+  context: LoadContext,
+  { prefetch = PREFETCH }: WrapOptions = {},
+): WrappedIterable<Item> => {
+  if (!Number.isSafeInteger(prefetch) || prefetch < 0 || prefetch > PREFETCH_MOST)
+    throw failure('invalid-argument', `prefetch ${prefetch}: use a whole number from 0 to ${PREFETCH_MOST}`)
+  const take = prefetch === 0 ? looseOf : (item: unknown, index: number) => copied(looseOf(item, index))
+  const staging = createStaging(context)
   let epochs = 0
-  const staged = <Out>(stages: readonly Stage[], seed: number): WrappedIterable<Out> => ({
+  const staged = <Out>(stages: readonly LooseStage[], seed: number): WrappedIterable<Out> => ({
     map: (pipeline, key = {}) => {
       const spec = isOps(pipeline) ? { ops: pipeline } : pipeline
       checkPipeline(spec)
-      return staged([...stages, { kind: 'map', spec }], key.seed ?? seed)
+      return staged([...stages, { map: spec }], key.seed ?? seed)
     },
-    forward: (model, wanted) => {
-      const input = wanted ?? (model.inputs.length === 1 ? model.inputs[0]?.name : undefined)
-      if (input === undefined)
-        throw failure(
-          'invalid-argument',
-          `the model's inputs are ${model.inputs.map(({ name }) => name).join(', ')}: name the one that takes the batch`,
-        )
-      return staged([...stages, { kind: 'forward', model, input }], seed)
-    },
+    forward: (model, input) => staged([...stages, { forward: modelOf(context, model, input) }], seed),
     async *[Symbol.asyncIterator]() {
       const epoch = epochs++
-      let index = 0
-      for await (const item of source) {
-        if (stages.length === 0) {
-          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without stages Out is Item: what comes in goes out untouched
-          yield item as unknown as Out
-          continue
-        }
-        let batch = looseOf(item, index)
-        for (const stage of stages) batch = { ...batch, data: await applied(transport, stage, batch, { seed, epoch }) }
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- with stages Out is the Batch that the last one makes
-        yield { ...batch, epoch, index: index++ } as unknown as Out
+      if (stages.length === 0) {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without stages Out is Item: what comes in goes out untouched
+        yield* source as unknown as Iterable<Out> | AsyncIterable<Out>
+        return
       }
+      yield* mapAhead(source, prefetch, async (item, index, signal) => {
+        const batch = take(item, index)
+        const data = await staging.run(stages, batch, { seed, epoch }, signal)
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- with stages Out is the Batch that the last one makes
+        return { ...batch, data, epoch, index } as unknown as Out
+      })
     },
   })
   return staged<Item>([], 0)

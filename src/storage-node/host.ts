@@ -1,17 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { monotonicNow } from '../core/clock.ts'
 import type { MethodEntry, ObjectType } from '../core/define.ts'
-import { type ActiveStorageError, abortedBy, failure, failureWith, isActiveStorageError, toFailure } from '../core/errors.ts'
+import { type ActiveStorageError, failure, failureWith, isActiveStorageError, toFailure } from '../core/errors.ts'
 import type { SiteName } from '../core/ids.ts'
 import { hint } from '../core/nearest.ts'
 import type { Compute, HostStats, HostView } from '../core/self.ts'
 import type { Call, SiteDescription, Transport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
 import { createFollowing } from '../link/following.ts'
+import { timed } from '../link/timed.ts'
 import { decodedCache } from '../objects/pipeline/decoded-cache.ts'
 import type { Admission } from './admission.ts'
 import { createCollector } from './content/collector.ts'
 import type { ContentStore } from './content/content-store.ts'
 import type { Resolver } from './content/resolver.ts'
+import { type LimitedStream, limitedStream } from './limited-stream.ts'
 import { checkDeclarations } from './objects/declarations.ts'
 import { type Declared, registerType } from './objects/declared.ts'
 import { createArrivals } from './objects/arrivals.ts'
@@ -176,7 +179,7 @@ export const createHost = ({
   const following = createFollowing((name) => (name === site ? host : peers.get(name)))
   const peer = (name: SiteName) => {
     const way = peers.get(name)
-    return way === undefined ? undefined : following.from(way)
+    return way === undefined ? undefined : timed(following.from(way))
   }
   const departures = createDepartures({ site, queue, peer: (name) => peers.get(name) })
   const objects = createObjects({
@@ -203,6 +206,9 @@ export const createHost = ({
   const admit = (call: Call, stream: boolean) => {
     try {
       const { type, entry } = find(call.type, call.method)
+      // Its arguments may have taken all its time to arrive.
+      if (monotonicNow() >= (call.context.deadline ?? Infinity))
+        throw failure('deadline-exceeded', 'the time given to the call ran out before it began')
       if (entry.stream !== stream)
         throw failure(
           'invalid-argument',
@@ -258,6 +264,7 @@ export const createHost = ({
     },
     async *stream(call) {
       const { running, finish } = start(call, true)
+      let steps: LimitedStream<Value> | undefined
       try {
         const { kind } = running.entry
         const items =
@@ -267,15 +274,18 @@ export const createHost = ({
               ? objects.readStream(running)
               : objects.turnStream(running)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entry.stream says that it is an async generator
-        for await (const item of items as AsyncIterable<Value>) {
-          if (running.scope.aborted) throw abortedBy(running.scope.signal)
+        steps = limitedStream(items as AsyncGenerator<Value>, running.scope.signal)
+        for await (const item of steps.items) {
+          const given = monotonicNow()
           yield item
+          running.waitedForReader(monotonicNow() - given)
         }
       } catch (error) {
         throw failed(running, error)
       } finally {
         finish()
-        running.release(undefined)
+        running.scope.cutShort ||= steps?.rest !== undefined
+        running.release(steps?.rest)
       }
     },
     close: async ({ graceMs } = {}) => {

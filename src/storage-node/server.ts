@@ -1,4 +1,5 @@
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js'
+import { monotonicNow } from '../core/clock.ts'
 import { type ActiveStorageError, failure, toFailure } from '../core/errors.ts'
 import { type CallId, callId, objectId, type SiteName, typeName } from '../core/ids.ts'
 import type { Call, CallContext, CallReport } from '../core/transport.ts'
@@ -39,7 +40,7 @@ class ServedContext implements CallContext {
   readonly callId: CallId
   readonly chain: readonly string[]
   readonly idempotencyKey?: string
-  readonly budgetMs?: number
+  readonly deadline?: number
   readonly expectedVersion?: number
   readonly fencingToken?: number
   readonly durability?: 'async'
@@ -51,7 +52,7 @@ class ServedContext implements CallContext {
     this.callId = callId(start.callId)
     this.chain = start.chain
     if (start.idempotencyKey !== '') this.idempotencyKey = start.idempotencyKey
-    if (start.budgetMs !== undefined) this.budgetMs = start.budgetMs
+    if (start.budgetMs !== undefined) this.deadline = served.began + start.budgetMs
     if (start.expectedVersion !== undefined) this.expectedVersion = start.expectedVersion
     if (start.fencingToken !== undefined) this.fencingToken = start.fencingToken
     if (start.asyncDurability) this.durability = 'async'
@@ -73,6 +74,8 @@ class ServedCall {
   readonly #stream: Stream
   readonly #host: Host
   #start: CallStart | undefined
+  /** When its first message came: the time that its arguments take to arrive is part of the time that it may take. */
+  #began = 0
   #incoming: Incoming | undefined
   /** Arguments as they arrive: what is only announced takes no room from others. */
   readonly #hold: Hold
@@ -93,6 +96,10 @@ class ServedCall {
 
   readonly onReport = (made: CallReport): void => {
     this.#report = made
+  }
+
+  get began(): number {
+    return this.#began
   }
 
   get gone(): boolean {
@@ -146,6 +153,7 @@ class ServedCall {
     if (start.chain.length > MAX_CHAIN || start.idempotencyKey.length > MAX_KEY || start.traceParent.length > MAX_TRACE)
       throw failure('malformed-message', 'a call chain, idempotency key or trace context beyond its bounds')
     this.#start = start
+    this.#began = monotonicNow()
     this.#hold.take(start.arguments.body.byteLength + start.arguments.inline.byteLength)
     return new Incoming(start.arguments)
   }

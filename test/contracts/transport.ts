@@ -12,13 +12,17 @@ import { createProbe } from './probe.ts'
 const MIB = 1024 ** 2
 
 /** The error of a promise that must fail with this code. */
-export const failing = async (work: Promise<unknown>, code: Code): Promise<ActiveStorageError> => {
+export const failing = async (work: Promise<unknown>, ...codes: [Code, ...Code[]]): Promise<ActiveStorageError> => {
+  const expected = codes.join(' or ')
   const error: unknown = await work.then(
-    () => assert.fail(`it went well instead of failing with ${code}`),
+    () => assert.fail(`it went well instead of failing with ${expected}`),
     (thrown: unknown) => thrown,
   )
-  assert.ok(isActiveStorageError(error, code), `${code} was expected: ${error instanceof Error ? error.stack : String(error)}`)
-  assert.match(error.message, new RegExp(`^\\[${code}\\] .`))
+  assert.ok(
+    isActiveStorageError(error) && codes.includes(error.code),
+    `${expected} was expected: ${error instanceof Error ? error.stack : String(error)}`,
+  )
+  assert.match(error.message, new RegExp(`^\\[${error.code}\\] .`))
   return error
 }
 const all = async <T>(items: AsyncIterable<T>): Promise<T[]> => {

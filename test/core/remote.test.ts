@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { monotonicNow } from '../../src/core/clock.ts'
 import { defineObject } from '../../src/core/define.ts'
 import { isActiveStorageError } from '../../src/core/errors.ts'
 import { newCallId } from '../../src/core/ids.ts'
@@ -52,7 +53,7 @@ test('awaiting a stub or turning it into JSON makes no call', async () => {
 
 test('a call carries type, object, method, kind and arguments; the id is its own, or that of the call it is made in', async () => {
   const parent = newCallId()
-  const { stub, calls } = recorded({}, { callId: parent, chain: ['outer/a'], budgetMs: () => undefined })
+  const { stub, calls } = recorded({}, { callId: parent, chain: ['outer/a'], deadline: undefined })
   await stub.tag('cat', 'pet')
   await stub.embed('dog')
   const shown = calls.map(({ type, object, method, kind, args, context }) => ({ type, object, method, kind, args, chain: context.chain }))
@@ -82,18 +83,36 @@ test('an async generator is called as a stream', async () => {
 test('withCall gives another stub of the same object, with the options of both', async () => {
   const { stub, calls, routes } = recorded({ timeoutMs: 1000, place: 'node' })
   const other = withCall(stub, { timeoutMs: 50, idempotencyKey: 'k', expectedVersion: 4, fencingToken: 9 })
+  const before = monotonicNow()
   await other.embed('cat')
   await stub.embed('cat')
   assert.deepEqual(routes, [
     { timeoutMs: 1000, place: 'node' },
     { timeoutMs: 50, place: 'node', idempotencyKey: 'k', expectedVersion: 4, fencingToken: 9 },
   ])
-  const contexts = calls.map(({ context: { callId: _, ...rest } }) => rest)
-  assert.deepEqual(contexts, [
-    { chain: [], idempotencyKey: 'k', budgetMs: 50, expectedVersion: 4, fencingToken: 9 },
-    { chain: [], budgetMs: 1000 },
-  ])
+  const contexts = calls.map(({ context: { callId: _, deadline: __, ...rest } }) => rest)
+  assert.deepEqual(contexts, [{ chain: [], idempotencyKey: 'k', expectedVersion: 4, fencingToken: 9 }, { chain: [] }])
+  const passed = monotonicNow() - before
+  for (const [index, timeoutMs] of [50, 1000].entries()) {
+    const given = (calls[index]?.context.deadline ?? 0) - before
+    assert.ok(given >= timeoutMs && given <= timeoutMs + passed, `${given}`)
+  }
   assert.equal(recipeOf(other).id, 'train')
+})
+
+test('the earliest of the limits of a call counts: its time, its moment, and that of the call it is made in', async () => {
+  const deadlineOf = async (options: CallOptions, parent?: number) => {
+    const { stub, calls } = recorded(options, { callId: newCallId(), chain: [], deadline: parent })
+    await stub.embed('cat')
+    return calls[0]?.context.deadline
+  }
+  assert.equal(await deadlineOf({}), undefined)
+  assert.equal(await deadlineOf({ deadline: 7 }), 7)
+  assert.equal(await deadlineOf({ deadline: 7, timeoutMs: 1e6 }), 7)
+  assert.equal(await deadlineOf({ deadline: 7 }, 5), 5)
+  assert.equal(await deadlineOf({ deadline: 7, timeoutMs: 1e6 }, 9), 7)
+  assert.equal(await deadlineOf({}, 9), 9)
+  assert.equal(await deadlineOf({ timeoutMs: 1e6 }, 9), 9)
 })
 
 test('what is no stub, or has a bad object name, is refused', () => {

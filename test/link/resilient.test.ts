@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
+import { monotonicNow } from '../../src/core/clock.ts'
 import type { MethodKind } from '../../src/core/define.ts'
 import { type ActiveStorageError, failure, failureWith } from '../../src/core/errors.ts'
 import { newCallId, objectId, typeName } from '../../src/core/ids.ts'
@@ -7,6 +9,7 @@ import type { Call, CallContext, Transport } from '../../src/core/transport.ts'
 import { createBreaker } from '../../src/link/breaker.ts'
 import { resilient, type ResilienceOptions } from '../../src/link/resilient.ts'
 import { failing } from '../contracts/transport.ts'
+import { virtualClock } from '../support/virtual-clock.ts'
 
 const callOf = (kind: MethodKind, context: Partial<CallContext> = {}): Call => ({
   type: typeName('probe'),
@@ -20,9 +23,9 @@ const callOf = (kind: MethodKind, context: Partial<CallContext> = {}): Call => (
 /** A transport that fails with each of these in turn, then answers 'ok'. */
 const failingWith = (errors: readonly ActiveStorageError[], options: Partial<ResilienceOptions> = {}) => {
   const left = [...errors]
-  const made: { at: number; budgetMs: number | undefined }[] = []
+  const made: { at: number; deadline: number | undefined }[] = []
   const next = (call: Call) => {
-    made.push({ at: performance.now(), budgetMs: call.context.budgetMs })
+    made.push({ at: performance.now(), deadline: call.context.deadline })
     return left.shift()
   }
   const inner: Transport = {
@@ -97,19 +100,57 @@ test('the time that an overloaded site asks for is waited', async () => {
 
 test('a wait that would outlast the deadline is not begun', async () => {
   const { transport, made } = failingWith([busy(60_000)])
-  await failing(transport.call(callOf('movable', { budgetMs: 1000 })), 'overloaded')
+  await failing(transport.call(callOf('movable', { deadline: monotonicNow() + 1000 })), 'overloaded')
   assert.equal(made.length, 1)
 })
 
-test('each try has the time that is left, and a call without a deadline gets one', async () => {
-  const { transport, made } = failingWith([busy(30)], { timeoutMs: 5000 })
-  await transport.call(callOf('movable', { budgetMs: 1000 }))
-  const [first, second] = made.map(({ budgetMs }) => budgetMs ?? Infinity)
-  assert.ok(first !== undefined && second !== undefined && first <= 1000 && second <= first - 29, `${first}, ${second}`)
+test('all tries have one deadline, and a call without a deadline gets one', async () => {
+  const clock = virtualClock()
+  const { transport, made } = failingWith([busy(30)], { timeoutMs: 5000, ...clock })
+  await transport.call(callOf('movable', { deadline: 1000 }))
+  assert.ok(clock.now() >= 30)
+  const began = clock.now()
   await transport.call(callOf('movable'))
-  assert.ok((made[2]?.budgetMs ?? Infinity) <= 5000 && (made[2]?.budgetMs ?? 0) > 4000)
   for await (const _ of transport.stream(callOf('movable'))) assert.ok(true)
-  assert.ok((made[3]?.budgetMs ?? Infinity) <= 5000)
+  assert.deepEqual(
+    made.map(({ deadline }) => deadline),
+    [1000, 1000, began + 5000, began + 5000],
+  )
+})
+
+test('a call whose time is over is not sent, and says nothing of the site', async () => {
+  const clock = virtualClock(100)
+  const breaker = createBreaker({ failures: 1, now: clock.now })
+  const { transport, made } = failingWith([], { breaker, ...clock })
+  for (let tried = 0; tried < 5; tried++) {
+    clock.pass(2000)
+    await failing(transport.call(callOf('movable', { deadline: 99 })), 'deadline-exceeded')
+  }
+  assert.equal(made.length, 0)
+  assert.equal(breaker.up, true)
+})
+
+test('however long tries take, a call with many of them is over at its deadline', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(700), { minLength: 1, maxLength: 12 }), fc.nat(2000), async (tries, deadline) => {
+      const clock = virtualClock()
+      let tried = 0
+      const inner: Transport = {
+        call: ({ context }) => {
+          const ms = tries[tried++ % tries.length] ?? 0
+          const left = (context.deadline ?? Infinity) - clock.now()
+          clock.pass(Math.min(ms, left))
+          return Promise.reject(ms < left ? failure('unavailable', 'gone') : failure('deadline-exceeded', 'late'))
+        },
+        stream: () => assert.fail('it is no stream'),
+        close: () => Promise.resolve(),
+      }
+      const breaker = createBreaker({ failures: 1000, now: clock.now })
+      const transport = resilient(inner, { breaker, attempts: 20, ...clock })
+      await failing(transport.call(callOf('movable', { deadline })), 'unavailable', 'deadline-exceeded')
+      assert.ok(clock.now() <= deadline, `${clock.now()} of ${deadline}`)
+    }),
+  )
 })
 
 test('repeats are bounded over all calls: a site in trouble gets a tenth more load', async () => {

@@ -10,11 +10,15 @@ import {
   dataLoader,
   dataset,
   model,
+  pipeline,
   site,
   type StorageNode,
   Tensor,
   withCall,
 } from '../../src/index.ts'
+import { failure } from '../../src/core/errors.ts'
+import { batchStages } from '../../src/objects/loader/batch-stages.ts'
+import type { Transport } from '../../src/core/transport.ts'
 import { blazeFace, facePipeline, photoFile, photoFolder, randomPipeline } from '../support/material.ts'
 import { temporaryFolder } from '../support/node-process.ts'
 
@@ -140,7 +144,98 @@ describe('a wrapped loader', () => {
     )
     const direct = await all(client.wrap(dataLoader({ dataset: 'photos', pipeline: facePipeline, model: 'faces', batchSize: 2 })).epoch(0))
     assert.deepEqual(bytes(outputs[0]!.data), direct[0]?.data, 'the same as the loader over the same photos')
-    assert.ok(client.decisions().some(({ call }) => call.startsWith('pipeline.')))
+    assert.ok(client.decisions().some(({ call }) => call === 'wrapped.batch'))
+  })
+
+  /** Batches as one stage after the other makes them, by calls of their own. */
+  const stageByStage = async (client: Client, batches: readonly (readonly Uint8Array[])[]) => {
+    const { hash, file, external, mode, batch, inputs } = await client.object(model, 'faces').describe()
+    const found = []
+    for (const [index, images] of batches.entries()) {
+      const samples = images.map((content, row) => ({ id: `${index}/${row}`, content }))
+      const pixels = await client.object(pipeline, 'main').run({ ops: facePipeline }, samples, { seed: 0, epoch: 0 })
+      const handle = { hash, file, external, mode, ...(batch !== undefined && { batch }) }
+      const outputs = await client.object(batchStages, 'main').forward({ ...handle, input: inputs[0]!.name }, pixels)
+      found.push(bytes(outputs))
+    }
+    return found
+  }
+
+  test('a batch of a loader of another library goes through all stages in one call, and its tensor crosses no link', async () => {
+    const client = await clientOf('node')
+    const faces = await client.object(model, 'faces').describe()
+    const batches = [1, 2, 3, 4, 5].map((index) => [photoFile(index), photoFile(index + 1)])
+    const sent = () => client.links().reduce((sum, { bytesSent }) => sum + bytesSent, 0)
+    const calls = async () => (await client.object(site, 'main').stats()).calls
+    const before = { sent: sent(), calls: await calls() }
+    const outputs = []
+    for await (const { data, index } of client.wrap(batches).map(facePipeline).forward(faces)) outputs.push({ index, data: bytes(data) })
+    // The second `stats` is counted too.
+    assert.equal((await calls()) - before.calls - 1, batches.length)
+    const images = batches.flat().reduce((sum, { byteLength }) => sum + byteLength, 0)
+    assert.ok(sent() - before.sent < images + batches.length * 4096, `${sent() - before.sent} bytes for ${images} of images`)
+    const made = client.decisions().filter(({ call }) => call === 'wrapped.batch')
+    assert.deepEqual(
+      made.map(({ ranOn }) => ranOn),
+      batches.map(() => ['edge', 'edge']),
+    )
+    const expected = await stageByStage(client, batches)
+    assert.deepEqual(
+      outputs,
+      expected.map((data, index) => ({ index, data })),
+    )
+    for (const strategy of ['local', 'cloud', 'cost-model']) {
+      const other = await clientOf(strategy)
+      const again = []
+      for await (const { data } of other.wrap(batches, { prefetch: 0 }).map(facePipeline).forward(faces)) again.push(bytes(data))
+      assert.deepEqual(again, expected)
+    }
+  })
+
+  test('a loader may use its memory again for each batch', async () => {
+    const client = await clientOf('node')
+    const shape = [2, 8, 8, 3]
+    const pixels = (fill: number) => new Uint8Array(2 * 8 * 8 * 3).fill(fill)
+    const spec = [{ op: 'normalize', mean: [0, 0, 0], std: [1, 1, 1] } as const]
+    function* reusing() {
+      const memory = pixels(0)
+      const batch = new Tensor('uint8', memory, shape)
+      for (let fill = 1; fill <= 12; fill++) {
+        memory.fill(fill)
+        yield batch
+      }
+    }
+    const own = Array.from({ length: 12 }, (_, index) => new Tensor('uint8', pixels(index + 1), shape))
+    const read = async (source: Iterable<Tensor>, prefetch: number) => {
+      const seen = []
+      for await (const { data } of client.wrap(source, { prefetch }).map(spec)) seen.push(bytes(data))
+      return seen
+    }
+    const expected = await read(own, 2)
+    assert.equal(new Set(expected.map(String)).size, 12)
+    for (const prefetch of [0, 1, 5]) assert.deepEqual(await read(reusing(), prefetch), expected)
+    await assert.rejects(read(own, 257), /\[invalid-argument\] .*prefetch/)
+  })
+
+  test('a node that does not know chains of stages is asked for one after the other', async () => {
+    const faces = await (await clientOf('node')).object(model, 'faces').describe()
+    const { host } = edge
+    const asked: string[] = []
+    const older: Transport = {
+      ...host,
+      call: (call) => {
+        asked.push(`${call.type}.${call.method}`)
+        return call.method === 'chain' ? Promise.reject(failure('unknown-method', 'batch has no method "chain"')) : host.call(call)
+      },
+    }
+    const client = await connect({ sites: { edge: { role: 'node', host: older } }, policy: { yaml: 'version: 1\nstrategy: node\n' } })
+    clients.push(client)
+    asked.length = 0
+    const batches = [[photoFile(1), photoFile(2)], [photoFile(3)]]
+    const outputs = []
+    for await (const { data } of client.wrap(batches, { prefetch: 0 }).map(facePipeline).forward(faces)) outputs.push(bytes(data))
+    assert.deepEqual(outputs, await stageByStage(client, batches))
+    assert.deepEqual(asked.slice(0, 5), ['batch.chain', 'batch.preprocess', 'batch.forward', 'batch.preprocess', 'batch.forward'])
   })
 
   test('a reader that stops early leaves nothing running', async () => {

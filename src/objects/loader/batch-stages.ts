@@ -1,22 +1,14 @@
 import { defineObject } from '../../core/define.ts'
 import { optional } from '../../core/schema.ts'
-import type { MovableSelf } from '../../core/self.ts'
-import { Tensor } from '../../core/tensor.ts'
 import type { BatchData } from '../../core/batch.ts'
-import { forward, type ModelHandle } from '../model/forward.ts'
 import { loaderModel } from '../model/schemas.ts'
 import { preprocess, type RandomKey, type RunOptions, type SampleInput } from '../pipeline/pipeline.ts'
 import { batchData, pipelineSpec, randomKey, runOptions, sampleInputs } from '../pipeline/schemas.ts'
 import type { PipelineSpec } from '../pipeline/spec.ts'
+import { type LooseBatch, looseBatch, type LooseStage, looseStages, runStages } from './loose-batch.ts'
+import { type LoaderModel, outputsOf } from './model-outputs.ts'
 
-/** A model as a loader uses it: with the name of the one input that takes the batch. */
-export interface LoaderModel extends ModelHandle {
-  readonly input: string
-}
-
-/** One tensor goes to the model's input that was chosen for it; named ones go to the inputs of their names. */
-const outputsOf = async (self: MovableSelf, model: LoaderModel, data: BatchData): Promise<BatchData> =>
-  (await forward(self, model, data instanceof Tensor ? { [model.input]: data } : data, { asBatch: true })).outputs
+export type { LoaderModel } from './model-outputs.ts'
 
 /**
  * The work of one batch, as movable stages. A loader makes `whole` where all stages run on one site, and the two parts
@@ -41,11 +33,15 @@ export const batchStages = defineObject({
     ): Promise<BatchData> {
       return outputsOf(self, model, await preprocess(self, spec, samples, key, options))
     },
+    /** Stages one after the other, on one site, of a batch that the caller brings. */
+    chain: (self, stages: readonly LooseStage[], batch: LooseBatch, key: RandomKey): Promise<BatchData> =>
+      runStages(self, stages, batch, key),
   },
   arguments: {
     preprocess: [pipelineSpec, sampleInputs, randomKey, optional(runOptions)],
     forward: [loaderModel, batchData],
     whole: [pipelineSpec, sampleInputs, randomKey, loaderModel, optional(runOptions)],
+    chain: [looseStages, looseBatch, randomKey],
   },
-  results: { preprocess: batchData, forward: batchData, whole: batchData },
+  results: { preprocess: batchData, forward: batchData, whole: batchData, chain: batchData },
 })

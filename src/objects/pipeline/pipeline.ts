@@ -132,6 +132,18 @@ export const preprocess = async (
   )
 }
 
+/** The same over raw pixels, uint8 [N, H, W, C], for a spec without `decode`; the stage's unit is their byte. */
+export const preprocessRaw = (
+  self: MovableSelf,
+  spec: PipelineSpec,
+  pixels: Tensor,
+  ids: readonly string[],
+  key: RandomKey,
+): Promise<Tensor> =>
+  self.stage(preprocessKey(spec), pixels.byteLength, async () =>
+    (await engine()).runPipelineOnTensor(spec, pixels, ids, key, { signal: self.signal }),
+  )
+
 /** Samples preprocessed together while their values are measured. */
 const MEASURED_TOGETHER = 64
 
@@ -182,9 +194,7 @@ export const pipeline = defineObject({
     },
     /** The same from a batch of raw pixels, uint8 [N, H, W, C], for a spec without `decode`. */
     runRaw: (self, spec: PipelineSpec, pixels: Tensor, ids: readonly string[], key: RandomKey): Promise<Tensor> =>
-      self.stage(preprocessKey(spec), pixels.byteLength, async () =>
-        (await engine()).runPipelineOnTensor(spec, pixels, ids, key, { signal: self.signal }),
-      ),
+      preprocessRaw(self, spec, pixels, ids, key),
   },
   arguments: {
     put: [pipelineSpec],

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { monotonicNow } from '../../core/clock.ts'
 import { abortedBy, failure } from '../../core/errors.ts'
 import type { CallContext } from '../../core/transport.ts'
 
@@ -11,7 +12,6 @@ const SOON_MS = 10
  */
 export class CallScope {
   readonly #context: CallContext
-  readonly #began = performance.now()
   #controller: AbortController | undefined
   /** The caller was answered before the work was over. */
   cutShort = false
@@ -24,14 +24,14 @@ export class CallScope {
   }
 
   get #expired(): boolean {
-    const { budgetMs } = this.#context
-    return budgetMs !== undefined && performance.now() - this.#began >= budgetMs
+    const { deadline } = this.#context
+    return deadline !== undefined && monotonicNow() >= deadline
   }
 
   /** Milliseconds left to the call; undefined where no deadline was set. */
   get leftMs(): number | undefined {
-    const { budgetMs } = this.#context
-    return budgetMs === undefined ? undefined : Math.max(0, budgetMs - (performance.now() - this.#began))
+    const { deadline } = this.#context
+    return deadline === undefined ? undefined : Math.max(0, deadline - monotonicNow())
   }
 
   get aborted(): boolean {
@@ -53,8 +53,8 @@ export class CallScope {
         caller.addEventListener('abort', stop, { once: true })
         this.#release = () => caller.removeEventListener('abort', stop)
       }
-      // Timers take at most 2^31 - 1 ms; a budget beyond that never runs out.
-      const left = (this.#context.budgetMs ?? Infinity) - (performance.now() - this.#began)
+      // Timers take at most 2^31 - 1 ms; a deadline beyond that never comes.
+      const left = this.leftMs ?? Infinity
       if (left <= 2 ** 31 - 1) this.#timer = setTimeout(late, left)
     }
     return controller.signal
@@ -63,7 +63,7 @@ export class CallScope {
   /** The work's result, or the scope's error as soon as it ends: a method that ignores its signal cannot hold up its caller. */
   limit(work: unknown): Promise<unknown> {
     if (!(work instanceof Promise)) return Promise.resolve(work)
-    if (this.#context.budgetMs === undefined && this.#context.signal === undefined) return work
+    if (this.#context.deadline === undefined && this.#context.signal === undefined) return work
     return new Promise((resolve, reject) => {
       const listen = () => {
         const { signal } = this

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { monotonicNow } from '../../core/clock.ts'
 import { ContentRef } from '../../core/content.ts'
 import { failure, isActiveStorageError } from '../../core/errors.ts'
 import { type CallId, newCallId, objectId, type SiteName, siteName, typeName } from '../../core/ids.ts'
@@ -39,7 +40,7 @@ export const createDepartures = ({ site, queue, peer }: DeparturesOptions): Depa
   const stopping = new AbortController()
   const working = new Set<Promise<void>>()
 
-  const ask = (to: SiteName, type: string, id: string, method: string, args: readonly Value[], callId: CallId, budgetMs = 30_000) => {
+  const ask = (to: SiteName, type: string, id: string, method: string, args: readonly Value[], callId: CallId, timeoutMs = 30_000) => {
     const transport = peer(to)
     if (transport === undefined)
       throw failure('unavailable', `${site} knows no site "${to}": start it with --peer ${to}=ADDRESS, so that objects can move there`)
@@ -49,7 +50,7 @@ export const createDepartures = ({ site, queue, peer }: DeparturesOptions): Depa
       method,
       kind: 'stateful',
       args,
-      context: { callId, chain: [], budgetMs },
+      context: { callId, chain: [], deadline: monotonicNow() + timeoutMs },
     })
   }
   /** Tells the other site something that it must hear, however long that takes; it stands in the store meanwhile. */

@@ -14,9 +14,9 @@ export interface Ways {
   readonly peer: (site: SiteName) => Transport | undefined
 }
 
-const parentOf = ({ call, scope, chain, link }: RunningCall): Parent => {
-  const { callId, traceParent } = call.context
-  return { callId, chain: [...chain, link], budgetMs: () => scope.leftMs, ...(traceParent !== undefined && { traceParent }) }
+const parentOf = ({ call, chain, link }: RunningCall): Parent => {
+  const { callId, deadline, traceParent } = call.context
+  return { callId, chain: [...chain, link], deadline, ...(traceParent !== undefined && { traceParent }) }
 }
 
 /** What a method calls other objects by: with its deadline, its call id, its trace context, and itself in their chain. */

@@ -12,6 +12,8 @@ import type { Caller } from './turns.ts'
 /** Different stages that one call reports. Trailers of some 128 KiB end a client's connection, whatever else goes over it. */
 const MOST_STAGES = 64
 
+const STREAM = { stream: true } as const
+
 /** What every call of a host shares. */
 export interface CallHost {
   readonly site: SiteName
@@ -36,6 +38,7 @@ export class RunningCall implements Caller {
   readonly #began = performance.now()
   readonly #held: (() => void)[] = []
   #queueMs = 0
+  #readerMs = 0
   #link: string | undefined
   #ended = false
   #content: Content | undefined
@@ -93,6 +96,11 @@ export class RunningCall implements Caller {
     this.#queueMs += ms
   }
 
+  /** Notes time that a stream spent waiting for its reader. */
+  waitedForReader(ms: number): void {
+    this.#readerMs += ms
+  }
+
   report(inFlight: number): CallReport {
     const totalMs = performance.now() - this.#began
     const queueMs = Math.min(this.#queueMs, totalMs)
@@ -103,7 +111,8 @@ export class RunningCall implements Caller {
       bytesFetched: this.fetched.bytes,
       fetchMs: this.fetched.ms,
       totalMs,
-      load: { inFlight, queueMs, serviceMs: totalMs - queueMs },
+      ...(this.entry.stream && STREAM),
+      load: { inFlight, queueMs, serviceMs: Math.max(0, totalMs - queueMs - this.#readerMs) },
       stages: [...this.#stages.values()],
     }
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { createLocalHost } from '../../../src/storage-node/local-host.ts'
 import { type Caller, createTurns } from '../../../src/storage-node/objects/turns.ts'
+import { monotonicNow } from '../../../src/core/clock.ts'
 import { newCallId, objectId, siteName, typeName } from '../../../src/core/ids.ts'
 import type { Transport } from '../../../src/core/transport.ts'
 import { memoryStore } from '../../../src/storage-node/store/memory-store.ts'
@@ -125,13 +126,13 @@ test('a chain of 64 calls over two nodes returns, and one that comes back again 
 })
 
 test('a nested call has the call id, the trace context and the time of the one it is made in', async (t) => {
-  const seen: { callId: string; traceParent: string | undefined; budgetMs: number | undefined; chain: readonly string[] }[] = []
+  const seen: { callId: string; traceParent: string | undefined; deadline: number | undefined; chain: readonly string[] }[] = []
   const host = createLocalHost({ objects: [chain] })
   t.after(() => host.close())
   const watched: Transport = {
     ...host,
     call: (call) => {
-      seen.push({ ...call.context, budgetMs: call.context.budgetMs, traceParent: call.context.traceParent })
+      seen.push({ ...call.context, deadline: call.context.deadline, traceParent: call.context.traceParent })
       return host.call(call)
     },
   }
@@ -139,18 +140,19 @@ test('a nested call has the call id, the trace context and the time of the one i
   t.after(() => outer.close())
   const traceParent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   const callId = newCallId()
+  const deadline = monotonicNow() + 5000
   await outer.call({
     type: typeName('chain'),
     object: objectId('a'),
     method: 'along',
     kind: 'stateful',
     args: [[['b', 'other']]],
-    context: { callId, chain: [], budgetMs: 5000, traceParent },
+    context: { callId, chain: [], deadline, traceParent },
   })
   const [nested] = seen
   assert.deepEqual([nested?.callId, nested?.traceParent], [callId, traceParent])
   assert.match(nested?.chain.join(' ') ?? '', /^chain\/a#[\w-]+$/)
-  assert.ok(nested?.budgetMs !== undefined && nested.budgetMs <= 5000 && nested.budgetMs > 0)
+  assert.equal(nested?.deadline, deadline)
 })
 
 test('where one of several calls that came back side by side fails, the turn fails: nobody can tell their changes apart', async (t) => {
