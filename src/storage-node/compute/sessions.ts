@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { InferenceSession } from 'onnxruntime-node'
 import type { Onnx } from './onnxruntime.ts'
-import type { Task, WorkerOptions } from './task.ts'
+import type { OpenBytes, Task, WorkerOptions } from './task.ts'
 
 // With a table of external data onnxruntime reads no file that is not in it; without one, any in the model's folder, which
 // in a content store holds what belongs to others. So the table is never empty.
@@ -20,9 +20,10 @@ export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: Wor
     await entry?.session.release()
   }
   // onnxruntime refuses shared memory, so the worker makes its own copy, for as long as loading takes.
-  const own = (source: string | SharedArrayBuffer) => (typeof source === 'string' ? source : new Uint8Array(new Uint8Array(source)))
+  const own = (source: OpenBytes) =>
+    typeof source === 'string' || source instanceof Uint8Array ? source : new Uint8Array(new Uint8Array(source))
 
-  return async (task: Task): Promise<InferenceSession> => {
+  const get = async (task: Task): Promise<InferenceSession> => {
     if (task.generation !== generation) {
       generation = task.generation
       for (const hash of [...open.keys()]) await forget(hash)
@@ -61,4 +62,5 @@ export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: Wor
     }
     return session
   }
+  return { get, has: (hash: string, of: number) => of === generation && open.has(hash) }
 }
