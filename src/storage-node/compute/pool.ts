@@ -1,6 +1,6 @@
 import { abortedBy, failure } from '../../core/errors.ts'
 import type { ContentRef } from '../../core/content.ts'
-import type { Compute, ModelSource, TensorRef } from '../../core/self.ts'
+import type { Compute, ComputeFigures, ModelSource, TensorRef } from '../../core/self.ts'
 import { Tensor } from '../../core/tensor.ts'
 import { checkModel } from '../../objects/model/identity.ts'
 import { createOpened } from './opened.ts'
@@ -12,7 +12,7 @@ import { createSlots } from './slots.ts'
 import { createTrainings } from './training.ts'
 import type { Answer, OpenBytes, OpenModel, PlainTensor, Task, TensorFile } from './task.ts'
 import { createThreads } from './threads.ts'
-import type { ProcessFigures, Workers } from './workers.ts'
+import type { Workers } from './workers.ts'
 
 export type { OpenBytes, OpenModel } from './task.ts'
 
@@ -61,7 +61,7 @@ export interface ComputeStats {
   readonly queued: number
   readonly completed: number
   /** Absent for threads. */
-  readonly processes?: ProcessFigures
+  readonly processes?: ComputeFigures
 }
 
 const toPlain = ({ dtype, data, shape }: Tensor): PlainTensor => ({ dtype, data, shape })

@@ -1,6 +1,6 @@
 import { steadyNow } from '../../core/clock.ts'
 import { failure } from '../../core/errors.ts'
-import type { Quarantined } from './workers.ts'
+import type { ComputeFigures } from '../../core/self.ts'
 
 /** Crashes after which a model is refused. One may have been an accident of the machine. */
 const CRASHES = 2
@@ -21,7 +21,7 @@ export interface Quarantine {
   check(hash: string): void
   /** @param reason how the process ended */
   crashed(hash: string, reason: string): void
-  readonly list: readonly Quarantined[]
+  readonly list: ComputeFigures['quarantined']
 }
 
 export const createQuarantine = (now: () => number = steadyNow): Quarantine => {

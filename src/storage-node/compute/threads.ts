@@ -15,7 +15,8 @@ const tight = (data: unknown): unknown => {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every typed array takes a buffer
   return new (data.constructor as new (buffer: ArrayBuffer) => ArrayBufferView)(bytes.buffer)
 }
-const tightFeed = (feed: PlainTensor | TensorFile): PlainTensor | TensorFile => ('data' in feed ? { ...feed, data: tight(feed.data) } : feed)
+const tightFeed = (feed: PlainTensor | TensorFile): PlainTensor | TensorFile =>
+  'data' in feed ? { ...feed, data: tight(feed.data) } : feed
 
 /**
  * Runs tasks in threads of this process: `--compute thread`. A model that makes onnxruntime divide by zero ends the process,
@@ -50,7 +51,8 @@ export const createThreads = (most: number, options: WorkerOptions): Workers => 
 
   const work = async ({ feeds, ...task }: Task, givenUp: Int32Array): Promise<Answer> => {
     const workers = await (pool ??= start())
-    const given = feeds === undefined ? {} : { feeds: Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, tightFeed(feed)])) }
+    const given =
+      feeds === undefined ? {} : { feeds: Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, tightFeed(feed)])) }
     try {
       return await workers.run({ ...task, ...given, givenUp })
     } catch (error) {

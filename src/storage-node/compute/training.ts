@@ -51,7 +51,9 @@ export const createTrainings = ({
       if (closed) throw failure('unavailable', 'the host is stopping')
       if (signal.aborted) throw abortedBy(signal)
       if (open.size + opening.size >= most)
-        throw failureWith('overloaded', `${open.size + opening.size} models are in training, the most that this host takes`, { retryAfterMs: 5000 })
+        throw failureWith('overloaded', `${open.size + opening.size} models are in training, the most that this host takes`, {
+          retryAfterMs: 5000,
+        })
       checkOnnxruntime()
       const data = { graph, options, seed, threads, ...(state !== undefined && { state: plainOf(state) }) }
       const started =

