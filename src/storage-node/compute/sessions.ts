@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { InferenceSession } from 'onnxruntime-node'
+import { checkModelFile } from './model-bounds.ts'
 import type { Onnx } from './onnxruntime.ts'
 import type { OpenBytes, Task, WorkerOptions } from './task.ts'
 
@@ -7,8 +8,11 @@ import type { OpenBytes, Task, WorkerOptions } from './task.ts'
 // in a content store holds what belongs to others. So the table is never empty.
 const NO_OTHERS = { path: 'no other external data', data: new Uint8Array(1) }
 
-/** Sessions of one worker, by the model's hash, up to a number of bytes of models; the longest unused goes first. */
-export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: WorkerOptions) => {
+/**
+ * Sessions of one worker, by the model's hash, up to a number of bytes of models; the longest unused goes first.
+ * @param check of a model before onnxruntime reads it
+ */
+export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: WorkerOptions, check = checkModelFile) => {
   const open = new Map<string, { readonly session: InferenceSession; readonly bytes: number }>()
   let total = 0
   let generation = 0
@@ -51,6 +55,7 @@ export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: Wor
       ],
     }
     const file = own(task.model.file)
+    check(file)
     const session = await (typeof file === 'string'
       ? onnx.InferenceSession.create(file, options)
       : onnx.InferenceSession.create(file, options))
