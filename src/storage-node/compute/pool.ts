@@ -43,6 +43,8 @@ export interface ComputePool extends Compute {
   dropSessions(): Promise<void>
   /** Ends workers that have no work, with their sessions; threads only where none works. @returns whether it ended any */
   endIdle(): Promise<boolean>
+  /** Ids of the compute processes. */
+  pids(): readonly number[]
   /** Memory that processes have for themselves, in bytes. */
   memoryBytes(): number
   /** The host is about to stop: runs that go on for longer than `ms` fail with `unavailable`, where they are in processes. */
@@ -195,6 +197,7 @@ export const createCompute = ({
       completed,
       ...(ledger !== undefined && { processes: ledger.figures }),
     }),
+    pids: () => ledger?.pids ?? [],
     memoryBytes: () => ledger?.memoryBytes ?? 0,
     hurry: (ms) => {
       workers.hurry(ms)

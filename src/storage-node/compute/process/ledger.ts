@@ -74,6 +74,9 @@ export class ProcessLedger {
       quarantined: this.quarantine.list,
     }
   }
+  get pids(): readonly number[] {
+    return [...this.#open].map(({ pid }) => pid)
+  }
   get memoryBytes(): number {
     return [...this.#open].reduce((sum, process) => sum + process.memoryBytes, 0)
   }

@@ -34,6 +34,12 @@ export const createProcesses = ({ ledger, graceMs, closeMs, sessionBytes, intraO
   const idle: Idle[] = []
   const active = new Map<Active, Promise<unknown>>()
   let stopping = false
+  /** What has not ended by now is ended. */
+  let late = false
+  const endLate = () => {
+    late = true
+    for (const { process } of active.keys()) process?.kill()
+  }
 
   const leave = (entry: Idle) => {
     clearTimeout(entry.timer)
@@ -79,6 +85,7 @@ export const createProcesses = ({ ledger, graceMs, closeMs, sessionBytes, intraO
     const { process, hashes } = await take(task.hash)
     try {
       if (state.givenUp) return { kind: 'abandoned' }
+      if (late) throw failure('unavailable', 'the host is stopping')
       state.process = process
       const answer = await ask(process, task, state)
       hashes.add(task.hash)
@@ -131,18 +138,16 @@ export const createProcesses = ({ ledger, graceMs, closeMs, sessionBytes, intraO
     hurry(ms) {
       setTimeout(() => {
         stopping = true
-        for (const { process } of active.keys()) process?.kill()
+        endLate()
       }, ms).unref()
     },
     async close() {
       stopping = true
       for (const { process } of [...idle]) process.kill()
       for (const { process, givenUp } of active.keys()) if (givenUp) process?.kill()
-      const late = setTimeout(() => {
-        for (const { process } of active.keys()) process?.kill()
-      }, closeMs)
+      const timer = setTimeout(endLate, closeMs)
       while (active.size > 0) await Promise.all(active.values())
-      clearTimeout(late)
+      clearTimeout(timer)
     },
   }
 }
