@@ -27,6 +27,8 @@ export interface ComputeOptions {
   readonly closeMs?: number
   /** Default: one of its own. */
   readonly quarantine?: Quarantine
+  /** The file that processes run; tests have others. */
+  readonly program?: string
   /** Threads of onnxruntime within a worker. Default 1: the workers are the parallelism. */
   readonly intraOpThreads?: number
   /** Bytes of models that each worker keeps loaded. Default 512 MiB. */
@@ -102,10 +104,11 @@ export const createCompute = ({
   graceMs = GRACE_MS,
   closeMs = CLOSE_MS,
   quarantine,
+  program,
   openModel,
   openContent,
 }: ComputeOptions): ComputePool => {
-  const ledger = kind === 'process' ? new ProcessLedger(quarantine) : undefined
+  const ledger = kind === 'process' ? new ProcessLedger(quarantine, program) : undefined
   const workers: Workers =
     ledger === undefined
       ? createThreads(2 * threads, { sessionBytes, intraOpThreads })

@@ -64,7 +64,7 @@ test('a run that does not end after its deadline is ended with its process, whic
   await until(() => compute.stats().abandoned === 0)
   assert.deepEqual((await compute.run(source('a'), sound, live))['out0'], sound.in0)
   assert.deepEqual(figures(compute), { restarts: 1, crashes: 0, kills: 1 })
-  assert.deepEqual(compute.stats().processes?.quarantined, [], 'a deadline is its caller\'s: it says nothing of the model')
+  assert.deepEqual(compute.stats().processes?.quarantined, [], "a deadline is its caller's: it says nothing of the model")
 })
 
 test('a run that ends within the grace keeps its process', async (t) => {
@@ -168,7 +168,10 @@ test('an input by reference whose file has another length is refused before it i
   const compute = start(t, { openContent: () => Promise.resolve(import.meta.filename) })
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the opener looks at nothing of it
   const content = {} as ContentRef
-  await assert.rejects(compute.run(source('a'), { in0: { content, dtype: 'float32', shape: [3] } }, live), { code: 'tensor-mismatch', message: /needs 12 bytes/ })
+  await assert.rejects(compute.run(source('a'), { in0: { content, dtype: 'float32', shape: [3] } }, live), {
+    code: 'tensor-mismatch',
+    message: /needs 12 bytes/,
+  })
 })
 
 test('a model of millions of empty parts is refused before onnxruntime reads it', async (t) => {

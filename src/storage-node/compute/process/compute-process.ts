@@ -72,15 +72,18 @@ export class ComputeProcess {
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>
 
-  /** Starts a process and gives it its first message. It may be asked at once; its first answer comes when it is ready. */
-  static async start(): Promise<ComputeProcess> {
-    return new ComputeProcess(await openMemoryFile())
+  /**
+   * Starts a process. It may be asked at once; its first answer comes when it is ready.
+   * @param program the file that it runs. Default: that of compute processes
+   */
+  static async start(program = programFile): Promise<ComputeProcess> {
+    return new ComputeProcess(await openMemoryFile(), program)
   }
 
-  private constructor(file: number) {
+  private constructor(file: number, program: string) {
     this.#file = file
     // Not in a session of its own: the scheduler would take it for another user's, and wake it later (0.3 ms, measured).
-    this.#child = spawn(process.execPath, [programFile, String(process.pid)], {
+    this.#child = spawn(process.execPath, [program, String(process.pid)], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', file],
       windowsHide: true,
       env: environment(),

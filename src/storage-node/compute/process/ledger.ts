@@ -8,6 +8,7 @@ import { ComputeProcess, ProcessEnded } from './compute-process.ts'
 /** The compute processes of a host, for runs and for training, and what became of them. */
 export class ProcessLedger {
   readonly quarantine: Quarantine
+  readonly #program: string | undefined
   readonly #open = new Set<ComputeProcess>()
   /** Processes that ended in a run and have had no successor yet. */
   #owed = 0
@@ -15,8 +16,10 @@ export class ProcessLedger {
   #crashes = 0
   #kills = 0
 
-  constructor(quarantine: Quarantine = createQuarantine()) {
+  /** @param program the file that processes run. Default: that of compute processes */
+  constructor(quarantine: Quarantine = createQuarantine(), program?: string) {
     this.quarantine = quarantine
+    this.#program = program
   }
 
   /**
@@ -27,7 +30,7 @@ export class ProcessLedger {
   async start(opening: Value): Promise<ComputeProcess> {
     checkOnnxruntime()
     for (let attempt = 1; ; attempt++) {
-      const process = await ComputeProcess.start()
+      const process = await ComputeProcess.start(this.#program)
       this.#open.add(process)
       void process.ended.then(() => this.#open.delete(process))
       try {

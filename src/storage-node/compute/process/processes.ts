@@ -1,4 +1,4 @@
-import { failure } from '../../../core/errors.ts'
+import { failure, isActiveStorageError } from '../../../core/errors.ts'
 import type { Value } from '../../../core/value.ts'
 import type { Answer, Task, WorkerOptions } from '../task.ts'
 import type { Work, Workers } from '../workers.ts'
@@ -27,6 +27,13 @@ interface Active {
 
 /** A process without work ends after so long. */
 const IDLE_MS = 60_000
+
+/** Ends a process that may have been taken over by a model. @returns what its run fails with */
+export const rubbish = (process: ComputeProcess, what: string): ProcessEnded => {
+  const how = `wrote what is no answer (${what}) and was ended`
+  process.kill(how, false)
+  return new ProcessEnded(how, false)
+}
 
 /** Runs tasks in processes of their own, one at a time each, so that to end one ends one run. */
 export const createProcesses = ({ ledger, graceMs, closeMs, sessionBytes, intraOpThreads }: ProcessesOptions): Workers => {
@@ -66,7 +73,7 @@ export const createProcesses = ({ ledger, graceMs, closeMs, sessionBytes, intraO
     if (answer.kind !== NEEDS_MODEL) return answer
     if (state.givenUp) return { kind: 'abandoned' }
     const again = await checked(process, messageOf(task, true))
-    if (again.kind === NEEDS_MODEL) throw failure('internal', 'a compute process asks for a model that it was sent')
+    if (again.kind === NEEDS_MODEL) throw rubbish(process, 'it asks for a model that it was sent')
     return again
   }
   const checked = async (process: ComputeProcess, message: Value) => {
@@ -74,9 +81,7 @@ export const createProcesses = ({ ledger, graceMs, closeMs, sessionBytes, intraO
     try {
       return answerOf(answer)
     } catch (error) {
-      const what = error instanceof Error ? error.message : String(error)
-      process.kill(`wrote what is no answer (${what})`, false)
-      throw new ProcessEnded(`wrote what is no answer (${what}) and was ended`, false)
+      throw rubbish(process, isActiveStorageError(error) ? error.text : String(error))
     }
   }
 

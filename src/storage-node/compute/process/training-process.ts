@@ -1,9 +1,10 @@
-import { abortedBy, failure } from '../../../core/errors.ts'
+import { abortedBy, failure, isActiveStorageError } from '../../../core/errors.ts'
 import type { Value } from '../../../core/value.ts'
 import { doneOf, type TrainingDone, type TrainingPort } from '../training-port.ts'
 import type { TrainingAsk, TrainingData } from '../training-task.ts'
 import { type ComputeProcess, ProcessEnded } from './compute-process.ts'
 import type { ProcessLedger } from './ledger.ts'
+import { rubbish } from './processes.ts'
 import { trainingAnswerOf, trainingAskMessage, trainingDataMessage } from './training-messages.ts'
 
 export interface TrainingProcessOptions {
@@ -55,9 +56,7 @@ class TrainingProcess implements TrainingPort {
     try {
       return trainingAnswerOf(answer)
     } catch (error) {
-      const how = `wrote what is no answer (${error instanceof Error ? error.message : String(error)}) and was ended`
-      this.#process.kill(how, false)
-      throw new ProcessEnded(how, false)
+      throw rubbish(this.#process, isActiveStorageError(error) ? error.text : String(error))
     }
   }
 
