@@ -9,6 +9,7 @@ import { print, toJson } from './output.ts'
 import { onSupervisorGone, supervise } from './supervise.ts'
 import { sizeOf } from './size.ts'
 
+const computeKinds = ['process', 'thread'] as const
 const tiers = ['edge', 'fog', 'cloud'] as const
 
 const whole = (name: string, text: string | undefined, most: number): number | undefined => {
@@ -52,7 +53,17 @@ export const node: Command = {
       help: "the site's name, which references carry; it stays with the folder (default: the folder's, else node)",
     },
     tier: { type: 'string', value: 'TIER', help: 'edge, fog or cloud (default edge)' },
-    threads: { type: 'string', value: 'K', help: 'compute workers (default 2)' },
+    threads: { type: 'string', value: 'K', help: 'runs of models at a time (default 2)' },
+    compute: {
+      type: 'string',
+      value: 'KIND',
+      help: 'process: models run in processes of their own (default); thread: in the node, which a bad model then ends',
+    },
+    'compute-grace': {
+      type: 'string',
+      value: 'SECONDS',
+      help: 'how long a run may go on that its caller gave up, before its process is ended (default 5)',
+    },
     objects: {
       type: 'string',
       multiple: true,
@@ -91,6 +102,13 @@ export const node: Command = {
     if (tier === undefined)
       throw failure('invalid-argument', `--tier ${args.text('tier')}: use ${tiers.join(', ')}${hint(args.text('tier') ?? '', tiers)}`)
     const threads = whole('threads', args.text('threads'), 256)
+    const compute = computeKinds.find((known) => known === (args.text('compute') ?? 'process'))
+    if (compute === undefined)
+      throw failure(
+        'invalid-argument',
+        `--compute ${args.text('compute')}: use ${computeKinds.join(' or ')}${hint(args.text('compute') ?? '', computeKinds)}`,
+      )
+    const graceSeconds = whole('compute-grace', args.text('compute-grace'), 3600)
     const cacheMib = whole('cache-mib', args.text('cache-mib'), 1024 * 1024)
     const memoryBytes = sizeOf('memory', args.text('memory'))
     const maxCalls = whole('max-calls', args.text('max-calls'), 1_000_000)
@@ -120,7 +138,9 @@ export const node: Command = {
       ...(!args.flag('quiet') && { log: (line: string) => void process.stderr.write(`active-storage node: ${line}\n`) }),
       ...(listen !== undefined && { listen }),
       ...(name !== undefined && { name }),
+      compute,
       ...(threads !== undefined && { threads }),
+      ...(graceSeconds !== undefined && { computeGraceMs: graceSeconds * 1000 }),
       ...(cacheMib !== undefined && { cacheBytes: cacheMib * 1024 ** 2 }),
       ...(memoryBytes !== undefined && { memoryBytes }),
       ...(maxCalls !== undefined && { limits: { calls: maxCalls } }),

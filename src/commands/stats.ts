@@ -1,8 +1,18 @@
 import { remoteOf } from '../core/remote.ts'
+import type { HostStats } from '../core/self.ts'
 import { site } from '../objects/site.ts'
 import { asking } from './ask.ts'
 import { type Command, nodeOption } from './command.ts'
 import { humanBytes, print, table, toJson } from './output.ts'
+
+const computeRows = (compute: HostStats['compute']): [string, string][] =>
+  compute === undefined
+    ? []
+    : [
+        ['compute processes', `${compute.processes}, of ${humanBytes(compute.memoryBytes)}`],
+        ['died or ended in a run', `${compute.crashes} died, ${compute.kills} ended, ${compute.restarts} started again`],
+        ...compute.quarantined.map(({ hash, reason, until }): [string, string] => ['refused model', `${hash}, until ${until}: ${reason}`]),
+      ]
 
 export const stats: Command = {
   name: 'stats',
@@ -28,6 +38,7 @@ export const stats: Command = {
           ['on their way to the disk', humanBytes(now.pendingBytes)],
           ['takes writes', now.writable ? 'yes' : 'no: its disk is full or read-only'],
           ['compute workers', String(now.workers)],
+          ...computeRows(now.compute),
           ['memory (RSS)', humanBytes(now.rssBytes)],
           [
             'main thread held up',

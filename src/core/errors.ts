@@ -219,8 +219,20 @@ export const codes = {
   'worker-died': {
     status: 'UNAVAILABLE',
     retry: 'elsewhere',
-    means: 'A compute worker ended in the middle of the work.',
-    remedy: 'Repeat; if it stays, the model or input crashes onnxruntime.',
+    means: 'A compute process or thread could not be started, or ended while nothing ran in it.',
+    remedy: 'Repeat; if it stays, look at the cause in the message: memory, the limit of processes.',
+  },
+  'model-crashed': {
+    status: 'FAILED_PRECONDITION',
+    retry: 'never',
+    means: 'The process that ran a model died in the run. The call is not sent to another site, which would die as well.',
+    remedy: 'Look at the model and at the inputs: division by zero, strides of 0, more memory than there is. Export the model again.',
+  },
+  'model-quarantined': {
+    status: 'FAILED_PRECONDITION',
+    retry: 'never',
+    means: 'Runs of the model have ended several processes lately: the site refuses it until the time in the message.',
+    remedy: 'Correct the model, which makes it another one, or the inputs, and wait until then; `active-storage stats` lists such models.',
   },
   'method-threw': {
     status: 'UNKNOWN',

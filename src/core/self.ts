@@ -37,14 +37,14 @@ export interface TensorRef {
   readonly shape: readonly number[]
 }
 
-/** Runs ONNX models in compute workers. */
+/** Runs ONNX models in compute processes, or in threads. */
 export interface Compute {
-  /** Loads the model once to learn its inputs and outputs. @throws `bad-model` */
+  /** Loads the model once to learn its inputs and outputs. @throws `bad-model`, `model-crashed`, `model-quarantined` */
   inspect(model: ModelSource, signal: AbortSignal): Promise<ModelShape>
   /**
    * One `session.run`.
    * @param onQueued told how long the run waited for a worker, in ms
-   * @throws `tensor-mismatch`, `bad-model`, `worker-died`
+   * @throws `tensor-mismatch`, `bad-model`, `worker-died`, `model-crashed`, `model-quarantined`
    */
   run(
     model: ModelSource,
@@ -53,8 +53,9 @@ export interface Compute {
     onQueued?: (ms: number) => void,
   ): Promise<Record<string, Tensor>>
   /**
-   * Begins to train a model, in a thread of its own. Who begins it closes it.
-   * @throws `bad-model`, `unsupported`, `invalid-argument`; `overloaded` where as many are trained as the host takes
+   * Begins to train a model, in a process of its own (or a thread). Who begins it closes it.
+   * @throws `bad-model`, `unsupported`, `invalid-argument`, `model-crashed`, `model-quarantined`; `overloaded` where as many are
+   * trained as the host takes
    */
   train(program: TrainingProgram, signal: AbortSignal): Promise<Training>
 }
@@ -89,7 +90,7 @@ export interface StepAt {
   readonly step: number
   readonly learningRate: number
 }
-/** A model in training, in a thread of its own. One thing is done at a time, in the order of the calls. */
+/** A model in training, in a process or thread of its own. One thing is done at a time, in the order of the calls. */
 export interface Training {
   /** One step of the optimizer. @throws `tensor-mismatch`, `invalid-argument`, `training-diverged`: the state is then as before */
   step(feeds: Feeds, at: StepAt): Promise<TrainingTold>
@@ -174,6 +175,22 @@ export interface ObjectEntry {
   readonly version: number
 }
 
+/** What became of the compute processes of a host since it started. */
+export interface ComputeFigures {
+  /** Processes there are now. */
+  readonly processes: number
+  /** Processes that took the place of one that had died or was ended in a run. */
+  readonly restarts: number
+  /** Runs in which the process died. */
+  readonly crashes: number
+  /** Processes that were ended since a run had not come to its end in time. */
+  readonly kills: number
+  /** Memory of all processes that is their own, in bytes: without pages of programs and libraries. */
+  readonly memoryBytes: number
+  /** Models that are refused for now, since processes died in their runs. */
+  readonly quarantined: readonly { readonly hash: string; readonly reason: string; readonly until: string }[]
+}
+
 /** What a host tells of itself. */
 export interface HostStats {
   readonly site: string
@@ -186,7 +203,11 @@ export interface HostStats {
   readonly argumentBytes: number
   readonly bytesFetched: number
   readonly cacheBytes: number
+  /** Compute processes, or threads. */
   readonly workers: number
+  /** Absent where models run in threads of the host. */
+  readonly compute?: ComputeFigures
+  /** Memory of the host's own process. */
   readonly rssBytes: number
   /** Bytes of changes on their way to the disk. */
   readonly pendingBytes: number

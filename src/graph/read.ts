@@ -1,5 +1,6 @@
 import { failure } from '../core/errors.ts'
 import type { Tensor } from '../core/tensor.ts'
+import { checkBoundsOf } from './bounds.ts'
 import { checkGraph, type Loose } from './check.ts'
 import { type Kept, type Model, OPSETS } from './model.ts'
 import type { Graph, ValueType } from './graph.ts'
@@ -14,6 +15,9 @@ import { type Field, fieldsOf, intAt, onlyOf, restOf, textAt, unreadable } from 
 export interface ReadOptions {
   readonly external?: External
 }
+
+/** Bytes of numbers of varying length that are read: each takes a bigint's time. */
+const MOST_NUMBERS = 2 ** 24
 
 const ours = (domain: string) => domain === '' || domain === 'ai.onnx'
 
@@ -100,6 +104,12 @@ const shaped = (graph: Graph, unshaped: readonly string[]): Graph => {
  * and element types, naming the node or tensor and what to do
  */
 export const readGraph = (bytes: Uint8Array, { external = {} }: ReadOptions = {}): Model => {
+  const { numberBytes } = checkBoundsOf(bytes)
+  if (numberBytes > MOST_NUMBERS)
+    throw failure(
+      'unsupported',
+      `the model holds ${numberBytes} bytes of its tensors as lists of numbers, where ${MOST_NUMBERS} are read: write them as raw data (onnx.numpy_helper.from_array)`,
+    )
   const fields = fieldsOf(bytes)
   const graphField = onlyOf(fields, 7, 'the graph')
   const opsets = opsetsOf(fields)

@@ -1,5 +1,6 @@
 import { failure } from '../core/errors.ts'
 import type { Tensor } from '../core/tensor.ts'
+import { checkBoundsOf } from './bounds.ts'
 import { dtypeOfElementType } from './element-types.ts'
 import { tensorFields, writeTensor } from './tensor-proto.ts'
 import { type Field, fieldsOf, intAt, MessageWriter, restOf, textAt, textOf, unreadable, varintsOf } from './wire.ts'
@@ -59,6 +60,7 @@ export const withInitializers = (file: Uint8Array, weights: ReadonlyMap<string, 
     const tensor = take(name)
     return tensor && replaced(bytes, name, tensor)
   }
+  checkBoundsOf(file)
   if (!fieldsOf(file).some(({ id }) => id === 7)) throw unreadable('it has no graph')
   const written = rewritten(file, ({ id, bytes }) => (id === 7 ? rewritten(bytes, inGraph) : undefined)).finish()
   const [missing] = left

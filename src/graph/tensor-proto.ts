@@ -2,7 +2,7 @@ import { byteLengthOf, type DType, dtypes, type NumericDType } from '../core/dty
 import { failure, isActiveStorageError } from '../core/errors.ts'
 import { bytesOf, Tensor, tensorFromBytes } from '../core/tensor.ts'
 import { dtypeOfElementType, elementTypes } from './element-types.ts'
-import { type Field, fieldsOf, intAt, lastOf, MessageWriter, textAt, textOf, varintsOf } from './wire.ts'
+import { countVarints, eachVarint, type Field, fieldsOf, intAt, lastOf, MessageWriter, textAt, textOf, varintsOf } from './wire.ts'
 
 /** Files that hold tensors outside the model, by the location that it gives. */
 export type External = Readonly<Record<string, Uint8Array>>
@@ -43,12 +43,18 @@ const fixedBytes = (fields: readonly Field[], id: number): Uint8Array => {
 }
 
 /** The bytes of elements of one width, from numbers as int32_data and its like hold them. */
-const narrowed = (dtype: NumericDType, values: readonly bigint[]): Uint8Array => {
+const narrowed = (dtype: NumericDType, fields: readonly Field[]): Uint8Array => {
   const { bits } = dtypes[dtype]
-  if (bits === 64) return new Uint8Array(BigInt64Array.from(values).buffer)
-  if (bits === 32) return new Uint8Array(Int32Array.from(values, (value) => Number(BigInt.asIntN(32, value))).buffer)
-  if (bits === 16) return new Uint8Array(Uint16Array.from(values, (value) => Number(BigInt.asUintN(16, value))).buffer)
-  return Uint8Array.from(values, (value) => Number(BigInt.asUintN(8, value)))
+  const count = fields.reduce((sum, field) => sum + countVarints(field), 0)
+  let at = 0
+  const into = <A extends Uint8Array | Uint16Array | Int32Array | BigInt64Array>(array: A, set: (array: A, value: bigint) => void) => {
+    for (const field of fields) eachVarint(field, (value) => set(array, value))
+    return new Uint8Array(array.buffer)
+  }
+  if (bits === 64) return into(new BigInt64Array(count), (array, value) => (array[at++] = value))
+  if (bits === 32) return into(new Int32Array(count), (array, value) => (array[at++] = Number(BigInt.asIntN(32, value))))
+  if (bits === 16) return into(new Uint16Array(count), (array, value) => (array[at++] = Number(BigInt.asUintN(16, value))))
+  return into(new Uint8Array(count), (array, value) => (array[at++] = Number(BigInt.asUintN(8, value))))
 }
 
 // Which field of a TensorProto holds a dtype that is not raw.
@@ -64,7 +70,7 @@ const numericBytes = (fields: readonly Field[], dtype: NumericDType): Uint8Array
   if (dtype === 'float32' || dtype === 'float64') return fixedBytes(fields, id)
   return narrowed(
     dtype,
-    fields.filter((field) => field.id === id).flatMap((field) => varintsOf(field)),
+    fields.filter((field) => field.id === id),
   )
 }
 

@@ -16,7 +16,7 @@ export interface Field {
 const NOTHING = new Uint8Array()
 
 /** Fields of one message at the most: each takes far more memory than the two bytes that claim it. */
-const MAX_FIELDS = 2 ** 21
+const MAX_FIELDS = 2 ** 19
 
 /** An error of a file that is cut off or none of ours. */
 export const unreadable = (what: string, cause?: unknown) =>
@@ -71,19 +71,37 @@ const varintOf = (bytes: Uint8Array, from: number, to: number): bigint => {
   return BigInt.asIntN(64, value)
 }
 
-/** The varints of a field: packed, or one. Their number is at most that of its bytes. */
+/** Numbers of one packed field at the most: as bigints they take thirty times the bytes that claim them. */
+const MAX_NUMBERS = 2 ** 20
+
+/** The varints of a field: packed, or one. @throws `bad-model` for more than a million, which no list outside of tensors has */
 export const varintsOf = (field: Field): readonly bigint[] => {
   if (field.type === 0) return [field.int]
   const { bytes } = field
+  if (bytes.length > MAX_NUMBERS && countVarints(field) > MAX_NUMBERS) throw unreadable(`a list of more than ${MAX_NUMBERS} numbers`)
   const found: bigint[] = []
+  eachVarint(field, (value) => found.push(value))
+  return found
+}
+
+/** How many varints a field holds. */
+export const countVarints = ({ type, bytes }: Field): number => {
+  if (type === 0) return 1
+  let count = 0
+  for (const byte of bytes) if (byte < 0x80) count++
+  return count
+}
+/** Gives each varint of a field to `take`, without a list of them. */
+export const eachVarint = (field: Field, take: (value: bigint) => void): void => {
+  if (field.type === 0) return take(field.int)
+  const { bytes } = field
   for (let from = 0; from < bytes.length;) {
     let to = from
     while ((bytes[to] ?? 0) >= 0x80) to++
     if (to >= bytes.length || to - from >= 10) throw unreadable('a number without an end')
-    found.push(varintOf(bytes, from, ++to))
+    take(varintOf(bytes, from, ++to))
     from = to
   }
-  return found
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

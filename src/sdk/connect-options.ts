@@ -36,6 +36,7 @@ const known: Readonly<Record<keyof ConnectOptions, Check>> = {
   policy: (value) => (text(value) === undefined || isMapping(value) ? undefined : 'the path of a policy file, or { yaml }'),
   objects: types,
   threads: whole(1, 256),
+  compute: (value) => (value === 'process' || value === 'thread' ? undefined : '"process" or "thread"'),
   cacheBytes: whole(0, Number.MAX_SAFE_INTEGER),
   timeoutMs: time,
   onWarning: callable,

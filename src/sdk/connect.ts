@@ -28,8 +28,13 @@ export interface ConnectOptions {
   readonly policy?: string | { readonly yaml: string }
   /** Object types that may run in this process beside the built-in ones. */
   readonly objects?: readonly ObjectType[]
-  /** Compute workers for what runs in this process. Default 2. */
+  /** Runs of models at a time, of what runs on this machine. Default 2. */
   readonly threads?: number
+  /**
+   * Whether models that run or train on this machine do so in processes of their own, or in threads of this process, which a
+   * model may end. Default `process`.
+   */
+  readonly compute?: 'process' | 'thread'
   /** Bytes of fetched content to keep in this process. Default 512 MiB. */
   readonly cacheBytes?: number
   /** Deadline of a call that sets none, in ms. Default 120,000. */
@@ -157,6 +162,7 @@ export const connect = async (options: ConnectOptions = {}): Promise<Client> => 
         peers,
         ...(options.objects !== undefined && { objects: options.objects }),
         ...(options.threads !== undefined && { threads: options.threads }),
+        ...(options.compute !== undefined && { compute: options.compute }),
         ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
       })
     })

@@ -15,6 +15,8 @@ export interface SplitOptions {
   readonly targets?: (ids: readonly string[]) => Feeds | Promise<Feeds>
   /** Threads of onnxruntime for the back. Default 1. */
   readonly threads?: number
+  /** Whether the back is trained in a process of its own, or in a thread of this one. Default `process`. */
+  readonly compute?: 'process' | 'thread'
 }
 
 /**
@@ -27,13 +29,13 @@ export interface SplitOptions {
  * `training-diverged`
  */
 export async function* splitTraining(trainer: Remote<typeof trainerType>, run: number, options: SplitOptions): AsyncGenerator<Progress> {
-  const { cut, targets, threads = 1 } = options
+  const { cut, targets, threads = 1, compute: kind = 'process' } = options
   // All calls of the run share the time that the caller gives it: each by itself would have as much again.
   const { timeoutMs, deadline } = recipeOf(trainer).options
   const remote =
     timeoutMs === undefined ? trainer : withCall(trainer, { deadline: Math.min(monotonicNow() + timeoutMs, deadline ?? Infinity) })
   const { createTrainings } = await import('../storage-node/compute/training.ts')
-  const trainings = createTrainings({ threads })
+  const trainings = createTrainings({ threads, kind })
   const { signal } = new AbortController()
   let back: Training | undefined
   // What fails in the back is told to the trainer, which would take it for a reader that left.

@@ -4,7 +4,7 @@ import type { MethodEntry, ObjectType } from '../core/define.ts'
 import { type ActiveStorageError, failure, failureWith, isActiveStorageError, toFailure } from '../core/errors.ts'
 import type { SiteName } from '../core/ids.ts'
 import { hint } from '../core/nearest.ts'
-import type { Compute, HostStats, HostView } from '../core/self.ts'
+import type { Compute, ComputeFigures, HostStats, HostView } from '../core/self.ts'
 import type { Call, SiteDescription, Transport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
 import { createFollowing } from '../link/following.ts'
@@ -35,7 +35,10 @@ export interface HostOptions {
   readonly store: Store
   readonly content: ContentStore
   readonly resolver: Resolver
-  readonly compute: Compute & { stats(): { readonly workers: number }; dropSessions(): Promise<void> }
+  readonly compute: Compute & {
+    stats(): { readonly workers: number; readonly processes?: ComputeFigures }
+    dropSessions(): Promise<void>
+  }
   readonly admission: Admission
   /** Where nested calls to objects of other sites go. */
   readonly peers: ReadonlyMap<SiteName, Transport>
@@ -131,24 +134,26 @@ export const createHost = ({
   }
 
   const stats = (): HostStats => {
+    const { workers, processes } = compute.stats()
     const delay = loopDelay()
-    return { ...counts(), ...(delay !== undefined && { loopDelay: delay }) }
+    return {
+      site,
+      uptimeMs: Math.round(performance.now() - started),
+      inFlight: admission.inFlight,
+      calls,
+      failures,
+      refused: admission.refused,
+      argumentBytes: admission.argumentBytes,
+      bytesFetched,
+      cacheBytes: resolver.cacheBytes,
+      workers,
+      ...(processes !== undefined && { compute: processes }),
+      rssBytes: process.memoryUsage.rss(),
+      pendingBytes: queue.pendingBytes,
+      writable: queue.health.writable,
+      ...(delay !== undefined && { loopDelay: delay }),
+    }
   }
-  const counts = (): HostStats => ({
-    site,
-    uptimeMs: Math.round(performance.now() - started),
-    inFlight: admission.inFlight,
-    calls,
-    failures,
-    refused: admission.refused,
-    argumentBytes: admission.argumentBytes,
-    bytesFetched,
-    cacheBytes: resolver.cacheBytes,
-    workers: compute.stats().workers,
-    rssBytes: process.memoryUsage.rss(),
-    pendingBytes: queue.pendingBytes,
-    writable: queue.health.writable,
-  })
   const view: HostView = {
     describe: () => description,
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a schema that JSON cannot say is refused when its type is registered

@@ -4,7 +4,7 @@ import type { Transport } from '../core/transport.ts'
 import { VERSION } from '../core/version.ts'
 import { createAdmission, defaultAdmission } from './admission.ts'
 import { builtIn } from './built-in.ts'
-import { createCompute } from './compute/pool.ts'
+import { type ComputeKind, createCompute } from './compute/pool.ts'
 import { contentCache } from './content/content-cache.ts'
 import { memoryContent } from './content/memory-content.ts'
 import { createResolver } from './content/resolver.ts'
@@ -17,8 +17,10 @@ export interface LocalHostOptions {
   /** Sites that inputs are fetched from, by name. */
   readonly peers?: ReadonlyMap<SiteName, Transport>
   readonly objects?: readonly ObjectType[]
-  /** Compute workers. Default 2. */
+  /** Runs of models at a time. Default 2. */
   readonly threads?: number
+  /** Whether models run in processes of their own, or in threads of this one. Default `process`. */
+  readonly compute?: ComputeKind
   /** Bytes of fetched content to keep. Default 512 MiB: it is the user's own process. */
   readonly cacheBytes?: number
   /** Default `local`; tests give other names to hosts that stand for nodes. */
@@ -30,6 +32,7 @@ export const createLocalHost = ({
   peers = new Map(),
   objects = [],
   threads = 2,
+  compute: kind = 'process',
   cacheBytes = 512 * 1024 ** 2,
   name: given = LOCAL,
 }: LocalHostOptions = {}): Host => {
@@ -37,7 +40,7 @@ export const createLocalHost = ({
   const store = memoryStore()
   const contentStore = memoryContent()
   const resolver = createResolver({ site: name, store: contentStore, cache: contentCache(cacheBytes), peers })
-  const compute = createCompute({ threads, ...openerFor(contentStore, resolver) })
+  const compute = createCompute({ threads, kind, ...openerFor(contentStore, resolver) })
   const types = [...builtIn, ...objects]
   const host = createHost({
     description: {

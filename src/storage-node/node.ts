@@ -18,7 +18,7 @@ import { createBackups } from './backup/backup.ts'
 import { keptContent } from './backup/kept-content.ts'
 import { finishRestore } from './backup/pending-restore.ts'
 import { builtIn } from './built-in.ts'
-import { createCompute } from './compute/pool.ts'
+import { type ComputeKind, createCompute } from './compute/pool.ts'
 import { contentCache } from './content/content-cache.ts'
 import { folderContent } from './content/folder-content.ts'
 import { createResolver } from './content/resolver.ts'
@@ -44,8 +44,16 @@ export interface StorageNodeOptions {
   readonly name?: string
   /** Default `edge`. */
   readonly tier?: 'edge' | 'fog' | 'cloud'
-  /** Compute workers. Default 2: more than the cores only adds memory. */
+  /** Runs of models at a time. Default 2: more than the cores only adds memory. */
   readonly threads?: number
+  /**
+   * `process`: models run and train in processes of their own, which are ended where a run does not end; a model that crashes
+   * onnxruntime ends its process and nothing else. `thread`: in threads of this process, for nodes all of whose models are
+   * trusted. Default `process`.
+   */
+  readonly compute?: ComputeKind
+  /** How long a run may go on in a process whose caller has given up, in ms. Default 5000. */
+  readonly computeGraceMs?: number
   /** Object types beside the built-in ones. */
   readonly objects?: readonly ObjectType[]
   /** Sites that inputs may be fetched from: address by name. */
@@ -81,6 +89,9 @@ export interface StorageNode extends AsyncDisposable {
   /** Stops taking calls, finishes those under way (at most `graceMs`, default 30,000), and closes the store. */
   close(options?: { graceMs?: number }): Promise<void>
 }
+
+/** When a node stops, runs of models that go on for longer fail with `unavailable`, so that it ends within 10 s of them. */
+const COMPUTE_STOP_MS = 8000
 
 /** A caller whose machine is gone without a word is missed after 50 s, and its calls end. */
 const liveness = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 20_000 } as const
@@ -166,6 +177,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       // Decoded again is sooner had than fetched again.
       shrinkCache: (bytes) => resolver.shrinkCache(bytes - decodedCache.shrink(bytes)),
       dropSessions: () => void compute.endIdle(),
+      elsewhere: () => compute.memoryBytes(),
       busy: () => admission.inFlight > 0,
     })
     closers.push(() => memory.stop())
@@ -182,7 +194,13 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     const kept = keptContent(folderContent(contentFolder, store, adopt))
     const contentStore = kept.content
     const resolver = createResolver({ site: name, store: contentStore, cache: contentCache(cacheBytes), peers: peerLinks })
-    const compute = createCompute({ threads, sessionBytes: plan.sessionBytes, ...openerFor(contentStore, resolver) })
+    const compute = createCompute({
+      threads,
+      sessionBytes: plan.sessionBytes,
+      ...(options.compute !== undefined && { kind: options.compute }),
+      ...(options.computeGraceMs !== undefined && { graceMs: options.computeGraceMs }),
+      ...openerFor(contentStore, resolver),
+    })
     closers.push(() => compute.close())
     const types = [...builtIn, ...objects]
     const description: SiteDescription = {
@@ -233,6 +251,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     let closing: Promise<void> | undefined
     const shutdown = async (graceMs: number) => {
       known.stopping()
+      compute.hurry(COMPUTE_STOP_MS)
       await new Promise<void>((resolve) => {
         const force = setTimeout(() => server.forceShutdown(), graceMs)
         server.tryShutdown(() => {

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join, sep } from 'node:path'
 import protobuf from 'protobufjs'
 import { failure } from '../../core/errors.ts'
 import { fileFailure } from '../../core/file-failure.ts'
+import { checkBoundsOf } from '../../graph/bounds.ts'
 import { onnxSchema } from './onnx-schema.ts'
 
 /** What is read of an ONNX file before onnxruntime sees it. */
@@ -87,6 +88,7 @@ const checkLocation = (location: string): string => {
  * @throws ActiveStorageError `bad-model` for what is no ONNX file, is cut off, or refers outside its folder
  */
 export const inspectOnnx = (bytes: Uint8Array): OnnxSummary => {
+  checkBoundsOf(bytes)
   const decoded = (): Model => {
     try {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- decoded by the schema that these interfaces mirror

@@ -1,6 +1,7 @@
 import { failure } from '../../core/errors.ts'
 import type { ModelShape, TensorSpec } from '../../core/self.ts'
 import { dtypeOfElementType } from '../../graph/element-types.ts'
+import { checkBoundsOf } from '../../graph/bounds.ts'
 import { type Field, fieldsOf, intAt, lastOf, textAt } from '../../graph/wire.ts'
 
 /** An input or output as the file states it. */
@@ -71,9 +72,14 @@ const read = (role: 'input' | 'output', bytes: Uint8Array): Stated => {
   return { name, shape: shape === undefined ? undefined : sidesOf(shape.bytes) }
 }
 
+const fieldsIn = (file: Uint8Array): readonly Field[] => {
+  checkBoundsOf(file)
+  return fieldsOf(file)
+}
+
 /** The graph of a model, as fields; `bad-model` where there is none. */
 export const graphFieldsOf = (file: Uint8Array): readonly Field[] =>
-  fieldsOf(file)
+  fieldsIn(file)
     .filter(({ id }) => id === 7)
     .flatMap(({ bytes }) => fieldsOf(bytes))
 

@@ -1,4 +1,5 @@
 import { failure } from '../../core/errors.ts'
+import { checkBoundsOf } from '../../graph/bounds.ts'
 import { type Field, fieldsOf, lastOf, MessageWriter, restOf, textAt, textOf, varintsOf } from '../../graph/wire.ts'
 
 /** A model whose ZipMap nodes were taken out, and what to tell of it. */
@@ -43,6 +44,7 @@ const identity = ({ input, output }: ZipMap) => new MessageWriter().text(1, inpu
  * @throws ActiveStorageError `bad-model`
  */
 export const withoutZipMap = (file: Uint8Array): Unzipped => {
+  checkBoundsOf(file)
   const model = fieldsOf(file)
   const graph = model.filter(({ id }) => id === 7).flatMap(({ bytes }) => fieldsOf(bytes))
   const found = new Map<Field, ZipMap>()

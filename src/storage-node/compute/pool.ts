@@ -1,22 +1,34 @@
-import { fileURLToPath } from 'node:url'
-import type { Piscina } from 'piscina'
 import { abortedBy, failure } from '../../core/errors.ts'
 import type { ContentRef } from '../../core/content.ts'
-import type { Compute, ModelSource, TensorRef } from '../../core/self.ts'
+import type { Compute, ComputeFigures, ModelSource, TensorRef } from '../../core/self.ts'
 import { Tensor } from '../../core/tensor.ts'
 import { checkModel } from '../../objects/model/identity.ts'
 import { createOpened } from './opened.ts'
 import { tensorOf } from './plain.ts'
-import { checkOnnxruntime } from './onnxruntime.ts'
+import { ProcessLedger } from './process/ledger.ts'
+import { createProcesses } from './process/processes.ts'
+import type { Quarantine } from './quarantine.ts'
 import { createSlots } from './slots.ts'
 import { createTrainings } from './training.ts'
-import type { Answer, OpenBytes, OpenModel, PlainTensor, Task, TensorFile, WorkerOptions } from './task.ts'
+import type { Answer, OpenBytes, OpenModel, PlainTensor, Task, TensorFile } from './task.ts'
+import { createThreads } from './threads.ts'
+import type { Workers } from './workers.ts'
 
 export type { OpenBytes, OpenModel } from './task.ts'
 
 export interface ComputeOptions {
-  /** Workers at the most; each is started by work that finds none free. */
+  /** Runs at a time. Workers are started by work that finds none free. */
   readonly threads: number
+  /** Whether models run in processes of their own, or in threads of this one. Default `process`. */
+  readonly kind?: ComputeKind
+  /** How long a run may go on in a process whose caller has given up, in ms. Default 5000. */
+  readonly graceMs?: number
+  /** How long `close` waits for runs in processes whose callers still wait, in ms. Default 5000. */
+  readonly closeMs?: number
+  /** Default: one of its own. */
+  readonly quarantine?: Quarantine
+  /** The file that processes run; tests have others. */
+  readonly program?: string
   /** Threads of onnxruntime within a worker. Default 1: the workers are the parallelism. */
   readonly intraOpThreads?: number
   /** Bytes of models that each worker keeps loaded. Default 512 MiB. */
@@ -31,9 +43,15 @@ export interface ComputePool extends Compute {
   stats(): ComputeStats
   /** Each worker forgets its sessions before its next task. */
   dropSessions(): Promise<void>
-  /** Ends the workers, with their sessions, where none is at work; the next task starts new ones. @returns whether it did */
+  /** Ends workers that have no work, with their sessions; threads only where none works. @returns whether it ended any */
   endIdle(): Promise<boolean>
-  /** Refuses what waits, waits for what runs, abandoned runs too, then ends the workers. */
+  /** Ids of the compute processes. */
+  pids(): readonly number[]
+  /** Memory that processes have for themselves, in bytes. */
+  memoryBytes(): number
+  /** The host is about to stop: runs that go on for longer than `ms` fail with `unavailable`, where they are in processes. */
+  hurry(ms: number): void
+  /** Refuses what waits, waits for what runs (in threads for abandoned runs too, in processes not for long), ends the workers. */
   close(): Promise<void>
 }
 
@@ -46,19 +64,11 @@ export interface ComputeStats {
   /** Tasks that wait for a worker. */
   readonly queued: number
   readonly completed: number
+  /** Absent for threads. */
+  readonly processes?: ComputeFigures
 }
 
-// The built worker lies beside this file; from source there is a loader for it.
-const workerFile = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker-from-source.mjs' : './worker.js', import.meta.url))
-
-// The structured clone copies the whole buffer below a view, and onnxruntime refuses shared memory: both get one tight copy.
-const tight = (data: unknown): unknown => {
-  if (!ArrayBuffer.isView(data) || (data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength)) return data
-  const bytes = new Uint8Array(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every typed array takes a buffer
-  return new (data.constructor as new (buffer: ArrayBuffer) => ArrayBufferView)(bytes.buffer)
-}
-const toPlain = ({ dtype, data, shape }: Tensor): PlainTensor => ({ dtype, data: tight(data), shape })
+const toPlain = ({ dtype, data, shape }: Tensor): PlainTensor => ({ dtype, data, shape })
 const firing = (signal: AbortSignal) => {
   let stop: () => void = () => undefined
   const fired = new Promise<'aborted'>((resolve) => {
@@ -70,55 +80,49 @@ const firing = (signal: AbortSignal) => {
   return { fired, stop }
 }
 
+/** How compute is kept apart from the host; see docs/decisions/016. */
+export const computeKinds = ['process', 'thread'] as const
+export type ComputeKind = (typeof computeKinds)[number]
+
+/** A run whose caller has given up may go on for so long. */
+const GRACE_MS = 5000
+/** A host that closes waits so long for runs whose callers still wait. */
+const CLOSE_MS = 5000
+
 /**
- * Runs models in worker threads, since `session.run` blocks its thread.
+ * Runs models in processes or threads of their own, since `session.run` blocks its thread.
  *
- * A run cannot be stopped. Ending a worker thread within `session.run` makes onnxruntime's binding throw into an isolate
- * that is going away, and that aborts the whole process (measured, every time: 1.27.0, Node 20). So a worker is only ever
- * ended while idle: an abort answers the caller at once, and what it leaves behind runs to its end. Its place goes to
- * others at once, on a spare worker, for as many abandoned runs as there are threads; beyond that they keep their places,
- * which bounds what callers with short deadlines can pile up.
+ * A run cannot be stopped from within. An abort answers the caller at once, and the run goes on: in a process for a while, and
+ * then the process is ended; in a thread to its end. Its place goes to others at once, on a spare worker, for as many abandoned
+ * runs as there are places; beyond that they keep their places, which bounds what callers with short deadlines can pile up.
  */
 export const createCompute = ({
   threads,
+  kind = 'process',
   intraOpThreads = 1,
   sessionBytes = 512 * 1024 ** 2,
+  graceMs = GRACE_MS,
+  closeMs = CLOSE_MS,
+  quarantine,
+  program,
   openModel,
   openContent,
 }: ComputeOptions): ComputePool => {
-  let pool: Promise<Piscina<Task, Answer>> | undefined
-  let started: Piscina<Task, Answer> | undefined
+  const ledger = kind === 'process' ? new ProcessLedger(quarantine, program) : undefined
+  const workers: Workers =
+    ledger === undefined
+      ? createThreads(2 * threads, { sessionBytes, intraOpThreads })
+      : createProcesses({ ledger, graceMs, closeMs, sessionBytes, intraOpThreads })
   let generation = 0
   let closed = false
   let abandoned = 0
   let completed = 0
-  /** Tasks that have been asked for: they may hold the pool, and not be in a worker yet. */
-  let asking = 0
   const inWorkers = new Set<Promise<unknown>>()
+  /** Tasks that have been asked for: they may not be in a worker yet. */
+  let asking = 0
   const slots = createSlots(threads)
   const opened = createOpened(openModel, sessionBytes)
-  const trainings = createTrainings({ threads })
-
-  const start = async (): Promise<Piscina<Task, Answer>> => {
-    checkOnnxruntime()
-    // Telemetry of newer builds is stopped only from the main thread, before the library is first loaded.
-    process.env['ORT_DISABLE_TELEMETRY'] = '1'
-    const { Piscina: Pool } = await import('piscina')
-    const workerData: WorkerOptions = { sessionBytes, intraOpThreads }
-    started = new Pool<Task, Answer>({
-      filename: workerFile,
-      minThreads: 0,
-      maxThreads: 2 * threads,
-      idleTimeout: 60_000,
-      workerData,
-      // The process's own flags are not the worker's: with --eval among them it would never begin.
-      execArgv: [],
-      atomics: 'disabled',
-    })
-    // A worker that dies fails its task, which tells the caller; without a listener it would also end the process.
-    started.on('error', () => undefined)
-    return started
-  }
+  const trainings = createTrainings({ threads, kind, graceMs, closeMs, ...(ledger !== undefined && { ledger }) })
 
   const ask: typeof askNow = async (...task) => {
     asking++
@@ -132,12 +136,12 @@ export const createCompute = ({
     if (closed) throw failure('unavailable', 'the host is stopping')
     if (signal.aborted) throw abortedBy(signal)
     checkModel(model)
-    const [workers, source] = await Promise.all([(pool ??= start()), opened.get(model, signal)])
+    workers.check(model.hash)
+    const source = await opened.get(model, signal)
     const release = await slots.take(signal)
-    const givenUp = new Int32Array(new SharedArrayBuffer(4))
-    const working = workers.run({ hash: model.hash, model: source, generation, givenUp, ...(feeds !== undefined && { feeds }) })
+    const work = workers.run({ hash: model.hash, model: source, generation, ...(feeds !== undefined && { feeds }) })
     let left = false
-    const ended = working
+    const ended = work.answer
       .catch(() => undefined)
       .finally(() => {
         inWorkers.delete(ended)
@@ -148,19 +152,13 @@ export const createCompute = ({
     inWorkers.add(ended)
     const { fired, stop } = firing(signal)
     try {
-      const answer = await Promise.race([working, fired])
+      const answer = await Promise.race([work.answer, fired])
       if (answer !== 'aborted' && answer.kind !== 'abandoned') return answer
-    } catch (error) {
-      throw failure(
-        'worker-died',
-        `a compute worker ended in the middle of its work: ${error instanceof Error ? error.message : String(error)}`,
-        error,
-      )
     } finally {
       stop()
     }
     left = true
-    Atomics.store(givenUp, 0, 1)
+    work.giveUp()
     if (abandoned++ < threads) release()
     throw abortedBy(signal)
   }
@@ -195,33 +193,34 @@ export const createCompute = ({
     },
     train: trainings.train,
     stats: () => ({
-      workers: (started?.threads.length ?? 0) + trainings.count,
+      workers: workers.count + trainings.count,
       running: inWorkers.size - abandoned,
       abandoned,
       queued: slots.waiting,
       completed,
+      ...(ledger !== undefined && { processes: ledger.figures }),
     }),
+    pids: () => ledger?.pids ?? [],
+    memoryBytes: () => ledger?.memoryBytes ?? 0,
+    hurry: (ms) => {
+      workers.hurry(ms)
+      trainings.hurry(ms)
+    },
     dropSessions: () => {
       generation++
       opened.clear()
       return Promise.resolve()
     },
     async endIdle() {
-      if (asking > 0 || inWorkers.size > 0 || started === undefined || closed) return false
-      const idle = started
-      pool = undefined
-      started = undefined
+      if (closed || (kind === 'thread' && (asking > 0 || inWorkers.size > 0))) return false
       opened.clear()
-      await idle.destroy()
-      return true
+      return workers.endIdle()
     },
     async close() {
       closed = true
       slots.close(failure('unavailable', 'the host is stopping'))
-      await trainings.close()
-      while (inWorkers.size > 0) await Promise.all(inWorkers)
-      // Not piscina's own close: after 30 s it ends workers in the middle of their work.
-      if (pool !== undefined) await (await pool).destroy()
+      await Promise.all([trainings.close(), workers.close()])
+      await ledger?.end()
     },
   }
 }

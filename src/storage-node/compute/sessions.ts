@@ -1,14 +1,18 @@
 import { readFileSync } from 'node:fs'
 import type { InferenceSession } from 'onnxruntime-node'
+import { checkModelFile } from './model-bounds.ts'
 import type { Onnx } from './onnxruntime.ts'
-import type { Task, WorkerOptions } from './task.ts'
+import type { OpenBytes, Task, WorkerOptions } from './task.ts'
 
 // With a table of external data onnxruntime reads no file that is not in it; without one, any in the model's folder, which
 // in a content store holds what belongs to others. So the table is never empty.
 const NO_OTHERS = { path: 'no other external data', data: new Uint8Array(1) }
 
-/** Sessions of one worker, by the model's hash, up to a number of bytes of models; the longest unused goes first. */
-export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: WorkerOptions) => {
+/**
+ * Sessions of one worker, by the model's hash, up to a number of bytes of models; the longest unused goes first.
+ * @param check of a model before onnxruntime reads it
+ */
+export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: WorkerOptions, check = checkModelFile) => {
   const open = new Map<string, { readonly session: InferenceSession; readonly bytes: number }>()
   let total = 0
   let generation = 0
@@ -20,9 +24,10 @@ export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: Wor
     await entry?.session.release()
   }
   // onnxruntime refuses shared memory, so the worker makes its own copy, for as long as loading takes.
-  const own = (source: string | SharedArrayBuffer) => (typeof source === 'string' ? source : new Uint8Array(new Uint8Array(source)))
+  const own = (source: OpenBytes) =>
+    typeof source === 'string' || source instanceof Uint8Array ? source : new Uint8Array(new Uint8Array(source))
 
-  return async (task: Task): Promise<InferenceSession> => {
+  const get = async (task: Task): Promise<InferenceSession> => {
     if (task.generation !== generation) {
       generation = task.generation
       for (const hash of [...open.keys()]) await forget(hash)
@@ -50,6 +55,7 @@ export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: Wor
       ],
     }
     const file = own(task.model.file)
+    check(file)
     const session = await (typeof file === 'string'
       ? onnx.InferenceSession.create(file, options)
       : onnx.InferenceSession.create(file, options))
@@ -61,4 +67,5 @@ export const createSessions = (onnx: Onnx, { sessionBytes, intraOpThreads }: Wor
     }
     return session
   }
+  return { get, has: (hash: string, of: number) => of === generation && open.has(hash) }
 }

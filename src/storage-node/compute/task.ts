@@ -1,8 +1,8 @@
 import type { DType, NumericDType } from '../../core/dtype.ts'
 import type { ModelShape } from '../../core/self.ts'
 
-/** Bytes as a worker takes them: a file's path, or memory that the threads share. */
-export type OpenBytes = string | SharedArrayBuffer
+/** Bytes as a worker takes them: a file's path, memory that threads share, or memory of its own. */
+export type OpenBytes = string | SharedArrayBuffer | Uint8Array
 
 export interface OpenModel {
   readonly file: OpenBytes
@@ -31,6 +31,9 @@ export interface Task {
   readonly feeds?: Readonly<Record<string, PlainTensor | TensorFile>>
   /** Rises when sessions are to be forgotten. */
   readonly generation: number
+}
+/** A task of a thread. */
+export interface SharedTask extends Task {
   /** Shared with the pool: 1 once the caller has given up, so that what has not begun need not. */
   readonly givenUp: Int32Array
 }
@@ -40,7 +43,11 @@ export type Answer =
   | { readonly kind: 'shape'; readonly shape: ModelShape }
   | { readonly kind: 'outputs'; readonly outputs: Readonly<Record<string, PlainTensor>>; readonly startedAt: number }
   | { readonly kind: 'abandoned' }
-  | { readonly kind: 'failed'; readonly code: 'bad-model' | 'tensor-mismatch'; readonly text: string }
+  | { readonly kind: 'failed'; readonly code: FailureCode; readonly text: string }
+
+/** The codes that a worker's errors have. */
+export const failureCodes = ['bad-model', 'tensor-mismatch', 'too-large', 'internal'] as const
+export type FailureCode = (typeof failureCodes)[number]
 
 export interface WorkerOptions {
   readonly sessionBytes: number

@@ -3,7 +3,7 @@ import { garbage, keepLittle } from './garbage.ts'
 import { createMemoryKeeper, type MemoryKeeper } from './keeper.ts'
 import { checkMemory, defaultMemory } from './limit.ts'
 import { pageReleaser } from './mapped-pages.ts'
-import { resident } from './resident.ts'
+import { type Resident, resident } from './resident.ts'
 
 const MIB = 1024 ** 2
 
@@ -54,18 +54,22 @@ export interface NodeMemoryOptions {
   readonly store: string
   readonly shrinkCache: (bytes: number) => void
   readonly dropSessions: () => void
+  /** Bytes of memory that other processes of the node have for themselves. */
+  readonly elsewhere: () => number
   readonly busy: () => boolean
 }
 
+const withOthers = ({ total, mapped }: Resident, elsewhere: number): Resident => ({ total: total + elsewhere, mapped })
+
 /** The keeper of a node, for a store that is open. It keeps nothing until it begins. */
-export const keepMemory = async ({ plan, store, ...parts }: NodeMemoryOptions): Promise<MemoryKeeper> => {
+export const keepMemory = async ({ plan, store, elsewhere, ...parts }: NodeMemoryOptions): Promise<MemoryKeeper> => {
   const releasePages = await pageReleaser(join(store, 'data.mdb'))
   return createMemoryKeeper({
     ...parts,
     limit: plan.limit,
     working: WORKING,
     mapped: plan.mappedBytes,
-    resident,
+    resident: () => withOthers(resident(), elsewhere()),
     releasePages,
     garbage: await garbage(),
   })

@@ -19,7 +19,7 @@ const task = (hash: string, bytes: number, generation = 0) => ({
 
 test('the longest unused sessions go when their bytes exceed the limit', async () => {
   const { log, onnx } = fake()
-  const session = createSessions(onnx, { sessionBytes: 100, intraOpThreads: 1 })
+  const { get: session } = createSessions(onnx, { sessionBytes: 100, intraOpThreads: 1 }, () => undefined)
   for (const hash of ['a', 'b', 'a', 'c']) await session(task(hash, 40))
   assert.deepEqual(log, ['+a', '+b', '+c', '-b'])
   await session(task('large', 500))
@@ -30,7 +30,7 @@ test('the longest unused sessions go when their bytes exceed the limit', async (
 
 test('a new generation forgets all', async () => {
   const { log, onnx } = fake()
-  const session = createSessions(onnx, { sessionBytes: 100, intraOpThreads: 1 })
+  const { get: session } = createSessions(onnx, { sessionBytes: 100, intraOpThreads: 1 }, () => undefined)
   await session(task('a', 40))
   await session(task('a', 40, 1))
   assert.deepEqual(log, ['+a', '-a', '+a'])

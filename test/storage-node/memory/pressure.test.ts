@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { defineObject } from '../../../src/core/define.ts'
 import { isActiveStorageError } from '../../../src/core/errors.ts'
 import { bytes, integer, object } from '../../../src/core/schema.ts'
-import { createCompute } from '../../../src/storage-node/compute/pool.ts'
+import { computeKinds, createCompute } from '../../../src/storage-node/compute/pool.ts'
 import { atPath, face, opener, source } from '../compute/models.ts'
 import { linkTo, remote, startNode, temporaryFolder } from '../support.ts'
 
@@ -65,16 +65,17 @@ test('a node at its limit of memory loses no write that it has acknowledged', as
   }
 })
 
-test('idle workers end with their sessions, those at work do not, and the next task starts new ones', async (t) => {
-  const compute = createCompute({ threads: 1, openModel: opener({ f: atPath(face) }) })
-  t.after(() => compute.close())
-  const live = new AbortController().signal
-  assert.equal(await compute.endIdle(), false, 'there are none')
-  const working = compute.inspect(source('f'), live)
-  assert.equal(await compute.endIdle(), false, 'at work')
-  await working
-  assert.equal(compute.stats().workers, 1)
-  assert.equal(await compute.endIdle(), true)
-  assert.equal(compute.stats().workers, 0)
-  assert.equal((await compute.inspect(source('f'), live)).outputs.length, 4)
-})
+for (const kind of computeKinds)
+  test(`idle workers end with their sessions, those at work do not, and the next task starts new ones (${kind})`, async (t) => {
+    const compute = createCompute({ threads: 1, kind, openModel: opener({ f: atPath(face) }) })
+    t.after(() => compute.close())
+    const live = new AbortController().signal
+    assert.equal(await compute.endIdle(), false, 'there are none')
+    const working = compute.inspect(source('f'), live)
+    assert.equal(await compute.endIdle(), false, 'at work')
+    await working
+    assert.equal(compute.stats().workers, 1)
+    assert.equal(await compute.endIdle(), true)
+    assert.equal(compute.stats().workers, 0)
+    assert.equal((await compute.inspect(source('f'), live)).outputs.length, 4)
+  })

@@ -1,0 +1,91 @@
+import { failure } from '../../../core/errors.ts'
+import type { ComputeFigures } from '../../../core/self.ts'
+import type { Value } from '../../../core/value.ts'
+import { checkOnnxruntime } from '../onnxruntime.ts'
+import { createQuarantine, type Quarantine } from '../quarantine.ts'
+import { ComputeProcess, ProcessEnded } from './compute-process.ts'
+
+/** The compute processes of a host, for runs and for training, and what became of them. */
+export class ProcessLedger {
+  readonly quarantine: Quarantine
+  readonly #program: string | undefined
+  readonly #open = new Set<ComputeProcess>()
+  /** Processes that ended in a run and have had no successor yet. */
+  #owed = 0
+  #restarts = 0
+  #crashes = 0
+  #kills = 0
+
+  /** @param program the file that processes run. Default: that of compute processes */
+  constructor(quarantine: Quarantine = createQuarantine(), program?: string) {
+    this.quarantine = quarantine
+    this.#program = program
+  }
+
+  /**
+   * Starts a process that is ready for work.
+   * @param opening its first message
+   * @throws ActiveStorageError `worker-died` where it does not get so far; as `findOnnxruntime`
+   */
+  async start(opening: Value): Promise<ComputeProcess> {
+    checkOnnxruntime()
+    for (let attempt = 1; ; attempt++) {
+      const process = await ComputeProcess.start(this.#program)
+      this.#open.add(process)
+      void process.ended.then(() => this.#open.delete(process))
+      try {
+        await process.ask(opening)
+        if (this.#owed > 0) {
+          this.#owed--
+          this.#restarts++
+        }
+        return process
+      } catch (error) {
+        process.kill()
+        if (!(error instanceof ProcessEnded)) throw error
+        if (error.killed) throw failure('unavailable', 'the host is stopping', error)
+        if (attempt === 2) throw failure('worker-died', `a compute process ${error.how} before it was ready for work`, error)
+      }
+    }
+  }
+
+  /** A process has died in a run. @returns the error of the run */
+  crashed(hash: string, { how }: ProcessEnded) {
+    this.#crashes++
+    this.#owed++
+    this.quarantine.crashed(hash, how)
+    return failure(
+      'model-crashed',
+      `the process that ran the model ${hash} ${how}: the model, or it on these inputs, crashes onnxruntime, or takes more memory than there is; ` +
+        'nothing else was harmed, and the call is not repeated elsewhere. Look for divisions by zero, strides and sizes of 0 and the extremes of integers',
+    )
+  }
+  /** A process is ended in a run that has not come to its end in time. */
+  overran(process: ComputeProcess): void {
+    this.#kills++
+    this.#owed++
+    process.kill()
+  }
+
+  get figures(): ComputeFigures {
+    return {
+      processes: this.#open.size,
+      restarts: this.#restarts,
+      crashes: this.#crashes,
+      kills: this.#kills,
+      memoryBytes: this.memoryBytes,
+      quarantined: this.quarantine.list,
+    }
+  }
+  get pids(): readonly number[] {
+    return [...this.#open].map(({ pid }) => pid)
+  }
+  get memoryBytes(): number {
+    return [...this.#open].reduce((sum, process) => sum + process.memoryBytes, 0)
+  }
+  /** Ends all at once. */
+  async end(): Promise<void> {
+    for (const process of this.#open) process.kill()
+    await Promise.all([...this.#open].map(({ ended }) => ended))
+  }
+}
