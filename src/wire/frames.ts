@@ -11,6 +11,8 @@ export interface Outgoing {
   readonly chunks: Iterable<Uint8Array>
   /** Bytes of the body and segments. */
   readonly bytes: number
+  /** Those of them that are in the head message. */
+  readonly headBytes: number
 }
 
 /** Cuts parts into chunks: large parts as views, small ones gathered so that each chunk is worth its frame. */
@@ -46,6 +48,7 @@ const outgoingOf = ({ body, segments, segmentBytes }: Encoded): Outgoing => {
     },
     chunks: inline ? [] : chunksOf(parts),
     bytes: body.byteLength + segmentBytes,
+    headBytes: body.byteLength + (inline ? segmentBytes : 0),
   }
 }
 

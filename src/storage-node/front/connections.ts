@@ -1,0 +1,45 @@
+import type { Http2Session } from 'node:http2'
+import type { Connection } from './streams.ts'
+
+export interface Connections {
+  /** Takes a connection in, where need be at the expense of one that is idle; without that it is closed. */
+  open(session: Http2Session): void
+  of(session: Http2Session | undefined): Connection
+}
+
+/** All connections of a node, bounded: of those without a stream the one that has been idle longest gives way to a new one. */
+export const createConnections = (most: number): Connections => {
+  const open = new Map<Http2Session, Connection>()
+  const created = (): Connection => ({ streams: 0, idleSince: performance.now() })
+
+  /** Of the address with the most connections. */
+  const idlest = (): Http2Session | undefined => {
+    const perAddress = new Map<string, number>()
+    for (const session of open.keys()) perAddress.set(addressOf(session), (perAddress.get(addressOf(session)) ?? 0) + 1)
+    let found: { session: Http2Session; count: number; since: number } | undefined
+    for (const [session, { streams, idleSince }] of open) {
+      if (streams > 0) continue
+      const count = perAddress.get(addressOf(session)) ?? 0
+      if (found === undefined || count > found.count || (count === found.count && idleSince < found.since))
+        found = { session, count, since: idleSince }
+    }
+    return found?.session
+  }
+
+  return {
+    open(session) {
+      if (open.size >= most) {
+        const victim = idlest()
+        if (victim === undefined) return session.destroy()
+        open.delete(victim)
+        // Its caller connects again where it has something to say.
+        victim.destroy()
+      }
+      open.set(session, created())
+      session.once('close', () => open.delete(session))
+    },
+    of: (session) => (session === undefined ? undefined : open.get(session)) ?? created(),
+  }
+}
+
+const addressOf = (session: Http2Session): string => session.socket?.remoteAddress ?? ''
