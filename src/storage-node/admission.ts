@@ -1,5 +1,5 @@
 import { failureWith } from '../core/errors.ts'
-import { createHolds, type HoldLimits, type Holds } from './holds.ts'
+import { createHolds, endlessMemory, type HoldLimits, type Holds, type Memory } from './holds.ts'
 
 /** What a host takes on at once; beyond it a call is refused at the door with `overloaded`, never half done. */
 export interface AdmissionLimits extends HoldLimits {
@@ -40,10 +40,7 @@ const NESTED = 16
 /** Calls that tell of the node itself, beyond the limit. */
 const RESERVED = 16
 
-/**
- * @param room bytes that the node's memory has for arguments and results now, where somebody knows
- */
-export const createAdmission = (limits: AdmissionLimits, room: () => number = () => Infinity): Admission => {
+export const createAdmission = (limits: AdmissionLimits, memory: Memory = endlessMemory): Admission => {
   let calls = 0
   /** Of these, the calls within others. */
   let within = 0
@@ -64,7 +61,7 @@ export const createAdmission = (limits: AdmissionLimits, room: () => number = ()
       done = true
     }
   }
-  const holds = createHolds(limits, room, refuse)
+  const holds = createHolds(limits, memory, refuse)
 
   const full = (now: number, where = '') => refuse(`${now} calls are under way${where}, the most that are taken on`)
 

@@ -52,11 +52,17 @@ const IDLE_MS = 2000
 
 type Refuse = (what: string, leastMs?: number) => ActiveStorageError
 
-/**
- * Counts the bytes that calls hold, and bounds them.
- * @param room bytes that the node's memory has now, where somebody knows
- */
-export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, room: () => number, refuse: Refuse): Holds => {
+/** A node's memory, as far as it matters here. */
+export interface Memory {
+  /** Bytes that it has for arguments and results now. */
+  room(): number
+  /** Told of bytes that it has given. */
+  touched(bytes: number): void
+}
+export const endlessMemory: Memory = { room: () => Infinity, touched: () => undefined }
+
+/** Counts the bytes that calls hold, and bounds them. */
+export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, memory: Memory, refuse: Refuse): Holds => {
   const reserve = Math.min(RESERVE, most / 4)
   let large = 0
   let small = 0
@@ -71,7 +77,7 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, r
     if (large + small <= held) return undefined
     if (large + count > most)
       return [`calls under way hold ${large} bytes of arguments and results; ${count} more are over the limit of ${most}`]
-    if (count > room()) return [`the node is at its limit of memory: ${count} more bytes of arguments or results are too many now`, SHORT_MS]
+    if (count > memory.room()) return [`the node is at its limit of memory: ${count} more bytes of arguments or results are too many now`, SHORT_MS]
     return undefined
   }
   /** Ends calls whose other end is idle, the idlest first, until there is room. */
@@ -118,6 +124,7 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, r
         if (short === undefined) {
           large += count
           inLarge += count
+          memory.touched(count)
         }
         return short
       }

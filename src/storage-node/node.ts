@@ -166,7 +166,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       // Decoded again is sooner had than fetched again.
       shrinkCache: (bytes) => resolver.shrinkCache(bytes - decodedCache.shrink(bytes)),
       dropSessions: () => void compute.endIdle(),
-      busy: () => admission.inFlight > 0,
+      busy: () => admission.inFlight > 0 || admission.argumentBytes > 0,
     })
     closers.push(() => memory.stop())
     const store = watchedStore(lmdb, memory.touched)
@@ -202,7 +202,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       callBytes: plan.callBytes,
       ...options.limits,
     }
-    const admission = createAdmission(admitted, memory.room)
+    const admission = createAdmission(admitted, memory)
     const { publicServices } = await import('./well-known-services.ts')
     const known = publicServices()
     const host = createHost({

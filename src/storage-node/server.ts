@@ -82,6 +82,8 @@ class ServedCall {
   #over = false
   /** The arguments have come. */
   #whole = false
+  /** Something of a result has been sent. */
+  #sent = false
   /** Values on their way to the caller. */
   #unsent = 0
 
@@ -209,6 +211,7 @@ class ServedCall {
   /** Sends one value, no faster than the client takes it. It is held until the last of it is taken. */
   async #send({ head, chunks, bytes, headBytes }: Outgoing): Promise<void> {
     this.#intake.delivering()
+    this.#sent = true
     this.#unsent++
     let left = bytes
     const write = (frame: ServerFrameIn, count: number): boolean =>
@@ -245,7 +248,7 @@ class ServedCall {
   #trailers(): Metadata | undefined {
     if (this.#over) return undefined
     this.#over = true
-    this.#stream.once('finish', () => this.#intake.over())
+    this.#stream.once('finish', () => this.#intake.over(!this.#sent))
     return trailersOf(this.#host.description.name, this.#report, this.#host.admission.inFlight)
   }
   #finish(): void {

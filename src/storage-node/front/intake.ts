@@ -43,6 +43,7 @@ export class Intake implements Holder {
   readonly #other: boolean
   #owner: Owner | undefined
   #waitsFor: Waits = 'arguments'
+  #failed = false
   /** What is charged for pieces of the incomplete message. */
   #pieces = 0
   /** Bytes that came, or were taken. */
@@ -86,10 +87,17 @@ export class Intake implements Holder {
     this.#note(bytes)
   }
 
-  /** The call has ended, and all of it has been sent. */
-  over(): void {
+  /**
+   * The call has ended, and all of it has been sent.
+   * @param bare it was nothing but a status
+   */
+  over(bare = false): void {
     this.hold.release()
+    if (this.#waitsFor === 'close') return
     this.#expect('close')
+    // A caller that still sends, or holds its side open, is not waited for. Trailers are sent by themselves a little later,
+    // which nothing tells of.
+    if (bare) this.#stream.close(constants.NGHTTP2_NO_ERROR)
   }
 
   /** Whether the other end has to do something. */
@@ -108,10 +116,11 @@ export class Intake implements Holder {
 
   /** Ends the call with an error. */
   fail(error: ActiveStorageError): void {
-    if (this.#waitsFor === 'close') return
+    if (this.#failed || this.#waitsFor === 'close') return
+    this.#failed = true
     if (this.#owner === undefined) return this.#cut()
+    this.hold.release()
     this.#owner.fail(error)
-    this.over()
   }
 
   /** Looks whether the other end gets on. */
@@ -171,7 +180,7 @@ export class Intake implements Holder {
   #take(piece: unknown): boolean {
     if (!(piece instanceof Buffer)) return this.#push(piece)
     // Nobody reads it any more.
-    if (this.#waitsFor === 'close') return true
+    if (this.#failed || this.#waitsFor === 'close') return true
     try {
       return this.#push(this.#counted(piece))
     } catch (error) {
@@ -197,7 +206,7 @@ export class Intake implements Holder {
     this.hold.take(piece.byteLength + PIECE_BYTES)
     this.#pieces += PIECE_BYTES
     // A small piece would keep all that came with it in one read of the connection.
-    return piece.byteLength * 2 < piece.buffer.byteLength ? copyOf(piece) : piece
+    return piece.byteLength * 8 < piece.buffer.byteLength ? copyOf(piece) : piece
   }
 }
 

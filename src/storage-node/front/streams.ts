@@ -45,10 +45,7 @@ export const createStreams = (limits: StreamLimits): Streams => {
   let others = 0
 
   const overloaded = (why: string) => failureWith('overloaded', why, { retryAfterMs: IDLE_MS })
-  const evict = (intake: Intake, why: string) => {
-    intake.evict(overloaded(why))
-    remove(intake)
-  }
+  const evict = (intake: Intake, why: string) => intake.evict(overloaded(why))
   const remove = (intake: Intake) => {
     const found = open.get(intake)
     if (found === undefined) return
