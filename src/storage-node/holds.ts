@@ -124,13 +124,15 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
         if (short === undefined) {
           large += count
           inLarge += count
-          memory.touched(count)
         }
         return short
       }
       const take = (count: number) => {
         const held = inLarge + inSmall
-        if (held + count > SMALL) check(held + count)
+        if (held + count > SMALL) {
+          check(held + count)
+          memory.touched(count)
+        }
         if (held === 0 && holder !== undefined) holders.set(holder, () => inLarge + inSmall)
         if (place(count) === undefined) return
         makeRoom(holder, held + count <= SMALL ? IDLE_SMALL_MS : IDLE_MS, () => isSmall(held + count, count) || shortage(held, count) === undefined)

@@ -225,7 +225,10 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     // Calls are over by then, but for methods that ignore that they were stopped.
     closers.push(() => host.close({ graceMs: 1000 }))
 
-    const front = createFront({ connections: plan.connections, waiting: Math.max(256, admitted.calls), connectionStreams: 4096 }, admission)
+    const front = createFront(
+      { connections: plan.connections, waiting: Math.max(256, admitted.calls), connectionStreams: Math.max(1024, admitted.calls + 64) },
+      admission,
+    )
     closers.push(() => front.close())
     const server = new Server({ ...channelOptions, ...liveness })
     server.addService(protocol.StorageNode.service, serviceOf(host, front.current, reporter?.failed))

@@ -13,6 +13,7 @@ import { encodeLoad } from '../wire/load-report.ts'
 import { protocol, trailers } from '../wire/protocol.ts'
 import type { Intake } from './front/intake.ts'
 import { begun, type Host } from './host.ts'
+import { createResultSizes, type ResultSizes } from './result-sizes.ts'
 
 type Stream = ServerDuplexStream<ClientFrame, ServerFrameIn>
 
@@ -89,11 +90,14 @@ class ServedCall {
 
   readonly #failed: Failed
 
-  constructor(stream: Stream, host: Host, intake: Intake, failed: Failed) {
+  readonly #results: ResultSizes
+
+  constructor(stream: Stream, host: Host, intake: Intake, results: ResultSizes, failed: Failed) {
     this.#stream = stream
     this.#host = host
     this.#failed = failed
     this.#intake = intake
+    this.#results = results
     intake.own(this)
   }
 
@@ -199,7 +203,12 @@ class ServedCall {
       return
     }
     const { kind } = call
+    // What it will make is not known before it is made: what its method has lately made is.
+    const name = `${call.type}.${call.method}`
+    const expected = this.#results.expected(name)
+    if (expected > 0) hold.take(expected)
     const value = outgoing(await this.#host.call(call))
+    this.#results.made(name, value.bytes)
     try {
       hold.exchange(value.bytes)
     } catch (error) {
@@ -272,16 +281,19 @@ type Failed = (error: ActiveStorageError, object: string, method: string) => voi
  * @param current the stream that is handled now
  * Whatever arrives, a call ends with a status and the node goes on.
  */
-export const serviceOf = (host: Host, current: () => Intake | undefined, failed: Failed = () => undefined): StorageNodeHandlers => ({
-  Call: (stream) => {
-    const intake = current()
-    if (intake === undefined) throw failure('internal', 'a stream that has not passed the front of the node')
-    const served = new ServedCall(stream, host, intake, failed)
-    stream.on('data', (frame: ReceivedFrame) => served.take(frame))
-    stream.on('end', () => served.end())
-    stream.on('cancelled', () => served.leave())
-  },
-})
+export const serviceOf = (host: Host, current: () => Intake | undefined, failed: Failed = () => undefined): StorageNodeHandlers => {
+  const results = createResultSizes()
+  return {
+    Call: (stream) => {
+      const intake = current()
+      if (intake === undefined) throw failure('internal', 'a stream that has not passed the front of the node')
+      const served = new ServedCall(stream, host, intake, results, failed)
+      stream.on('data', (frame: ReceivedFrame) => served.take(frame))
+      stream.on('end', () => served.end())
+      stream.on('cancelled', () => served.leave())
+    },
+  }
+}
 
 const MAX_CHAIN = 256
 const MAX_KEY = 256

@@ -1,4 +1,4 @@
-import type { Http2Session } from 'node:http2'
+import { constants, type Http2Session } from 'node:http2'
 import type { Connection } from './streams.ts'
 
 export interface Connections {
@@ -7,10 +7,27 @@ export interface Connections {
   of(session: Http2Session | undefined): Connection
 }
 
+/** A connection whose streams are refused, or have to give way, more often than this is closed: each of them takes time. */
+const STRIKES = 128
+const FORGIVEN_A_SECOND = 16
+
 /** All connections of a node, bounded: of those without a stream the one that has been idle longest gives way to a new one. */
 export const createConnections = (most: number): Connections => {
   const open = new Map<Http2Session, Connection>()
-  const created = (): Connection => ({ streams: 0, idleSince: performance.now() })
+  const created = (session?: Http2Session): Connection => {
+    let strikes = 0
+    let since = performance.now()
+    return {
+      streams: 0,
+      idleSince: since,
+      strike() {
+        const now = performance.now()
+        strikes = Math.max(0, strikes - (FORGIVEN_A_SECOND * (now - since)) / 1000) + 1
+        since = now
+        if (strikes >= STRIKES) session?.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+      },
+    }
+  }
 
   /** Of the address with the most connections. */
   const idlest = (): Http2Session | undefined => {
@@ -35,7 +52,7 @@ export const createConnections = (most: number): Connections => {
         // Its caller connects again where it has something to say.
         victim.destroy()
       }
-      open.set(session, created())
+      open.set(session, created(session))
       session.once('close', () => open.delete(session))
     },
     of: (session) => (session === undefined ? undefined : open.get(session)) ?? created(),

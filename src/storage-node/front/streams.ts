@@ -8,11 +8,13 @@ export interface StreamLimits {
   readonly others: number
 }
 
-/** A connection, by the number of its open streams. */
+/** A connection, by its open streams. */
 export interface Connection {
   streams: number
   /** When the last of them ended. */
   idleSince: number
+  /** A stream of it was refused, or had to give way. */
+  strike(): void
 }
 
 interface Open {
@@ -45,7 +47,10 @@ export const createStreams = (limits: StreamLimits): Streams => {
   let others = 0
 
   const overloaded = (why: string) => failureWith('overloaded', why, { retryAfterMs: IDLE_MS })
-  const evict = (intake: Intake, why: string) => intake.evict(overloaded(why))
+  const evict = (intake: Intake, why: string) => {
+    open.get(intake)?.connection.strike()
+    intake.evict(overloaded(why))
+  }
   const remove = (intake: Intake) => {
     const found = open.get(intake)
     if (found === undefined) return
@@ -85,7 +90,9 @@ export const createStreams = (limits: StreamLimits): Streams => {
       if (open.size < limits.waiting || waiting() < limits.waiting) return
       evictIdle()
       if (waiting() >= limits.waiting && connection.streams <= FEW) evictFromLargest(connection)
-      if (waiting() >= limits.waiting) throw overloaded(`${waiting()} callers send or take next to nothing, the most that are waited for`)
+      if (waiting() < limits.waiting) return
+      connection.strike()
+      throw overloaded(`${waiting()} callers send or take next to nothing, the most that are waited for`)
     },
     add(one) {
       open.set(one.intake, one)

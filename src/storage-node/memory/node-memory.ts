@@ -38,7 +38,7 @@ export const planMemory = (bytes: number = defaultMemory()): MemoryPlan => {
   return {
     limit,
     cacheBytes: Math.min(1024 * MIB, limit / 4),
-    argumentBytes: Math.min(2048 * MIB, limit / 2),
+    argumentBytes: (limit - 32 * MIB) / 2,
     callBytes: Math.max(limit / 2, limit - 512 * MIB),
     calls: Math.min(1024, Math.floor(limit / (256 * KIB))),
     connections: Math.min(4096, Math.max(128, Math.floor(limit / (512 * KIB)))),
