@@ -27,6 +27,8 @@ export interface Admission extends Pick<Holds, 'hold' | 'check'> {
   enter(entrant: Entrant): () => void
   /** Refuses what could not take a place now. @throws `overloaded` */
   checkPlace(): void
+  /** The most that one call may hold, in bytes. */
+  readonly callBytes: number
   /** Bytes of arguments and results held now. */
   readonly argumentBytes: number
   readonly inFlight: number
@@ -90,6 +92,7 @@ export const createAdmission = (limits: AdmissionLimits, memory: Memory = endles
       })
     },
     hold: holds.hold,
+    callBytes: limits.callBytes ?? Infinity,
     check: holds.check,
     get argumentBytes() {
       return holds.bytes

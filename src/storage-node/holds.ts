@@ -12,8 +12,10 @@ export interface Holder {
 export interface Hold {
   /** Bytes held now. */
   readonly bytes: number
-  /** Takes room for bytes that have come. @throws `overloaded` */
+  /** Takes room for bytes that have come, or will be made. @throws `overloaded`; `too-large` */
   take(bytes: number): void
+  /** Takes room for a result that is there already, however large it is. @throws `overloaded` */
+  takeResult(bytes: number): void
   /** Gives some of them back. */
   giveBack(bytes: number): void
   /** Gives the arguments back, and takes room for the result that was made of them. @throws `overloaded` */
@@ -73,8 +75,8 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
     total <= SMALL && small + count <= (total <= TINY ? reserve : reserve - reserve / 4)
   /** Why a call that holds `held` cannot have so many more now. */
   const shortage = (held: number, count: number): readonly [text: string, leastMs?: number] | undefined => {
-    // One call larger than the limit is let in when it is alone, or it could never run.
-    if (large + small <= held) return undefined
+    // One call larger than the limit is let in when it is alone but for small ones, or it could never run.
+    if (large + small <= held || large === 0) return undefined
     if (large + count > most)
       return [`calls under way hold ${large} bytes of arguments and results; ${count} more are over the limit of ${most}`]
     if (count > memory.room()) return [`the node is at its limit of memory: ${count} more bytes of arguments or results are too many now`, SHORT_MS]
@@ -128,11 +130,12 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
         return short
       }
       const take = (count: number) => {
+        check(inLarge + inSmall + count)
+        takeResult(count)
+      }
+      const takeResult = (count: number) => {
         const held = inLarge + inSmall
-        if (held + count > SMALL) {
-          check(held + count)
-          memory.touched(count)
-        }
+        if (held + count > SMALL) memory.touched(count)
         if (held === 0 && holder !== undefined) holders.set(holder, () => inLarge + inSmall)
         if (place(count) === undefined) return
         makeRoom(holder, held + count <= SMALL ? IDLE_SMALL_MS : IDLE_MS, () => isSmall(held + count, count) || shortage(held, count) === undefined)
@@ -144,6 +147,7 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
           return inLarge + inSmall
         },
         take,
+        takeResult,
         giveBack(count) {
           const ofLarge = Math.min(inLarge, count)
           inLarge -= ofLarge
@@ -155,7 +159,7 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
         exchange(count) {
           if (count <= inLarge + inSmall) return this.giveBack(inLarge + inSmall - count)
           release()
-          take(count)
+          takeResult(count)
         },
         release,
       }

@@ -184,7 +184,7 @@ class ServedCall {
     const [start, incoming] = [this.#start, this.#incoming]
     if (start === undefined || incoming === undefined) throw failure('internal', 'a call that has not begun')
     this.#incoming = undefined
-    const args = incoming.value()
+    const args = incoming.value((bytes) => this.#intake.hold.take(bytes))
     if (!Array.isArray(args)) throw failure('malformed-message', 'the arguments are not a list')
     const { type, object, method } = start
     const { kind } = this.#host.entryOf(type, method)
@@ -196,7 +196,7 @@ class ServedCall {
     if (this.#host.entryOf(call.type, call.method).stream) {
       for await (const item of this.#host.stream(call)) {
         const value = outgoing(item)
-        hold.take(value.bytes)
+        hold.takeResult(value.bytes)
         await this.#send(value)
         if (this.#stream.writableNeedDrain) await this.#drained()
       }
@@ -206,7 +206,7 @@ class ServedCall {
     // What it will make is not known before it is made: what its method has lately made is.
     const name = `${call.type}.${call.method}`
     const expected = this.#results.expected(name)
-    if (expected > 0) hold.take(expected)
+    if (expected > 0) hold.takeResult(expected)
     const value = outgoing(await this.#host.call(call))
     this.#results.made(name, value.bytes)
     try {

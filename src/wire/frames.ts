@@ -148,9 +148,12 @@ export class Incoming {
     }
   }
 
-  /** @throws ActiveStorageError `malformed-message` */
-  value(): Value {
+  /**
+   * @param room told of the memory that the value will take beside its segments; may refuse
+   * @throws ActiveStorageError `malformed-message`
+   */
+  value(room?: (bytes: number) => void): Value {
     if (!this.complete) throw failure('malformed-message', 'the call ended before all announced bytes came')
-    return decode(this.#body, this.#heads, this.#parts)
+    return decode(this.#body, this.#heads, this.#parts, room)
   }
 }

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as pause } from 'node:timers/promises'
 import { withCall } from '../../src/core/remote.ts'
 import { site } from '../../src/objects/site.ts'
 import { connect } from '../../src/sdk/connect.ts'
-import type { AbuseName } from './abuses.ts'
+import { type AbuseName, abuses } from './abuses.ts'
 import { askHealth } from './health.ts'
 import { startBuiltNode } from './node.ts'
 import { ask, type Asked, residentMib } from './watch.ts'
@@ -39,7 +40,7 @@ const judged = (told: Omit<Verdict, 'wrong'>, lived: boolean): Verdict => {
 
 /** Has a node abused, and another client ask it meanwhile. */
 export const abuseRun = async (name: AbuseName, seconds: number): Promise<Verdict> => {
-  await using node = await startBuiltNode(MEMORY_MIB)
+  await using node = await startBuiltNode(MEMORY_MIB, 'busy' in abuses[name])
   await using client = await connect({ node: node.address, policy: { yaml: 'version: 1\nstrategy: node\n' }, onWarning: () => undefined })
   await using health = askHealth(node.address)
   const small = withCall(client.object(site, 'main'), { timeoutMs: 5000 })
@@ -48,6 +49,8 @@ export const abuseRun = async (name: AbuseName, seconds: number): Promise<Verdic
   const restMib = residentMib(node.pid)
   let peakMib = restMib
   const child = spawn(process.execPath, ['--import', 'tsx', abuser, name, node.address, String(seconds)], { stdio: 'inherit' })
+  // An abuser elsewhere would take no time of this machine's processors.
+  if (child.pid !== undefined) setPriority(child.pid, 19)
   let over = false
   const ended = once(child, 'exit').then(() => (over = true))
   const force = setTimeout(() => child.kill('SIGKILL'), seconds * 1000 + 10_000)

@@ -11,6 +11,8 @@ const MIB = 1024 ** 2
 
 export interface Abuse {
   readonly about: string
+  /** It needs the type of `objects.mjs`. */
+  readonly busy?: true
   /** Goes on until it is over. */
   run(address: string, over: () => boolean): Promise<void>
 }
@@ -88,6 +90,12 @@ const chunked = (bytes: number, sent: number): readonly Buffer[] => [
 const nested = (depth: number): Value => (depth === 0 ? [] : [nested(depth - 1)])
 
 export const abuses = {
+  nothing: {
+    about: 'no abuse: what the machine itself does to the figures',
+    async run(_address, over) {
+      while (!over()) await pause(100)
+    },
+  },
   silent: {
     about: 'streams that are opened and say nothing, on 4 connections',
     run: flood({ connections: 4, most: 16_000 }, (session) => Promise.resolve(request(session))),
@@ -146,15 +154,21 @@ export const abuses = {
     }),
   },
   unread: {
-    about: 'results of 15 MiB that nobody reads',
+    about: 'results of 7 MiB that nobody reads',
+    run: calls({ connections: 4, most: 40, window: 65_535 }, () => chunked(7 * MIB, 7 * MIB), false),
+  },
+  'unread-made': {
+    about: 'results of 15 MiB that a method makes and nobody reads',
+    busy: true,
     run: calls({ connections: 4, most: 40, window: 65_535 }, () => [message(startOf('busy', 'a', 'make', [15 * MIB]))], false),
   },
   'unread-small': {
     about: 'thousands of results of 60 KiB that nobody reads',
-    run: calls({ connections: 8, most: 4000, window: 0 }, () => [message(startOf('busy', 'a', 'make', [60 * KIB]))], false),
+    run: calls({ connections: 8, most: 4000, window: 0 }, () => [echo(Buffer.alloc(60 * KIB))], false),
   },
   waiters: {
-    about: 'calls of 1 MiB that wait for a busy object and give up after 250 ms',
+    about: 'calls of 200 KiB that wait for a busy object and give up after 250 ms',
+    busy: true,
     async run(address, over) {
       const holder = await open(address)
       const keep = request(holder)
@@ -173,10 +187,12 @@ export const abuses = {
   },
   chain: {
     about: 'calls that name a chain of calls that they are not made in',
+    busy: true,
     run: calls({ connections: 4, most: 3000 }, () => [message(startOf('busy', 'a', 'wait', [1000], { chain: ['x'] }))]),
   },
   gone: {
     about: 'connections that break in the middle of uploads and results',
+    busy: true,
     async run(address, over) {
       while (!over()) {
         const session = await open(address)

@@ -54,11 +54,14 @@ export const createFront = (bounds: FrontLimits, admission: Admission, pace: Pac
     (stream, headers, ...more) => {
       const other = headers[':path'] !== OWN_PATH
       const connection = connections.of(stream.session)
+      connection.opened()
       try {
         streams.makeRoom(connection, other)
       } catch (error) {
         return refuse(stream, toFailure(error))
       }
+      // To make room may have ended its very connection.
+      if (stream.destroyed) return
       const sizes = other ? { first: OTHER_BYTES, later: OTHER_BYTES } : { first: limits.startBytes, later: limits.messageBytes }
       const intake = new Intake(stream, admission.hold, sizes, pace, other)
       streams.add({ intake, connection, other })

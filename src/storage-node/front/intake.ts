@@ -102,7 +102,7 @@ export class Intake implements Holder {
 
   /** Whether the other end has to do something. */
   get waits(): boolean {
-    return this.#waitsFor !== 'nothing'
+    return this.#waitsFor !== 'nothing' && !this.#failed
   }
 
   idleMs(): number {

@@ -5,7 +5,8 @@ import { statusOf } from '../../wire/failure.ts'
 
 /** Ends a stream with an error that its caller can read, before gRPC has seen it. */
 export const refuse = (stream: ServerHttp2Stream, error: ActiveStorageError): void => {
-  // Of a stream that breaks meanwhile there is nobody to tell.
+  // Of a stream that is broken, or breaks meanwhile, there is nobody to tell.
+  if (stream.destroyed) return
   stream.on('error', () => undefined)
   const metadata = new Metadata()
   const { code, details = '' } = statusOf(error, metadata)

@@ -13,6 +13,8 @@ export interface Connection {
   streams: number
   /** When the last of them ended. */
   idleSince: number
+  /** It has opened one more. */
+  opened(): void
   /** A stream of it was refused, or had to give way. */
   strike(): void
 }

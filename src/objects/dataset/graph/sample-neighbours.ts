@@ -39,12 +39,14 @@ const tooLarge = (what: string) => failure('too-large', `${what}: take fewer see
  * `mask<k>` float32 [T, fanout], 1 where there is a neighbour. `features` float32 [N, width]; or `words` int64 [N, most] and
  * `wordMask` float32 [N, most].
  * @param draws of a node in a hop: the same neighbours whatever else is in the batch
+ * @param reserve called before they are allocated; may refuse
  */
 export const sampleNeighbours = (
   graph: Graph,
   seeds: readonly number[],
   options: NeighbourOptions,
   draws: (node: number, hop: number) => Draws,
+  reserve: (bytes: number) => void = () => undefined,
 ): Record<string, Tensor> => {
   const { fanouts } = options
   const stray = seeds.find((seed) => !(Number.isSafeInteger(seed) && seed >= 0 && seed < graph.nodes))
@@ -55,6 +57,8 @@ export const sampleNeighbours = (
   const total = room.at(-1)!
   if (total > MOST_VALUES) throw tooLarge(`${seeds.length} seeds with fanouts ${fanouts.join(', ')} lead to ${total} nodes`)
 
+  // A place in `nodes`, and one in the tensors of its hop; then its features.
+  reserve(total * (9 + 12))
   const nodes = new BigInt64Array(total)
   const present = new Uint8Array(total)
   const found = new Map<number, number>()
@@ -89,10 +93,16 @@ export const sampleNeighbours = (
     tensors[`neighbours${hop}`] = new Tensor('int64', indexes, [targets, fanout])
     tensors[`mask${hop}`] = new Tensor('float32', mask, [targets, fanout])
   })
-  return { nodes: new Tensor('int64', nodes, [total]), ...tensors, ...featuresOf(graph, nodes, present, options) }
+  return { nodes: new Tensor('int64', nodes, [total]), ...tensors, ...featuresOf(graph, nodes, present, options, reserve) }
 }
 
-const featuresOf = ({ features }: Graph, nodes: BigInt64Array, present: Uint8Array, options: NeighbourOptions): Record<string, Tensor> => {
+const featuresOf = (
+  { features }: Graph,
+  nodes: BigInt64Array,
+  present: Uint8Array,
+  options: NeighbourOptions,
+  reserve: (bytes: number) => void,
+): Record<string, Tensor> => {
   const natural: FeatureForm = features.kind === 'dense' ? 'values' : features.kind === 'words' ? 'multi-hot' : 'none'
   const form = options.features ?? natural
   if (form === 'none') return {}
@@ -104,6 +114,7 @@ const featuresOf = ({ features }: Graph, nodes: BigInt64Array, present: Uint8Arr
   const { maxWords = 32 } = options
   const width = form === 'indexes' ? maxWords : features.width
   if (nodes.length * width > MOST_VALUES) throw tooLarge(`features of ${nodes.length} nodes with ${width} values each`)
+  reserve(nodes.length * width * (form === 'indexes' ? 12 : 4))
   const rows = new Float32Array(nodes.length * width)
   if (features.kind === 'dense') {
     for (let place = 0; place < nodes.length; place++) {
