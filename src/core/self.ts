@@ -252,6 +252,21 @@ export interface HostView {
   backup(to: string, signal: AbortSignal): AsyncGenerator<BackupProgress>
 }
 
+/** Memory of the host, for a method that makes much of little. */
+export interface CallMemory {
+  /** The most that one call may have, in bytes. Infinity where the host has no limit of memory. */
+  readonly most: number
+  /**
+   * Takes room for so many bytes, before they are allocated, until the call ends.
+   * @returns gives it back before
+   * @throws `overloaded` while other calls hold it; `resource-exhausted` where it is more than `most`
+   * @example
+   * const giveBack = self.memory.reserve(count * 4)
+   * const values = new Float32Array(count)
+   */
+  reserve(bytes: number): () => void
+}
+
 /** What a movable method sees: its arguments, immutable content and compute, and no state. */
 export interface MovableSelf {
   /** Fires when the caller gives up or the deadline passes; long work must watch it. */
@@ -262,6 +277,7 @@ export interface MovableSelf {
   readonly content: Pick<Content, 'read' | 'ensure' | 'keep' | 'keepLarge'>
   readonly host: HostView
   readonly compute: Compute
+  readonly memory: CallMemory
   /** Runs one stage and reports its duration, from which the policy learns. `units` is the stage's measure of work. */
   stage<T>(key: string, units: number, work: () => Promise<T>): Promise<T>
 }

@@ -17,7 +17,10 @@ export const content = defineObject({
     async *fetch(self, hashes: readonly string[]): AsyncGenerator<Uint8Array> {
       for (const hash of hashes) {
         // Named as at home here, so that what is not here is an error and no site asks in a circle.
-        yield await self.content.read(new ContentRef(hash, 0, self.site), self.signal)
+        const bytes = await self.content.read(new ContentRef(hash, 0, self.site), self.signal)
+        const giveBack = self.memory.reserve(Math.min(bytes.byteLength, self.memory.most))
+        yield bytes
+        giveBack()
       }
     },
     /** Keeps bytes for calls that will refer to them; a cache, which may forget them. Returns their hashes. */

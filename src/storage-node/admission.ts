@@ -1,31 +1,35 @@
 import { failureWith } from '../core/errors.ts'
+import { createHolds, endlessMemory, type HoldLimits, type Holds, type Memory } from './holds.ts'
 
 /** What a host takes on at once; beyond it a call is refused at the door with `overloaded`, never half done. */
-export interface AdmissionLimits {
+export interface AdmissionLimits extends HoldLimits {
   /** Calls under way. Default 1,024. */
   readonly calls: number
   /** Streams under way. Default 256. */
   readonly streams: number
-  /** Bytes of arguments held by calls under way, but for small calls. Default 2 GiB. */
+  /** Bytes of arguments and results held by calls under way, but for small calls. Default 2 GiB. */
   readonly bytes: number
 }
 
 export const defaultAdmission: AdmissionLimits = Object.freeze({ calls: 1024, streams: 256, bytes: 2 * 1024 ** 3 })
 
-export interface Hold {
-  /** Takes room for bytes that have come. @throws `overloaded` */
-  take(bytes: number): void
-  /** Gives all of it back. */
-  release(): void
+/** A call that takes a place. */
+export interface Entrant {
+  readonly stream: boolean
+  /** A call made within another, which has its place already: refusing it could stop what holds that one. */
+  readonly nested?: boolean
+  /** One that tells of the node itself: it has a place when all others are taken. */
+  readonly reserved?: boolean
 }
 
-export interface Admission {
+export interface Admission extends Pick<Holds, 'hold' | 'check'> {
   /** Takes a place. @returns gives it back @throws `overloaded` */
-  /** @param nested a call made within another, which has its place already: refusing it could stop what holds that one */
-  enter(stream: boolean, nested?: boolean): () => void
-  /** Room for one call's arguments. */
-  hold(): Hold
-  /** Bytes of arguments held now. */
+  enter(entrant: Entrant): () => void
+  /** Refuses what could not take a place now. @throws `overloaded` */
+  checkPlace(): void
+  /** The most that one call may hold, in bytes. */
+  readonly callBytes: number
+  /** Bytes of arguments and results held now. */
   readonly argumentBytes: number
   readonly inFlight: number
   readonly refused: number
@@ -33,27 +37,16 @@ export interface Admission {
   idle(): Promise<void>
 }
 
-/** Arguments of a call up to this many bytes, and of all such calls together, come beside the limit. */
-const SMALL = 64 * 1024
-const RESERVE = 8 * 1024 ** 2
-
-/** Memory that is short is not so for longer, as a rule: what calls leave behind is collected by then. */
-const SHORT_MS = 200
-
 /** Calls under way may make so many times as many more among each other. */
 const NESTED = 16
+/** Calls that tell of the node itself, beyond the limit. */
+const RESERVED = 16
 
-/**
- * @param room bytes that the node's memory has for arguments now, where somebody knows
- */
-export const createAdmission = (limits: AdmissionLimits, room: () => number = () => Infinity): Admission => {
+export const createAdmission = (limits: AdmissionLimits, memory: Memory = endlessMemory): Admission => {
   let calls = 0
   /** Of these, the calls within others. */
   let within = 0
   let streams = 0
-  let bytes = 0
-  let small = 0
-  const reserve = Math.min(RESERVE, limits.bytes / 4)
   let refused = 0
   // What a call has lately taken: a refused caller that waits this long finds about one place freed.
   let typicalMs = 10
@@ -70,11 +63,18 @@ export const createAdmission = (limits: AdmissionLimits, room: () => number = ()
       done = true
     }
   }
+  const holds = createHolds(limits, memory, refuse)
+
+  const full = (now: number, where = '') => refuse(`${now} calls are under way${where}, the most that are taken on`)
 
   return {
-    enter(stream, nested = false) {
-      const [now, most] = nested ? [within, limits.calls * NESTED] : [calls - within, limits.calls]
-      if (now >= most) throw refuse(`${now} calls are under way${nested ? ' within others' : ''}, the most that are taken on`)
+    checkPlace() {
+      if (calls - within >= limits.calls) throw full(calls - within)
+    },
+    enter({ stream, nested = false, reserved = false }) {
+      const now = nested ? within : calls - within
+      const most = nested ? limits.calls * NESTED : limits.calls + (reserved ? RESERVED : 0)
+      if (now >= most) throw full(now, nested ? ' within others' : '')
       if (stream && streams >= limits.streams) throw refuse(`${streams} streams are under way, the most that are taken on`)
       const began = performance.now()
       calls++
@@ -91,37 +91,11 @@ export const createAdmission = (limits: AdmissionLimits, room: () => number = ()
         }
       })
     },
-    hold() {
-      let held = 0
-      let ofReserve = 0
-      return {
-        take(count) {
-          // Small calls have room of their own, so that statistics, health and the like are answered whatever others hold.
-          if (held + count <= SMALL && small + count <= reserve) {
-            small += count
-            ofReserve += count
-            held += count
-            return
-          }
-          // One call larger than the limit is let in when no other large one is there, or it could never run beside small ones.
-          const ofOthers = bytes - (held - ofReserve)
-          if (ofOthers > 0 && bytes + count > limits.bytes)
-            throw refuse(`calls under way hold ${bytes} bytes of arguments; ${count} more are over the limit of ${limits.bytes}`)
-          // Likewise, for memory that is short as a whole.
-          if (bytes + small > held && count > room())
-            throw refuse(`the node is at its limit of memory: ${count} more bytes of arguments are too many now`, SHORT_MS)
-          bytes += count
-          held += count
-        },
-        release() {
-          small -= ofReserve
-          bytes -= held - ofReserve
-          held = ofReserve = 0
-        },
-      }
-    },
+    hold: holds.hold,
+    callBytes: limits.callBytes ?? Infinity,
+    check: holds.check,
     get argumentBytes() {
-      return bytes + small
+      return holds.bytes
     },
     get inFlight() {
       return calls

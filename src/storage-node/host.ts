@@ -79,7 +79,7 @@ const noBackups = () => {
  * `overloaded` means that a call was refused before it began, so that clients repeat it. What has begun may have called
  * other objects already.
  */
-const begun = ({ kind }: MethodEntry, error: ActiveStorageError): ActiveStorageError =>
+export const begun = ({ kind }: Pick<MethodEntry, 'kind'>, error: ActiveStorageError): ActiveStorageError =>
   kind === 'stateful' && isActiveStorageError(error, 'overloaded')
     ? failureWith('resource-exhausted', error.text, error.details, error).at(error.origin)
     : error
@@ -179,7 +179,7 @@ export const createHost = ({
   })
   const collector = createCollector({ content, queue, usesOf: contentTarget })
   const spaces = createSweeper(queue, collector.letGoOf)
-  const shared: CallHost = { site, resolver, compute, view, hold: collector.hold, links: new Set() }
+  const shared: CallHost = { site, resolver, compute, view, memory: { most: admission.callBytes, hold: () => admission.hold() }, hold: collector.hold, links: new Set() }
   const records = createRecordSweeper(queue, results)
   const following = createFollowing((name) => (name === site ? host : peers.get(name)))
   const peer = (name: SiteName) => {
@@ -207,6 +207,8 @@ export const createHost = ({
 
   /** Whether a call that runs here waits for this one. A chain of strangers is a caller's own claim. */
   const isNested = ({ context: { chain } }: Call): boolean => chain.some((link) => shared.links.has(link))
+  /** Whoever watches a node has to hear of it when it is full. An echo measures what other calls find. */
+  const isReserved = ({ type, method }: Call): boolean => type === 'site' && method !== 'echo'
   /** Takes a call on. Whatever refuses it says which call it was. */
   const admit = (call: Call, stream: boolean) => {
     try {
@@ -220,7 +222,7 @@ export const createHost = ({
           `${call.type}.${call.method} ${entry.stream ? 'gives a stream' : 'gives one result'}: call it as such`,
         )
       if (entry.arguments !== undefined) declaredOf(call.type).checkArguments(call.method, call.args)
-      return { type, entry, leave: admission.enter(entry.stream, isNested(call)) }
+      return { type, entry, leave: admission.enter({ stream: entry.stream, nested: isNested(call), reserved: isReserved(call) }) }
     } catch (error) {
       throw located(call, toFailure(error))
     }

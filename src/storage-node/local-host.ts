@@ -56,7 +56,8 @@ export const createLocalHost = ({
     content: contentStore,
     resolver,
     compute,
-    admission: createAdmission(defaultAdmission),
+    // Its arguments are the user's own, in memory already.
+    admission: createAdmission({ ...defaultAdmission, bytes: Infinity }),
     peers,
   })
   return {

@@ -24,6 +24,7 @@ import { folderContent } from './content/folder-content.ts'
 import { createResolver } from './content/resolver.ts'
 import { fingerprint } from './fingerprint.ts'
 import { lockFolder } from './folder-lock.ts'
+import { createFront } from './front/front.ts'
 import { createHost, type Host } from './host.ts'
 import { keepMemory, planMemory } from './memory/node-memory.ts'
 import { watchedStore } from './memory/watched-store.ts'
@@ -32,7 +33,6 @@ import { type LoopWatch, watchLoop } from './loop-watch.ts'
 import { createReporter } from './reporter.ts'
 import { serviceOf } from './server.ts'
 import { checkFormat, nameOfStore, noteName } from './store/format.ts'
-import { widenReceiveWindow } from './receive-window.ts'
 import { lmdbStore } from './store/lmdb-store.ts'
 
 export interface StorageNodeOptions {
@@ -178,7 +178,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       shrinkCache: (bytes) => resolver.shrinkCache(bytes - decodedCache.shrink(bytes)),
       dropSessions: () => void compute.endIdle(),
       elsewhere: () => compute.memoryBytes(),
-      busy: () => admission.inFlight > 0,
+      busy: () => admission.inFlight > 0 || admission.argumentBytes > 0,
     })
     closers.push(() => memory.stop())
     const store = watchedStore(lmdb, memory.touched)
@@ -213,7 +213,14 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     }
     const reporter = options.log === undefined ? undefined : createReporter({ write: options.log })
     if (reporter !== undefined) closers.push(() => reporter.close())
-    const admission = createAdmission({ ...defaultAdmission, bytes: plan.argumentBytes, ...options.limits }, memory.room)
+    const admitted = {
+      ...defaultAdmission,
+      calls: plan.calls,
+      bytes: plan.argumentBytes,
+      callBytes: plan.callBytes,
+      ...options.limits,
+    }
+    const admission = createAdmission(admitted, memory)
     const { publicServices } = await import('./well-known-services.ts')
     const known = publicServices()
     let loop: LoopWatch | undefined
@@ -238,12 +245,17 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     // Calls are over by then, but for methods that ignore that they were stopped.
     closers.push(() => host.close({ graceMs: 1000 }))
 
-    const server = new Server({ ...channelOptions, ...liveness, 'grpc.max_concurrent_streams': 4096 })
-    server.addService(protocol.StorageNode.service, serviceOf(host, reporter?.failed))
+    const front = createFront(
+      { connections: plan.connections, waiting: Math.max(256, admitted.calls), connectionStreams: Math.max(1024, admitted.calls + 64) },
+      admission,
+    )
+    closers.push(() => front.close())
+    const server = new Server({ ...channelOptions, ...liveness })
+    server.addService(protocol.StorageNode.service, serviceOf(host, front.current, reporter?.failed))
     known.addTo(server)
     const port = await bind(server, listen)
     await noteName(store, name, asked !== undefined)
-    widenReceiveWindow(server)
+    front.guard(server)
     memory.begin()
     // Only now: what a start loads holds the event loop up as a matter of course.
     loop = watchLoop(reporter?.slow)

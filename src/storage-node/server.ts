@@ -3,18 +3,18 @@ import { monotonicNow } from '../core/clock.ts'
 import { type ActiveStorageError, failure, toFailure } from '../core/errors.ts'
 import { type CallId, callId, objectId, type SiteName, typeName } from '../core/ids.ts'
 import type { Call, CallContext, CallReport } from '../core/transport.ts'
-import type { Value } from '../core/value.ts'
 import { statusOf } from '../wire/failure.ts'
 import type { ReceivedFrame } from '../wire/frame-codec.ts'
-import { Incoming, outgoing } from '../wire/frames.ts'
+import { Incoming, type Outgoing, outgoing } from '../wire/frames.ts'
 import type { CallStart } from '../wire/gen/active_storage/v1/CallStart.ts'
 import type { ClientFrame } from '../wire/gen/active_storage/v1/ClientFrame.ts'
 import type { ServerFrameIn } from '../wire/gen/active_storage/v1/ServerFrame.ts'
 import type { StorageNodeHandlers } from '../wire/gen/active_storage/v1/StorageNode.ts'
 import { encodeLoad } from '../wire/load-report.ts'
 import { protocol, trailers } from '../wire/protocol.ts'
-import type { Hold } from './admission.ts'
-import type { Host } from './host.ts'
+import type { Intake } from './front/intake.ts'
+import { begun, type Host } from './host.ts'
+import { createResultSizes, type ResultSizes } from './result-sizes.ts'
 
 type Stream = ServerDuplexStream<ClientFrame, ServerFrameIn>
 
@@ -77,21 +77,31 @@ class ServedCall {
   /** When its first message came: the time that its arguments take to arrive is part of the time that it may take. */
   #began = 0
   #incoming: Incoming | undefined
-  /** Arguments as they arrive: what is only announced takes no room from others. */
-  readonly #hold: Hold
+  /** Holds what has come of the arguments, then the result. */
+  readonly #intake: Intake
   #report: CallReport | undefined
   #controller: AbortController | undefined
   /** The caller no longer waits. */
   #gone = false
   #over = false
+  /** The arguments have come. */
+  #whole = false
+  /** Something of a result has been sent. */
+  #sent = false
+  /** Values on their way to the caller. */
+  #unsent = 0
 
   readonly #failed: Failed
 
-  constructor(stream: Stream, host: Host, failed: Failed) {
+  readonly #results: ResultSizes
+
+  constructor(stream: Stream, host: Host, intake: Intake, results: ResultSizes, failed: Failed) {
     this.#stream = stream
     this.#host = host
     this.#failed = failed
-    this.#hold = host.admission.hold()
+    this.#intake = intake
+    this.#results = results
+    intake.own(this)
   }
 
   readonly onReport = (made: CallReport): void => {
@@ -118,20 +128,22 @@ class ServedCall {
     try {
       if (frame.unreadable) throw frame.unreadable
       if (frame.start) this.#incoming = this.#begin(frame.start)
-      else if (frame.chunk && this.#incoming !== undefined && !this.#incoming.complete) {
-        this.#hold.take(frame.chunk.byteLength)
-        this.#incoming.push(frame.chunk)
-      } else throw failure('malformed-message', 'a frame that belongs to nothing')
-      if (this.#incoming.complete && this.#start !== undefined) void this.#run(this.#start, this.#incoming)
+      else if (frame.chunk && this.#incoming !== undefined) this.#incoming.push(frame.chunk)
+      else throw failure('malformed-message', 'a frame that belongs to nothing')
+      if (this.#incoming.complete) void this.#run()
     } catch (error) {
-      // The method may be running already: nobody waits for it any more.
-      this.#giveUp()
-      this.#fail(error)
+      this.fail(error)
     }
   }
 
+  /** Ends the call with an error, also while its method runs: nobody waits for that any more. */
+  fail(error: unknown): void {
+    this.#giveUp()
+    this.#fail(error)
+  }
+
   end(): void {
-    if (this.#incoming?.complete !== true) this.#fail(failure('malformed-message', 'the call ended before its arguments were whole'))
+    if (!this.#whole) this.#fail(failure('malformed-message', 'the call ended before its arguments were whole'))
   }
 
   leave(): void {
@@ -139,7 +151,7 @@ class ServedCall {
     if (this.#over) return
     this.#giveUp()
     // Before the method runs nobody else would end it; afterwards its end does.
-    if (this.#incoming?.complete !== true) this.#fail(givenUp())
+    if (!this.#whole) this.#fail(givenUp())
   }
 
   #giveUp(): void {
@@ -154,38 +166,84 @@ class ServedCall {
       throw failure('malformed-message', 'a call chain, idempotency key or trace context beyond its bounds')
     this.#start = start
     this.#began = monotonicNow()
-    this.#hold.take(start.arguments.body.byteLength + start.arguments.inline.byteLength)
-    return new Incoming(start.arguments)
+    const incoming = new Incoming(start.arguments)
+    // They are in `incoming` now, and are to be gone when the method has run.
+    start.arguments = null
+    const { admission } = this.#host
+    admission.check(incoming.bytes)
+    // Before all the rest of them comes: it would be refused afterwards.
+    if (!incoming.complete) admission.checkPlace()
+    return incoming
   }
 
-  async #run(start: CallStart, incoming: Incoming): Promise<void> {
+  async #run(): Promise<void> {
+    this.#whole = true
+    this.#intake.working()
     try {
-      const args = incoming.value()
-      if (!Array.isArray(args)) throw failure('malformed-message', 'the arguments are not a list')
-      const { type, object, method } = start
-      const entry = this.#host.entryOf(type, method)
-      const context = new ServedContext(start, this)
-      const call: Call = { type: typeName(type), object: objectId(object), method, kind: entry.kind, args, context }
-      if (entry.stream) {
-        for await (const item of this.#host.stream(call)) {
-          await this.#send(item)
-          if (this.#stream.writableNeedDrain) await this.#drained()
-        }
-      } else await this.#send(await this.#host.call(call))
+      await this.#runAndSend(this.#madeCall())
       this.#finish()
     } catch (error) {
       this.#fail(toFailure(error))
     }
   }
 
-  /** Sends one value, no faster than the client takes it. */
-  async #send(value: Value): Promise<void> {
-    const { head, chunks } = outgoing(value)
-    let ready = this.#stream.write({ value: head })
+  /** Nothing but this call keeps its arguments afterwards. */
+  #madeCall(): Call {
+    const [start, incoming] = [this.#start, this.#incoming]
+    if (start === undefined || incoming === undefined) throw failure('internal', 'a call that has not begun')
+    this.#incoming = undefined
+    const args = incoming.value((bytes) => this.#intake.hold.take(bytes))
+    if (!Array.isArray(args)) throw failure('malformed-message', 'the arguments are not a list')
+    const { type, object, method } = start
+    const { kind } = this.#host.entryOf(type, method)
+    return { type: typeName(type), object: objectId(object), method, kind, args, context: new ServedContext(start, this) }
+  }
+
+  async #runAndSend(call: Call): Promise<void> {
+    const { hold } = this.#intake
+    if (this.#host.entryOf(call.type, call.method).stream) {
+      for await (const item of this.#host.stream(call)) {
+        const value = outgoing(item)
+        hold.takeResult(value.bytes)
+        await this.#send(value)
+        if (this.#stream.writableNeedDrain) await this.#drained()
+      }
+      return
+    }
+    const { kind } = call
+    // What it will make is not known before it is made: what its method has lately made is.
+    const name = `${call.type}.${call.method}`
+    const expected = this.#results.expected(name)
+    if (expected > 0) hold.takeResult(expected)
+    const value = outgoing(await this.#host.call(call))
+    this.#results.made(name, value.bytes)
+    try {
+      hold.exchange(value.bytes)
+    } catch (error) {
+      throw begun({ kind }, toFailure(error))
+    }
+    await this.#send(value)
+  }
+
+  /** Sends one value, no faster than the client takes it. It is held until the last of it is taken. */
+  async #send({ head, chunks, bytes, headBytes }: Outgoing): Promise<void> {
+    this.#intake.delivering()
+    this.#sent = true
+    this.#unsent++
+    let left = bytes
+    const write = (frame: ServerFrameIn, count: number): boolean =>
+      this.#stream.write(frame, () => {
+        this.#intake.taken(count)
+        left -= count
+        if (left > 0) return
+        this.#intake.hold.giveBack(bytes)
+        if (--this.#unsent === 0) this.#intake.working()
+      })
+    let ready = write({ value: head }, headBytes)
     for (const chunk of chunks) {
       if (!ready) await this.#drained()
       if (this.#gone) return
-      ready = this.#stream.write({ chunk })
+      ready = write({ chunk }, chunk.byteLength)
     }
   }
 
@@ -207,7 +265,7 @@ class ServedCall {
   #trailers(): Metadata | undefined {
     if (this.#over) return undefined
     this.#over = true
-    this.#hold.release()
+    this.#stream.once('finish', () => this.#intake.over(!this.#sent))
     return trailersOf(this.#host.description.name, this.#report, this.#host.admission.inFlight)
   }
   #finish(): void {
@@ -226,15 +284,24 @@ class ServedCall {
 /** Told of each call that ends with an error. */
 type Failed = (error: ActiveStorageError, object: string, method: string) => void
 
-/** The gRPC service over a host. Whatever arrives, a call ends with a status and the node goes on. */
-export const serviceOf = (host: Host, failed: Failed = () => undefined): StorageNodeHandlers => ({
-  Call: (stream) => {
-    const served = new ServedCall(stream, host, failed)
-    stream.on('data', (frame: ReceivedFrame) => served.take(frame))
-    stream.on('end', () => served.end())
-    stream.on('cancelled', () => served.leave())
-  },
-})
+/**
+ * The gRPC service over a host.
+ * @param current the stream that is handled now
+ * Whatever arrives, a call ends with a status and the node goes on.
+ */
+export const serviceOf = (host: Host, current: () => Intake | undefined, failed: Failed = () => undefined): StorageNodeHandlers => {
+  const results = createResultSizes()
+  return {
+    Call: (stream) => {
+      const intake = current()
+      if (intake === undefined) throw failure('internal', 'a stream that has not passed the front of the node')
+      const served = new ServedCall(stream, host, intake, results, failed)
+      stream.on('data', (frame: ReceivedFrame) => served.take(frame))
+      stream.on('end', () => served.end())
+      stream.on('cancelled', () => served.leave())
+    },
+  }
+}
 
 const MAX_CHAIN = 256
 const MAX_KEY = 256

@@ -156,9 +156,17 @@ export const encode = (value: Value): Encoded => {
   return { body, segments, segmentBytes: checkHeads(segments) }
 }
 
-/** @throws ActiveStorageError `malformed-message` */
-export const decode = (body: Uint8Array, heads: readonly SegmentHead[], bytes: readonly Uint8Array[]): Value => {
-  scan(body)
+/**
+ * @param room told of the memory that the value will take, before it takes it; may refuse
+ * @throws ActiveStorageError `malformed-message`
+ */
+export const decode = (
+  body: Uint8Array,
+  heads: readonly SegmentHead[],
+  bytes: readonly Uint8Array[],
+  room: (bytes: number) => void = () => undefined,
+): Value => {
+  room(scan(body))
   items = heads.map((head, index) => itemOf(head, bytes[index] ?? new Uint8Array()))
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the scan has let through nothing but what Value names

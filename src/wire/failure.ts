@@ -45,6 +45,14 @@ const plain = (error: ServiceError, place: string): ActiveStorageError => {
     case status.DEADLINE_EXCEEDED:
       return failure('deadline-exceeded', lateText(error.details, place), error)
     case status.RESOURCE_EXHAUSTED:
+      // The code by which HTTP/2 asks the other end to be calm, in the words of grpc-js.
+      if (error.details.startsWith('Bandwidth exhausted'))
+        return failureWith(
+          'resource-exhausted',
+          `${place} ended the call: its result was not taken fast enough, or the node is short of memory; take results as they come`,
+          { retryAfterMs: 1000 },
+          error,
+        )
       return failure('too-large', `a message is larger than ${place} or this end takes (16 MiB)`, error)
     case status.UNIMPLEMENTED:
       return failure('unsupported', `${place} is no storage node of this protocol version`, error)

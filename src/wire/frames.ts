@@ -11,6 +11,8 @@ export interface Outgoing {
   readonly chunks: Iterable<Uint8Array>
   /** Bytes of the body and segments. */
   readonly bytes: number
+  /** Those of them that are in the head message. */
+  readonly headBytes: number
 }
 
 /** Cuts parts into chunks: large parts as views, small ones gathered so that each chunk is worth its frame. */
@@ -46,6 +48,7 @@ const outgoingOf = ({ body, segments, segmentBytes }: Encoded): Outgoing => {
     },
     chunks: inline ? [] : chunksOf(parts),
     bytes: body.byteLength + segmentBytes,
+    headBytes: body.byteLength + (inline ? segmentBytes : 0),
   }
 }
 
@@ -145,9 +148,12 @@ export class Incoming {
     }
   }
 
-  /** @throws ActiveStorageError `malformed-message` */
-  value(): Value {
+  /**
+   * @param room told of the memory that the value will take beside its segments; may refuse
+   * @throws ActiveStorageError `malformed-message`
+   */
+  value(room?: (bytes: number) => void): Value {
     if (!this.complete) throw failure('malformed-message', 'the call ended before all announced bytes came')
-    return decode(this.#body, this.#heads, this.#parts)
+    return decode(this.#body, this.#heads, this.#parts, room)
   }
 }

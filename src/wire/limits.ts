@@ -4,6 +4,12 @@ export const limits = {
   inlineBytes: 256 * 1024,
   /** A chunk's size: large enough that framing costs nothing, small enough that other calls get their turn. */
   chunkBytes: 1024 * 1024,
+  /**
+   * Largest message of a call but its first: more than any chunk. The first holds the body, and with some clients segments;
+   * larger messages gRPC itself refuses.
+   */
+  messageBytes: 2 * 1024 * 1024,
+  startBytes: 16 * 1024 * 1024,
   /** Byte strings longer than this leave the MessagePack body and become segments, so that they are not copied into it. */
   bytesInBody: 1024,
   /** Largest MessagePack body. */

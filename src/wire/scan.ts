@@ -19,13 +19,18 @@ const allowed = new Set<number>(Object.values(extensions))
 
 const malformed = (offset: number, what: string) => failure('malformed-message', `MessagePack body, byte ${offset}: ${what}`)
 
+/** What V8 takes for a value, most of which are a number in a list or a short string, and for a list or map beside its items. */
+const ITEM_BYTES = 16
+const CONTAINER_BYTES = 64
+
 /**
  * Walks a MessagePack body and refuses, before msgpackr sees it, all that it would turn into more than plain data
  * (records, foreign extensions), deep nesting, lengths that the bytes cannot hold, and keys that name a prototype.
  * @param onExtension called with the type of each extension
+ * @returns bytes of memory that the value will take, roughly: of plain data that is many times its own
  * @throws ActiveStorageError `malformed-message`
  */
-export const scan = (bytes: Uint8Array, onExtension?: (type: number) => void): void => {
+export const scan = (bytes: Uint8Array, onExtension?: (type: number) => void): number => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const end = bytes.byteLength
   let at = 0
@@ -56,6 +61,7 @@ export const scan = (bytes: Uint8Array, onExtension?: (type: number) => void): v
     take(length)
   }
   let containers = 0
+  let items = 0
   const contain = () => {
     if (++containers > limits.containers)
       throw failure(
@@ -93,6 +99,7 @@ export const scan = (bytes: Uint8Array, onExtension?: (type: number) => void): v
   const item = (depth: number): void => {
     if (depth > limits.depth) throw malformed(at, `nested more than ${limits.depth} deep`)
     const start = at
+    items++
     const tag = u8()
     if (tag <= 0x7f || tag >= 0xe0 || tag === 0xc0 || tag === 0xc2 || tag === 0xc3) return
     if (tag <= 0x8f) return map(tag & 0x0f, depth)
@@ -146,4 +153,5 @@ export const scan = (bytes: Uint8Array, onExtension?: (type: number) => void): v
   }
   item(0)
   if (at !== end) throw malformed(at, `${end - at} bytes follow the value`)
+  return end + items * ITEM_BYTES + containers * CONTAINER_BYTES
 }

@@ -219,16 +219,13 @@ void suite('bad input', () => {
     await rawRefused([starting({ arguments: declared([5], 16) })], 'malformed-message', /segment 0.*need 20 bytes/)
     await rawRefused([starting({ arguments: declared([5], 20) })], 'malformed-message', /announce 20 bytes, 16 came/)
     await rawRefused([starting({ arguments: declared([2 ** 20, 2 ** 20, 2 ** 20], 16) })], 'malformed-message', /segment 0/)
-    await rawRefused(
-      [starting({ arguments: { ...declared([1_000_000], 4_000_000), inline: Buffer.alloc(0) } }), { chunk: Buffer.alloc(3_999_999) }],
-      'malformed-message',
-      /before its arguments were whole/,
-    )
-    await rawRefused(
-      [starting({ arguments: { ...declared([1_000_000], 4_000_000), inline: Buffer.alloc(0) } }), { chunk: Buffer.alloc(4_000_001) }],
-      'malformed-message',
-      /1 bytes more/,
-    )
+    const chunked = (...sizes: readonly number[]) => [
+      starting({ arguments: { ...declared([1_000_000], 4_000_000), inline: Buffer.alloc(0) } }),
+      ...sizes.map((size) => ({ chunk: Buffer.alloc(size) })),
+    ]
+    await rawRefused(chunked(2_000_000, 1_999_999), 'malformed-message', /before its arguments were whole/)
+    await rawRefused(chunked(2_000_000, 2_000_001), 'malformed-message', /1 bytes more/)
+    await rawRefused(chunked(4_000_000), 'too-large', /a message of 400000\d bytes; the most is 2097152/)
     await rawRefused(
       [
         starting({

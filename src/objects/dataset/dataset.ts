@@ -181,6 +181,7 @@ export const dataset = defineObject({
     /** The bytes of a sample. @throws `not-found`, `content-changed` */
     async read(self, id: string): Promise<Uint8Array> {
       const row = rowOf(self.table<Row>(SAMPLES), self.id, id)
+      self.memory.reserve(Math.min(row.content.bytes, self.memory.most))
       return partOf(await self.content.read(sampleOf(id, row, self.site).content, self.signal), row)
     },
     /** How often each label stands, of all samples or a part of them, and the weight that evens that out. */
@@ -210,6 +211,7 @@ export const dataset = defineObject({
         rows.map(({ row = 0 }) => row),
         request,
         (node, hop) => opDraws(seed, epoch, String(node), hop),
+        (bytes) => void self.memory.reserve(bytes),
       )
     },
   },

@@ -29,6 +29,8 @@ export interface Work {
   readonly spec: PipelineSpec
   readonly key: { readonly seed: number; readonly epoch: number }
   readonly maxPixels: number
+  /** Pixels of one image that the host has memory for. */
+  readonly held: number
 }
 
 /** Files up to this size are decoded whole before a crop; of larger ones only what the crop leaves. */

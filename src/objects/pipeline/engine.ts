@@ -59,13 +59,14 @@ export const runSpec = async (
   options: EngineOptions,
 ): Promise<BatchData> => {
   checkPipeline(spec)
+  const reserve = options.memory?.reserve
   switch (familyOf(spec)) {
     case 'images':
       return runPipeline(spec, samples, key, options)
     case 'values':
-      return runValues(spec, samples)
+      return runValues(spec, samples, reserve)
     case 'text':
-      return runText(spec, samples, options.vocabulary)
+      return runText(spec, samples, options.vocabulary, reserve)
     case 'graph': {
       const index = spec.ops.findIndex(({ op }) => op === 'neighbours')
       const op = spec.ops[index]
@@ -78,6 +79,7 @@ export const runSpec = async (
         samples.map(({ row = 0 }) => row),
         op,
         (node, hop) => opDraws(key.seed, key.epoch, String(node), hop),
+        reserve,
       )
     }
   }

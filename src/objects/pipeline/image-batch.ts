@@ -1,3 +1,4 @@
+import type { CallMemory } from '../../core/self.ts'
 import { abortedBy, failure, isActiveStorageError } from '../../core/errors.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { createGate } from '../concurrency.ts'
@@ -5,7 +6,7 @@ import type { Graph } from '../dataset/graph/format.ts'
 import { checkLook, decodeTogether, isGeometric, loadSharp, SMALL_FILE, type Work } from './decode.ts'
 import type { DecodedCache } from './decoded-cache.ts'
 import { imageThreads } from './image-pool.ts'
-import { shapeSample } from './image-sample.ts'
+import { shapeSample, tooManyPixels } from './image-sample.ts'
 import { BatchPacker, type Mirror, type Pixels } from './pack.ts'
 import { isPicking, pick, type Picking } from './pixels.ts'
 import { smallJpeg } from './small-jpeg.ts'
@@ -21,6 +22,8 @@ export interface EngineOptions {
   readonly vocabulary?: readonly string[]
   /** Of `neighbours`. */
   readonly graph?: Graph
+  /** Memory of the host that runs it. Default: as much as there is. */
+  readonly memory?: CallMemory
 }
 export interface RandomKey {
   readonly seed: number
@@ -37,6 +40,9 @@ export interface EngineSample {
 }
 
 const MAX_PIXELS = 100_000_000
+/** Of an image on its way: its pixels, and what the ops make of them. */
+const BYTES_A_PIXEL = 5
+const endlessMemory: CallMemory = { most: Infinity, reserve: () => () => undefined }
 /** Small images decoded in one go. */
 const TOGETHER = 16
 
@@ -66,16 +72,20 @@ export const runImages = async (
   key: RandomKey,
   options: EngineOptions,
 ): Promise<Tensor> => {
+  const { memory = endlessMemory } = options
   const maxPixels = options.maxPixels ?? MAX_PIXELS
+  const held = Math.min(maxPixels, Math.floor(memory.most / BYTES_A_PIXEL))
   // What an op makes is bounded like what comes in: a spec may come from outside too.
   spec.ops.forEach((op, index) => {
+    if ('width' in op && op.width * op.height > held && op.width * op.height <= maxPixels)
+      throw tooManyPixels(`pipeline ops[${index}].width: ${op.width} x ${op.height} is`, held)
     if ('width' in op && op.width * op.height > maxPixels)
       throw failure(
         'invalid-argument',
         `pipeline ops[${index}].width: ${op.width} x ${op.height} is more than ${maxPixels} pixels: make it smaller`,
       )
   })
-  const packer = new BatchPacker(spec, samples.length)
+  const packer = new BatchPacker(spec, samples.length, (bytes) => memory.reserve(bytes))
   const fixed = fixedOps(spec)
   const made = options.cache === undefined ? undefined : fixedName(spec)
   const shapes = spec.ops.slice(0, fixed).some(isGeometric)
@@ -85,7 +95,7 @@ export const runImages = async (
   const sharp = samples.every((sample) => 'raw' in sample && onlyPicks) ? undefined : await loadSharp()
   const work = (): Work => {
     if (sharp === undefined) throw failure('internal', 'images without their decoder')
-    return { sharp, spec, key, maxPixels }
+    return { sharp, spec, key, maxPixels, held }
   }
 
   const shape = (id: string, input: Uint8Array | Pixels, upTo = spec.ops.length) => shapeSample(work(), { id, input, upTo })

@@ -45,18 +45,21 @@ const shared = (bytes: Uint8Array): Uint8Array => {
   return copy
 }
 
-/** Pixels of the images that are decoded at a time in workers, 3 bytes each; a larger image is decoded alone. */
-const budget = createBudget(64_000_000)
+/** Pixels of the images that are decoded at a time, 3 bytes each; a larger image is decoded alone. */
+const TOGETHER = 64_000_000
+const budget = createBudget(TOGETHER)
 
 /**
- * Shapes a sample in a worker thread: for work that would keep the main thread from its callers.
- * @param pixels of the image, by its header
+ * Lets work wait until there is room for its pixels.
+ * @param most pixels of one image that the host has memory for: where that is little, fewer are decoded at a time
  */
-export const shapeInPool = async ({ input, ...task }: ShapeTask, pixels: number): Promise<Shaped> => {
+export const withinBudget = <T>(pixels: number, most: number, work: () => Promise<T>): Promise<T> =>
+  budget.run(pixels * Math.max(1, TOGETHER / most), work)
+
+/** Shapes a sample in a worker thread: for work that would keep the main thread from its callers. */
+export const shapeInPool = async ({ input, ...task }: ShapeTask): Promise<Shaped> => {
   const workers = await (pool ??= start())
-  const answer = await budget.run(pixels, () =>
-    workers.run({ ...task, input: input instanceof Uint8Array ? shared(input) : { ...input, data: shared(input.data) } }),
-  )
+  const answer = await workers.run({ ...task, input: input instanceof Uint8Array ? shared(input) : { ...input, data: shared(input.data) } })
   if (answer.kind === 'shaped') return { pixels: answer.pixels, mirror: answer.mirror }
   throw answer.code === undefined ? new Error(answer.text) : failure(answer.code, answer.text)
 }

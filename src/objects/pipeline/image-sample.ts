@@ -1,6 +1,7 @@
+import { failureWith } from '../../core/errors.ts'
 import { checkLook, decode, type Geometric, isGeometric, type Work } from './decode.ts'
 import { type ImageHeader, imageHeader } from './image-header.ts'
-import { shapeInPool } from './image-pool.ts'
+import { shapeInPool, withinBudget } from './image-pool.ts'
 import type { Op } from './ops.ts'
 import type { Mirror, Pixels } from './pack.ts'
 import { filters } from './resample/filters.ts'
@@ -54,9 +55,21 @@ export const shapeSample = async (work: Work, sample: SampleWork): Promise<Shape
   if (sample.input instanceof Uint8Array) checkLook(sample.id, sample.input)
   const { input } = sample
   const header: Header | undefined = input instanceof Uint8Array ? imageHeader(input) : input
-  if (header !== undefined && workOf(work, sample, header) <= SMALL_WORK) return shapeHere(work, sample)
-  const { spec, key, maxPixels } = work
+  const { spec, key, maxPixels, held } = work
   // Where the header cannot be read, the decoder says why.
-  const pixels = Math.min(maxPixels, header === undefined ? 0 : header.width * header.height)
-  return shapeInPool({ spec, key, maxPixels, ...sample }, pixels)
+  const pixels = header === undefined ? 0 : header.width * header.height
+  if (pixels > held && pixels <= maxPixels) throw tooManyPixels(`sample "${sample.id}" has`, held)
+  const made = Math.max(0, ...spec.ops.map((op) => ('width' in op ? op.width * op.height : 0)))
+  const small = header !== undefined && workOf(work, sample, header) <= SMALL_WORK
+  return withinBudget(Math.min(maxPixels, pixels) + made, held, () =>
+    small ? shapeHere(work, sample) : shapeInPool({ spec, key, maxPixels, held, ...sample }),
+  )
 }
+
+/** What an image is refused with that another host may have the memory for. */
+export const tooManyPixels = (what: string, most: number) =>
+  failureWith(
+    'resource-exhausted',
+    `${what} more than the ${most} pixels that this site has memory for at a time: make it smaller, use another site, or start the node with more --memory`,
+    { retryAfterMs: 1000 },
+  )

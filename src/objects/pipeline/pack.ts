@@ -1,6 +1,6 @@
 import { toHalf } from '../../core/half.ts'
 import { failure } from '../../core/errors.ts'
-import type { DataOf, DType } from '../../core/dtype.ts'
+import { byteLengthOf, type DataOf, type DType } from '../../core/dtype.ts'
 import { Tensor } from '../../core/tensor.ts'
 import { outputFormat, type PipelineSpec } from './spec.ts'
 
@@ -62,12 +62,15 @@ export const outputOf = (spec: PipelineSpec, channels: number): Output => {
 export class BatchPacker {
   readonly #spec: PipelineSpec
   readonly #count: number
+  readonly #reserve: (bytes: number) => void
   #first: { readonly shape: Pixels; readonly id: string; readonly output: Output } | undefined
   #data: Output['levels'] | undefined
 
-  constructor(spec: PipelineSpec, count: number) {
+  /** @param reserve called before the batch is allocated; may refuse */
+  constructor(spec: PipelineSpec, count: number, reserve: (bytes: number) => void = () => undefined) {
     this.#spec = spec
     this.#count = count
+    this.#reserve = reserve
   }
 
   /** @throws `bad-sample` where the sample has another size than the first */
@@ -85,6 +88,7 @@ export class BatchPacker {
     if (this.#data === undefined) {
       if (size * this.#count > 2 ** 31)
         throw failure('too-large', `a batch of ${this.#count} x ${height} x ${width} x ${channels} values: make it smaller`)
+      this.#reserve(byteLengthOf(output.dtype, size * this.#count))
       this.#data = arrayOf(output.dtype, size * this.#count)
     }
     const out = this.#data

@@ -3,7 +3,7 @@ import { ContentRef } from '../../core/content.ts'
 import { defineObject } from '../../core/define.ts'
 import { failure } from '../../core/errors.ts'
 import { integer, list, number, object, record, string, tensor } from '../../core/schema.ts'
-import type { ContentPart, MovableSelf } from '../../core/self.ts'
+import type { CallMemory, ContentPart, MovableSelf } from '../../core/self.ts'
 import { Tensor } from '../../core/tensor.ts'
 import { mapLimited } from '../concurrency.ts'
 import type { Graph } from '../dataset/graph/format.ts'
@@ -122,12 +122,25 @@ export const preprocess = async (
     }
     return { ...about, bytes: sliced(content instanceof ContentRef ? await read(content) : content, sample) }
   })
+  // A call may preprocess batch after batch: what one was made in is given back when it is made.
+  const reserved: (() => void)[] = []
+  const memory: CallMemory = {
+    most: self.memory.most,
+    reserve(bytes) {
+      const giveBack = self.memory.reserve(bytes)
+      reserved.push(giveBack)
+      return giveBack
+    },
+  }
   return self.stage(preprocessKey(spec), unitsOf(samples), async () =>
     runSpec(spec, inputs, key, {
       signal: self.signal,
+      memory,
       ...(cache !== undefined && { cache }),
       ...(vocabulary !== undefined && { vocabulary }),
       ...(graph !== undefined && { graph }),
+    }).finally(() => {
+      for (const giveBack of reserved) giveBack()
     }),
   )
 }
@@ -141,7 +154,7 @@ export const preprocessRaw = (
   key: RandomKey,
 ): Promise<Tensor> =>
   self.stage(preprocessKey(spec), pixels.byteLength, async () =>
-    (await engine()).runPipelineOnTensor(spec, pixels, ids, key, { signal: self.signal }),
+    (await engine()).runPipelineOnTensor(spec, pixels, ids, key, { signal: self.signal, memory: self.memory }),
   )
 
 /** Samples preprocessed together while their values are measured. */

@@ -32,11 +32,19 @@ const padding = (op: Extract<Op, { op: 'pad' }>, lengths: readonly number[]): Na
   return { mask: new Tensor('float32', mask, [lengths.length, op.length]) }
 }
 
+/** Of what `padding` will make. */
+const maskBytes = (op: Extract<Op, { op: 'pad' }> | undefined, count: number): number =>
+  op === undefined || op.output === 'none' || op.output === 'lengths' ? 0 : 4 * count * op.length
+
 const notHeld = (id: string, value: number | bigint, at: number, dtype: string) =>
   failure('bad-sample', `sample "${id}" holds ${value} at ${at}, which ${dtype} does not hold: choose another dtype, or correct the sample`)
 
 /** Numbers as they lie in a file, to a batch: standardized, padded and cast on the way, in one pass. */
-export const runValues = async (spec: PipelineSpec, samples: readonly SampleBytes[]): Promise<Tensor | Named> => {
+export const runValues = async (
+  spec: PipelineSpec,
+  samples: readonly SampleBytes[],
+  reserve: (bytes: number) => void = () => undefined,
+): Promise<Tensor | Named> => {
   const tensor = find(spec, 'tensor')
   if (tensor === undefined)
     throw failure('invalid-argument', 'pipeline ops[0]: say what the bytes of a sample are with { "op": "tensor", ... }')
@@ -77,6 +85,7 @@ export const runValues = async (spec: PipelineSpec, samples: readonly SampleByte
 
   const dtype = find(spec, 'dtype')?.dtype ?? (standardize === undefined ? tensor.dtype : 'float32')
   const size = length * step
+  reserve(byteLengthOf(dtype, samples.length * size) + byteLengthOf(tensor.dtype, size) + maskBytes(pad, samples.length))
   const out = arrayOf(dtype, samples.length * size)
   const values = arrayOf(tensor.dtype, size)
   const raw = new Uint8Array(values.buffer)
@@ -166,11 +175,15 @@ export const runText = async (
   spec: PipelineSpec,
   samples: readonly SampleBytes[],
   words: readonly string[] | undefined,
+  reserve: (bytes: number) => void = () => undefined,
 ): Promise<Tensor | Named> => {
   const [tokenize, pad] = [find(spec, 'tokenize'), find(spec, 'pad')]
   if (tokenize === undefined || pad === undefined) throw failure('invalid-argument', 'pipeline ops: texts need tokenize, then pad')
   const { length, value = 0 } = pad
-  const tokens = arrayOf('int64', samples.length * length)
+  const dtype = find(spec, 'dtype')?.dtype ?? 'int64'
+  const count = samples.length * length
+  reserve(byteLengthOf('int64', count) + (dtype === 'int64' ? 0 : byteLengthOf(dtype, count)) + maskBytes(pad, samples.length))
+  const tokens = arrayOf('int64', count)
   if (!(tokens instanceof BigInt64Array)) throw failure('internal', 'int64 is held in no BigInt64Array')
   if (!Number.isSafeInteger(value)) throw failure('invalid-argument', `pipeline pad.value ${value}: tokens are whole numbers`)
   if (value !== 0) tokens.fill(BigInt(value))
@@ -192,6 +205,6 @@ export const runText = async (
     for (let at = 0; at < count; at++) tokens[base + at] = BigInt(numbers.get(found[at]!) ?? UNKNOWN)
     return count
   })
-  const made = await castTokens(tokens, [samples.length, length], find(spec, 'dtype')?.dtype ?? 'int64', samples)
+  const made = await castTokens(tokens, [samples.length, length], dtype, samples)
   return pad.output === 'none' ? made : { tokens: made, ...padding(pad, lengths) }
 }

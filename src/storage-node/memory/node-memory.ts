@@ -5,6 +5,7 @@ import { checkMemory, defaultMemory } from './limit.ts'
 import { pageReleaser } from './mapped-pages.ts'
 import { type Resident, resident } from './resident.ts'
 
+const KIB = 1024
 const MIB = 1024 ** 2
 
 /** What a limit of memory means for the parts of a node. */
@@ -12,8 +13,14 @@ export interface MemoryPlan {
   readonly limit: number
   /** Fetched content that is kept. */
   readonly cacheBytes: number
-  /** Arguments of calls under way. */
+  /** Arguments and results of calls under way. */
   readonly argumentBytes: number
+  /** Arguments or result of one call that is alone. */
+  readonly callBytes: number
+  /** Calls under way. */
+  readonly calls: number
+  /** Connections that are open. */
+  readonly connections: number
   /** Models that each compute worker keeps loaded. */
   readonly sessionBytes: number
   /** Changes on their way to the disk, from which on the next wait. */
@@ -31,7 +38,10 @@ export const planMemory = (bytes: number = defaultMemory()): MemoryPlan => {
   return {
     limit,
     cacheBytes: Math.min(1024 * MIB, limit / 4),
-    argumentBytes: Math.min(2048 * MIB, limit / 2),
+    argumentBytes: (limit - 32 * MIB) / 2,
+    callBytes: Math.max(limit / 2, limit - 512 * MIB),
+    calls: Math.min(1024, Math.floor(limit / (256 * KIB))),
+    connections: Math.min(4096, Math.max(128, Math.floor(limit / (512 * KIB)))),
     sessionBytes: Math.min(512 * MIB, limit / 4),
     pendingBytes: Math.min(64 * MIB, limit / 8),
     mappedBytes: Math.min(16 * MIB, limit / 8),

@@ -1,10 +1,12 @@
 import type { MethodEntry, ObjectType } from '../../core/define.ts'
 import { type ContentHash, newCallId, type SiteName } from '../../core/ids.ts'
-import type { Compute, Content, HostView } from '../../core/self.ts'
+import type { CallMemory, Compute, Content, HostView } from '../../core/self.ts'
 import { eachSliced } from '../../core/slices.ts'
 import type { Call, CallReport, StageReport } from '../../core/transport.ts'
 import type { Value } from '../../core/value.ts'
+import { failureWith } from '../../core/errors.ts'
 import { CallScope } from './call-scope.ts'
+import type { Hold } from '../holds.ts'
 import type { Fetched, Resolver } from '../content/resolver.ts'
 import { nameOf } from './names.ts'
 import type { Caller } from './turns.ts'
@@ -20,6 +22,8 @@ export interface CallHost {
   readonly resolver: Resolver
   readonly compute: Compute
   readonly view: HostView
+  /** Memory that calls may take. */
+  readonly memory: { readonly most: number; hold(): Hold }
   /** Keeps content from being collected; see `Collector`. */
   hold(hash: ContentHash): () => void
   /** The links of calls that run here: what a caller says of the calls that it is made in is believed by these alone. */
@@ -74,6 +78,25 @@ export class RunningCall implements Caller {
       (hash) => this.#held.push(this.#host.hold(hash)),
       (letGo) => this.#held.push(letGo),
     ))
+  }
+
+  get memory(): CallMemory {
+    const { memory } = this.#host
+    return {
+      most: memory.most,
+      reserve: (bytes) => {
+        if (bytes > memory.most)
+          throw failureWith(
+            'resource-exhausted',
+            `the call needs ${Math.ceil(bytes)} bytes of memory at a time; the most at ${this.#host.site} is ${memory.most}: make the batch or the sizes smaller, use another site, or start the node with more --memory`,
+            { retryAfterMs: 1000 },
+          )
+        const hold = memory.hold()
+        hold.take(bytes)
+        this.#held.push(hold.release)
+        return hold.release
+      },
+    }
   }
 
   /** The call has been answered. */

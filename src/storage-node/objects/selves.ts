@@ -3,7 +3,7 @@ import { failure } from '../../core/errors.ts'
 import type { CallId, ObjectId, SiteName, TypeName } from '../../core/ids.ts'
 import type { ObjectRef } from '../../core/object-ref.ts'
 import type { Remote } from '../../core/remote.ts'
-import type { Compute, Content, HostView, MovableSelf, Table } from '../../core/self.ts'
+import type { CallMemory, Compute, Content, HostView, MovableSelf, Table } from '../../core/self.ts'
 import type { Draft } from './draft.ts'
 import type { RunningCall } from './running-call.ts'
 import type { Caller } from './turns.ts'
@@ -34,6 +34,9 @@ export class CallSelf implements MovableSelf {
   get content(): MovableSelf['content'] {
     const { read, ensure, keep, keepLarge } = this.running.content
     return { read, ensure, keep, keepLarge }
+  }
+  get memory(): CallMemory {
+    return this.running.memory
   }
   get stage(): MovableSelf['stage'] {
     return (key, units, work) => this.running.stage(key, units, work)

@@ -140,9 +140,9 @@ test('a worker thread gives the bits of the calling thread, and its refusals', a
   ]
   for (const bytes of [photo(2), await pattern(64, 48).png().toBuffer()]) {
     for (const ops of specs) {
-      const work = { spec: { ops }, key, maxPixels: 10_000_000 }
+      const work = { spec: { ops }, key, maxPixels: 10_000_000, held: 10_000_000 }
       const sample = { id: 'sample', input: bytes, upTo: ops.length }
-      const [here, there] = [await shapeHere({ ...work, sharp: sharpLoaded }, sample), await shapeInPool({ ...work, ...sample }, 1)]
+      const [here, there] = [await shapeHere({ ...work, sharp: sharpLoaded }, sample), await shapeInPool({ ...work, ...sample })]
       assert.deepEqual({ ...there.pixels, data: Buffer.from(there.pixels.data) }, { ...here.pixels, data: Buffer.from(here.pixels.data) })
       assert.deepEqual(there.mirror, here.mirror)
     }

@@ -128,7 +128,7 @@ test('much that is touched is looked at without waiting, and an idle process not
 
 test('arguments beyond the room are refused as overloaded, but for a call that is alone', () => {
   let room = Infinity
-  const admission = createAdmission(defaultAdmission, () => room)
+  const admission = createAdmission(defaultAdmission, { room: () => room, touched: () => undefined })
   const first = admission.hold()
   first.take(100 * MIB)
   room = 50 * MIB
@@ -143,12 +143,16 @@ test('arguments beyond the room are refused as overloaded, but for a call that i
 })
 
 test('small calls have room of their own, whatever large ones hold, and that is bounded too', () => {
-  const admission = createAdmission({ ...defaultAdmission, bytes: 40 * MIB }, () => 0)
+  const admission = createAdmission({ ...defaultAdmission, bytes: 40 * MIB }, { room: () => 0, touched: () => undefined })
   const upload = admission.hold()
   upload.take(70 * MIB)
-  const small = Array.from({ length: 128 }, () => admission.hold())
+  const small = Array.from({ length: 96 }, () => admission.hold())
   for (const hold of small) hold.take(64 * 1024)
   assert.throws(() => admission.hold().take(64 * 1024), { code: 'overloaded' })
+  const tiny = Array.from({ length: 2048 }, () => admission.hold())
+  for (const hold of tiny) hold.take(1024)
+  assert.throws(() => admission.hold().take(1), { code: 'overloaded' })
+  for (const hold of tiny) hold.release()
   small[0]!.release()
   const again = admission.hold()
   again.take(1000)

@@ -40,12 +40,14 @@ const tooLarge = (what: string) => failure('too-large', `${what}: take fewer see
  * `mask<k>` float32 [T, fanout], 1 where there is a neighbour. `features` float32 [N, width]; or `words` int64 [N, most] and
  * `wordMask` float32 [N, most].
  * @param draws of a node in a hop: the same neighbours whatever else is in the batch
+ * @param reserve called before they are allocated; may refuse
  */
 export const sampleNeighbours = async (
   graph: Graph,
   seeds: readonly number[],
   options: NeighbourOptions,
   draws: (node: number, hop: number) => Draws,
+  reserve: (bytes: number) => void = () => undefined,
 ): Promise<Record<string, Tensor>> => {
   const { fanouts } = options
   const stray = seeds.find((seed) => !(Number.isSafeInteger(seed) && seed >= 0 && seed < graph.nodes))
@@ -56,6 +58,8 @@ export const sampleNeighbours = async (
   const total = room.at(-1)!
   if (total > MOST_VALUES) throw tooLarge(`${seeds.length} seeds with fanouts ${fanouts.join(', ')} lead to ${total} nodes`)
 
+  // A place in `nodes`, and one in the tensors of its hop; then its features.
+  reserve(total * (9 + 12))
   const nodes = new BigInt64Array(total)
   const present = new Uint8Array(total)
   const found = new Map<number, number>()
@@ -91,7 +95,7 @@ export const sampleNeighbours = async (
     tensors[`neighbours${hop}`] = new Tensor('int64', indexes, [targets, fanout])
     tensors[`mask${hop}`] = new Tensor('float32', mask, [targets, fanout])
   }
-  return { nodes: new Tensor('int64', nodes, [total]), ...tensors, ...(await featuresOf(graph, nodes, present, options)) }
+  return { nodes: new Tensor('int64', nodes, [total]), ...tensors, ...(await featuresOf(graph, nodes, present, options, reserve)) }
 }
 
 const featuresOf = async (
@@ -99,6 +103,7 @@ const featuresOf = async (
   nodes: BigInt64Array,
   present: Uint8Array,
   options: NeighbourOptions,
+  reserve: (bytes: number) => void,
 ): Promise<Record<string, Tensor>> => {
   const natural: FeatureForm = features.kind === 'dense' ? 'values' : features.kind === 'words' ? 'multi-hot' : 'none'
   const form = options.features ?? natural
@@ -111,6 +116,7 @@ const featuresOf = async (
   const { maxWords = 32 } = options
   const width = form === 'indexes' ? maxWords : features.width
   if (nodes.length * width > MOST_VALUES) throw tooLarge(`features of ${nodes.length} nodes with ${width} values each`)
+  reserve(nodes.length * width * (form === 'indexes' ? 12 : 4))
   const rows = new Float32Array(nodes.length * width)
   if (features.kind === 'dense') {
     for (let place = 0; place < nodes.length; place++) {

@@ -1,0 +1,171 @@
+import { type ActiveStorageError, failure, failureWith } from '../core/errors.ts'
+
+/** Who holds bytes: the other end of it may be slow, and then has to give way to others when bytes are short. */
+export interface Holder {
+  /** For how long the other end has sent or taken next to nothing, in ms. 0 while the node itself is at work. */
+  idleMs(): number
+  /** Ends the call, which gives its bytes back. */
+  evict(error: ActiveStorageError): void
+}
+
+/** The bytes of one call: of its arguments first, of its result then. */
+export interface Hold {
+  /** Bytes held now. */
+  readonly bytes: number
+  /** Takes room for bytes that have come, or will be made. @throws `overloaded`; `too-large` */
+  take(bytes: number): void
+  /** Takes room for a result that is there already, however large it is. @throws `overloaded` */
+  takeResult(bytes: number): void
+  /** Gives some of them back. */
+  giveBack(bytes: number): void
+  /** Gives the arguments back, and takes room for the result that was made of them. @throws `overloaded` */
+  exchange(bytes: number): void
+  /** Gives all of it back. */
+  release(): void
+}
+
+export interface HoldLimits {
+  /** Bytes of all calls together, but for small calls. */
+  readonly bytes: number
+  /** Bytes of one call that is alone. Default: no limit. */
+  readonly callBytes?: number
+}
+
+export interface Holds {
+  hold(holder?: Holder): Hold
+  /** @throws `too-large` for a call that could never get so much */
+  check(bytes: number): void
+  readonly bytes: number
+}
+
+const KIB = 1024
+/** Calls up to this many bytes, and so many bytes of all such calls together, come beside the limit. */
+const SMALL = 64 * KIB
+const RESERVE = 8 * KIB * KIB
+/** The last quarter of the reserve is for calls up to this many bytes: statistics and the like. */
+const TINY = KIB
+
+/** Memory that is short is not so for longer, as a rule: what calls leave behind is collected by then. */
+const SHORT_MS = 200
+
+/** From when on a call whose other end is idle gives way to others: where the reserve is short, and where all is. */
+const IDLE_SMALL_MS = 500
+const IDLE_MS = 2000
+
+type Refuse = (what: string, leastMs?: number) => ActiveStorageError
+
+/** A node's memory, as far as it matters here. */
+export interface Memory {
+  /** Bytes that it has for arguments and results now. */
+  room(): number
+  /** Told of bytes that it has given. */
+  touched(bytes: number): void
+}
+export const endlessMemory: Memory = { room: () => Infinity, touched: () => undefined }
+
+/** Counts the bytes that calls hold, and bounds them. */
+export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, memory: Memory, refuse: Refuse): Holds => {
+  const reserve = Math.min(RESERVE, most / 4)
+  let large = 0
+  let small = 0
+  const holders = new Map<Holder, () => number>()
+
+  /** Whether bytes of a call that then holds `total` fit into the reserve. */
+  const isSmall = (total: number, count: number): boolean =>
+    total <= SMALL && small + count <= (total <= TINY ? reserve : reserve - reserve / 4)
+  /** Why a call that holds `own` bytes beside the reserve cannot have so many more now. */
+  const shortage = (own: number, count: number): readonly [text: string, leastMs?: number] | undefined => {
+    // One call larger than the limit is let in when no other large one is there, or it could never run beside small ones.
+    if (large - own <= 0) return undefined
+    if (large + count > most)
+      return [`calls under way hold ${large} bytes of arguments and results; ${count} more are over the limit of ${most}`]
+    if (count > memory.room()) return [`the node is at its limit of memory: ${count} more bytes of arguments or results are too many now`, SHORT_MS]
+    return undefined
+  }
+  /** Ends calls whose other end is idle, the idlest first, until there is room. */
+  const makeRoom = (asker: Holder | undefined, leastMs: number, enough: () => boolean): void => {
+    const idle = [...holders]
+      .filter(([holder, held]) => holder !== asker && held() > 0)
+      .map(([holder]) => ({ holder, ms: holder.idleMs() }))
+      .filter(({ ms }) => ms >= leastMs)
+      .sort((a, b) => b.ms - a.ms)
+    for (const { holder, ms } of idle) {
+      if (enough()) return
+      const why = `the node is short of memory, and the other end of this call has been idle for ${Math.round(ms)} ms`
+      holder.evict(failureWith('overloaded', why, { retryAfterMs: SHORT_MS }))
+    }
+  }
+  const check = (bytes: number): void => {
+    if (bytes > callBytes)
+      throw failure(
+        'too-large',
+        `a call of ${bytes} bytes; the most is ${callBytes} at this node: send it in parts, or start the node with more --memory`,
+      )
+  }
+
+  return {
+    check,
+    hold(holder) {
+      let inLarge = 0
+      let inSmall = 0
+      const release = () => {
+        small -= inSmall
+        large -= inLarge
+        inSmall = inLarge = 0
+        if (holder !== undefined) holders.delete(holder)
+      }
+      const place = (count: number) => {
+        const held = inLarge + inSmall
+        // Small calls have room of their own, so that statistics, health and the like are answered whatever others hold.
+        if (inLarge === 0 && isSmall(held + count, count)) {
+          small += count
+          inSmall += count
+          return undefined
+        }
+        const short = shortage(inLarge, count)
+        if (short === undefined) {
+          large += count
+          inLarge += count
+        }
+        return short
+      }
+      const take = (count: number) => {
+        check(inLarge + inSmall + count)
+        takeResult(count)
+      }
+      const takeResult = (count: number) => {
+        const held = inLarge + inSmall
+        if (held + count > SMALL) memory.touched(count)
+        if (held === 0 && holder !== undefined) holders.set(holder, () => inLarge + inSmall)
+        if (place(count) === undefined) return
+        makeRoom(holder, held + count <= SMALL ? IDLE_SMALL_MS : IDLE_MS, () => isSmall(held + count, count) || shortage(inLarge, count) === undefined)
+        const short = place(count)
+        if (short !== undefined) throw refuse(...short)
+      }
+      return {
+        get bytes() {
+          return inLarge + inSmall
+        },
+        take,
+        takeResult,
+        giveBack(count) {
+          const ofLarge = Math.min(inLarge, count)
+          inLarge -= ofLarge
+          large -= ofLarge
+          const ofSmall = Math.min(inSmall, count - ofLarge)
+          inSmall -= ofSmall
+          small -= ofSmall
+        },
+        exchange(count) {
+          if (count <= inLarge + inSmall) return this.giveBack(inLarge + inSmall - count)
+          release()
+          takeResult(count)
+        },
+        release,
+      }
+    },
+    get bytes() {
+      return large + small
+    },
+  }
+}
