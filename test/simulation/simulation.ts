@@ -10,7 +10,7 @@ import { createTrace } from './world/trace.ts'
 import { audit } from './load/audit.ts'
 import { ownAlias } from './load/aliases.ts'
 import { change, type Keyed } from './load/changes.ts'
-import { type Backup, collectGarbage, writeBackups } from './load/chores.ts'
+import { activateNothing, type Backup, collectGarbage, writeBackups } from './load/chores.ts'
 import { faults, heal, makeTrouble } from './load/faults.ts'
 import { adoptedPath, callLogs, moveLogs, SHARED_TEXTS } from './load/load.ts'
 import { logType, pictureOf } from './load/log.ts'
@@ -40,9 +40,10 @@ const TARGETS: readonly Target[] = [
   { name: 'one', home: 'a', twin: false },
   { name: 'two', home: 'b', twin: false },
   { name: 'three', home: 'c', twin: false },
-  { name: 'twin', home: 'a', twin: true },
-  { name: 'twin', home: 'b', twin: true },
+  ...['ann', 'bob', 'cid'].flatMap((name) => ['a', 'b'].map((home) => ({ name, home, twin: true }))),
 ]
+/** Methods whose calls may be lost more often than others. */
+const UNLUCKY = ['$activate', '$receive', '$discard', '$move', 'add', 'addWith', 'all', 'fetch'] as const
 /** What the load takes, and what sites have then to come to rest: the longest pause of a breaker, and some more. */
 const LOAD_MS = 15_000
 const REST_MS = 100_000
@@ -63,6 +64,7 @@ export const runSeed = async ({ seed, start, tell }: RunOptions): Promise<Result
     servers: machines,
     lostReply: often(0.5),
     duplicate: often(0.5) * 2,
+    unlucky: new Map(UNLUCKY.flatMap((method) => (draws.chance(0.15) ? [[method, draws.between(0.1, 0.6)] as const] : []))),
   })
   const log = logType(
     (ms) => scheduler.pause(ms, 'a method works'),
@@ -85,10 +87,7 @@ export const runSeed = async ({ seed, start, tell }: RunOptions): Promise<Result
     const { name, disk } = machine
     const store = disk.files.find(`${path}/store/data.mdb`)
     if (store?.kind !== 'file' || store.rows === undefined) return model.find(`the backup ${path} of ${name} has no store`)
-    const { noDescriptors } = disk
-    disk.noDescriptors = false
     const problems = await aside(machine, 'backup').verify(name, storeOver(store.rows), `${path}/content`)
-    disk.noDescriptors = noDescriptors
     for (const problem of problems) model.find(`the backup ${path} of ${name}: ${problem}`)
     for (const { entries } of logsIn(name, store.rows, disk.files, `${path}/content`))
       for (const entry of model.answeredBefore(entries[0] ?? '', began))
@@ -118,8 +117,9 @@ export const runSeed = async ({ seed, start, tell }: RunOptions): Promise<Result
     for (let index = 0; index < 1 + draws.below(3); index++) work.push(moveLogs(hand(`mover${index}`), SITES, draws.pick([300, 1500, 6000])))
     for (const site of SITES) if (draws.chance(0.5)) work.push(ownAlias(hand(`owner-${site}`), site, 'name'))
     if (draws.chance(0.6)) work.push(collectGarbage(hand('collector'), SITES, draws.pick([50, 500, 3000])))
+    work.push(activateNothing(hand('stranger'), SITES))
     if (draws.chance(0.3)) work.push(writeBackups(hand('keeper'), [...machines.values()], 3000, checkBackup))
-    for (const fault of faults) if (draws.chance(0.4)) void makeTrouble(world, fault, createDraws(seed, fault.name), draws.pick([500, 2000, 8000]))
+    for (const fault of faults) if (draws.chance(0.4)) void makeTrouble(world, fault, createDraws(seed, fault.name), draws.pick([300, 1500, 6000]))
     await scheduler.pause(LOAD_MS, 'end of the load')
     world.over = true
     await heal(world)
@@ -136,6 +136,8 @@ export const runSeed = async ({ seed, start, tell }: RunOptions): Promise<Result
     const keyed: Keyed[] = []
     await prepare()
     await load(keyed)
+    for (const machine of machines.values())
+      scheduler.in(draws.between(0, REST_MS), `the clock of ${machine.name} is set`, () => (machine.clockOffMs = 0))
     await scheduler.pause(REST_MS, 'end of the rest')
     await audit(hand('auditor', createCaller({ ...common, name: 'auditor' })), keyed)
     await close()

@@ -98,6 +98,7 @@ export const changeEach = async (hand: Hand, target: Target): Promise<void> => {
     }
     count(world, 'addEach done')
   } catch (error) {
-    codeOf(world, `log/${target.name}.addEach at ${target.home}`, error)
+    // A stream that has begun does not follow its log.
+    codeOf(world, `log/${target.name}.addEach at ${target.home}`, error, ['moved'])
   }
 }

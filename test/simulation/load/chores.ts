@@ -1,3 +1,4 @@
+import { isActiveStorageError } from '../../../src/core/errors.ts'
 import type { Machine } from '../world/machine.ts'
 import { callOf, codeOf, count, type Hand, pause } from './world.ts'
 
@@ -46,6 +47,24 @@ export const writeBackups = async (
       await check({ machine, path, began })
     } catch (error) {
       codeOf(world, `backup of ${machine.name} to ${path}`, error)
+    }
+  }
+}
+
+/** Activates, at sites, moves that never were: as the source does whose target has lost what it had received. */
+export const activateNothing = async (hand: Hand, sites: readonly string[]): Promise<void> => {
+  const { world, caller, draws } = hand
+  for (let number = 1; !world.over; number++) {
+    await pause(hand, draws.between(0, 8000))
+    const { name } = draws.pick(world.targets)
+    const site = draws.pick(sites)
+    const what = `log/${name}.$activate of no move at ${site}`
+    try {
+      await caller.from(site).call(callOf(caller, ['log', name, '$activate'], 'stateful', [`${hand.name}-${number}`], { budgetMs: 8000 }))
+      world.model.find(`answered: ${what}`)
+    } catch (error) {
+      if (isActiveStorageError(error, 'not-found')) count(world, 'activation of nothing refused')
+      else codeOf(world, what, error)
     }
   }
 }

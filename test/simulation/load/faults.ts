@@ -9,6 +9,8 @@ interface Fault {
   readonly name: string
   /** How long it lasts, in ms. */
   readonly lasts: readonly [number, number]
+  /** Whether changes on their way to the disk may be lost. */
+  readonly loses?: true
   begin(world: World, draws: Draws): (() => void | Promise<void>) | undefined
 }
 
@@ -33,6 +35,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'kill',
+    loses: true,
     lasts: [50, 5000],
     begin(world, draws) {
       const machine = machineOf(world, draws)
@@ -43,6 +46,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'stop',
+    loses: true,
     lasts: [2000, 5000],
     begin(world, draws) {
       const machine = machineOf(world, draws)
@@ -56,6 +60,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'disk full',
+    loses: true,
     lasts: [5, 3000],
     begin(world, draws) {
       const { disk } = machineOf(world, draws)
@@ -68,9 +73,9 @@ export const faults: readonly Fault[] = [
     name: 'no descriptors',
     lasts: [5, 1000],
     begin(world, draws) {
-      const { disk } = machineOf(world, draws)
-      disk.noDescriptors = true
-      return () => void (disk.noDescriptors = false)
+      const { limits } = machineOf(world, draws)
+      limits.noDescriptors = true
+      return () => void (limits.noDescriptors = false)
     },
   },
   {
@@ -111,13 +116,16 @@ export const makeTrouble = async (world: World, fault: Fault, draws: Draws, ever
     const end = fault.begin(world, draws)
     if (end === undefined) continue
     count(world, `fault ${fault.name}`)
-    await world.scheduler.pause(draws.between(...fault.lasts), `end of ${fault.name}`)
+    if (fault.loses === true) world.model.lossy()
+    const [least, most] = fault.lasts
+    // As often short as long.
+    await world.scheduler.pause(least * (most / least) ** draws.next(), `end of ${fault.name}`)
     // What is left then is ended by `heal`.
     if (!world.over) await end()
   }
 }
 
-/** Ends all trouble: links are whole, disks take writes, every machine runs a host. */
+/** Ends all trouble but that of clocks: links are whole, disks take writes, every machine runs a host. */
 export const heal = async (world: World): Promise<void> => {
   const places = placesOf(world)
   world.network.calm()
@@ -127,8 +135,8 @@ export const heal = async (world: World): Promise<void> => {
       world.network.stateOf(one, other).slowness = 1
     }
   for (const machine of world.machines.values()) {
-    Object.assign(machine.disk, { refusal: undefined, noDescriptors: false, slowness: 1 })
-    machine.clockOffMs = 0
+    Object.assign(machine.disk, { refusal: undefined, slowness: 1 })
+    machine.limits.noDescriptors = false
     if (machine.host === undefined) {
       machine.kill(false)
       await machine.start()

@@ -76,7 +76,7 @@ export const moveLogs = async (hand: Hand, sites: readonly string[], everyMs: nu
       await caller.from(target.home).call(call)
       count(world, 'move done')
     } catch (error) {
-      codeOf(world, `log/${target.name}.$move to ${to} at ${target.home}`, error, target.twin ? ['already-exists'] : [])
+      codeOf(world, `log/${target.name}.$move to ${to} at ${target.home}`, error, target.twin ? ['already-exists', 'not-found'] : [])
     }
   }
 }

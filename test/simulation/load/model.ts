@@ -9,6 +9,8 @@ export interface Model {
   begun(entry: string, options: { readonly keyed: boolean; readonly durable: boolean }): Asked
   /** A reader has been answered. @param began when it was called */
   seen(seen: Seen, began: number): void
+  /** Something has happened by which changes can be lost that were answered and not on disk. */
+  lossy(): void
   /** A log began before the run: no other may appear under a name. */
   founded(log: string): void
   /** Entries that were on disk at a moment. */
@@ -49,6 +51,7 @@ export const createModel = (now: () => number): Model => {
   const asked = new Map<string, Entry>()
   const reads: { readonly seen: Seen; readonly began: number; readonly at: number }[] = []
   const founded = new Set<string>()
+  const losses: number[] = []
   const found: string[] = []
   const find = (what: string) => void found.push(what)
 
@@ -87,6 +90,11 @@ export const createModel = (now: () => number): Model => {
         if (at >= began) break
         least = Math.max(least, length)
       }
+      for (const { entry, answer, durable } of asked.values()) {
+        if (durable || answer === undefined || answer.place.log !== seen.log || answer.at >= began) continue
+        if (!losses.some((moment) => moment >= answer.at) && !seen.entries.includes(entry))
+          find(`stale: a reader that began at ${began} did not see ${entry}, which was answered at ${answer.at} before it was on disk`)
+      }
       if (seen.entries.length < least)
         find(`stale: a reader that began at ${began} saw ${seen.entries.length} entries of ${seen.log}, where ${least} had been told before`)
     }
@@ -110,6 +118,7 @@ export const createModel = (now: () => number): Model => {
       }
     },
     seen: (seen, began) => void reads.push({ seen, began, at: now() }),
+    lossy: () => void losses.push(now()),
     founded: (log) => void founded.add(log),
     answeredBefore: (log, moment) => answeredIn(log).flatMap(({ entry, at }) => (at < moment ? [entry] : [])),
     find,

@@ -12,8 +12,6 @@ export interface Disk {
   readonly rows: Map<string, Buffer>
   /** Why it takes no writes now, as the file system says it. */
   refusal: 'ENOSPC' | 'EIO' | undefined
-  /** Processes get no more descriptors now. */
-  noDescriptors: boolean
   /** Times of one operation. */
   slowness: number
   ioMs(): number
@@ -30,7 +28,6 @@ export const createDisk = (draws: Draws): Disk => {
     files,
     rows: new Map(),
     refusal: undefined,
-    noDescriptors: false,
     slowness: 1,
     ioMs: () => disk.slowness * (draws.chance(0.05) ? draws.between(1, 30) : draws.between(0.05, 2)),
     lose: () => files.lose(draws),

@@ -14,8 +14,11 @@ const statsOf = (node: Node) => ({
   isDirectory: () => node.kind === 'folder',
 })
 
-/** The parts of `node:fs` and `node:fs/promises` that a host uses, on a simulated disk. */
-export const fileModulesOf = (life: Life, disk: Disk): Readonly<Record<string, unknown>> => {
+/**
+ * The parts of `node:fs` and `node:fs/promises` that a host uses, on a simulated disk.
+ * @param limits `noDescriptors`: the process gets no more of them now
+ */
+export const fileModulesOf = (life: Life, disk: Disk, limits = { noDescriptors: false }): Readonly<Record<string, unknown>> => {
   const { files } = disk
   const paths = new Map<number, string>()
   let descriptors = 10
@@ -78,7 +81,7 @@ export const fileModulesOf = (life: Life, disk: Disk): Readonly<Record<string, u
   }
   const open = (path: string, flags: string | number = 'r') =>
     io('open', path, () => {
-      if (disk.noDescriptors) throw fileError('EMFILE', path)
+      if (limits.noDescriptors) throw fileError('EMFILE', path)
       if (flags !== 'wx') return handleOf(found(path), path)
       writable(path)
       return handleOf(files.make(path, life.wall()), path)
@@ -96,7 +99,7 @@ export const fileModulesOf = (life: Life, disk: Disk): Readonly<Record<string, u
     stat: (path: string) => io('stat', path, () => statsOf(found(path))),
     readFile: (path: string, encoding?: 'utf8') =>
       io('read', path, () => {
-        if (disk.noDescriptors) throw fileError('EMFILE', path)
+        if (limits.noDescriptors) throw fileError('EMFILE', path)
         const { data } = fileAt(path)
         return encoding === undefined ? Buffer.from(data) : data.toString(encoding)
       }),

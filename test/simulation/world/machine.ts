@@ -29,6 +29,8 @@ export interface MachineOptions {
 export interface Machine extends Server {
   readonly name: string
   readonly disk: Disk
+  /** Of the processes that run hosts here. */
+  readonly limits: { noDescriptors: boolean }
   /** How far the clock of the machine is off, in ms. */
   clockOffMs: number
   readonly host: Host | undefined
@@ -63,6 +65,7 @@ export const createMachine = ({ name, seed, scheduler, network, start, types, ca
   const machine: Machine = {
     name,
     disk,
+    limits: { noDescriptors: false },
     clockOffMs: 0,
     get host() {
       return host
@@ -86,7 +89,7 @@ export const createMachine = ({ name, seed, scheduler, network, start, types, ca
       )
       life = own
       const { globals, modules } = globalsOf(own)
-      product = start({ globals, modules: { ...modules, ...fileModulesOf(own, disk) } })
+      product = start({ globals, modules: { ...modules, ...fileModulesOf(own, disk, machine.limits) } })
       await own.pause(own.draws.between(1, 50), 'starts')
       const links = network().linksOf(own)
       const made = await product.startHost({ name, types, store: diskStore(own, disk), links, calls, pendingBytes })

@@ -28,6 +28,8 @@ export interface NetworkOptions {
   /** Probabilities of one call. */
   readonly lostReply: number
   readonly duplicate: number
+  /** How often calls of some methods are lost, before they arrive or after they were answered. */
+  readonly unlucky: ReadonlyMap<string, number>
 }
 
 /** One call on its way. */
@@ -53,7 +55,7 @@ const received = (thrown: unknown): ActiveStorageError => {
 
 /** Carries calls between processes: late, or not at all. Values are encoded and decoded as on the wire. */
 export const createNetwork = ({ scheduler, draws, servers, ...faults }: NetworkOptions) => {
-  let { lostReply, duplicate } = faults
+  let { lostReply, duplicate, unlucky } = faults
   const states = new Map<string, LinkState>()
   const stateOf = (a: string, b: string): LinkState => {
     const name = [a, b].sort().join('-')
@@ -87,6 +89,8 @@ export const createNetwork = ({ scheduler, draws, servers, ...faults }: NetworkO
     const refuse = () => {
       if (!state.silent) scheduler.in(delayOf(state), `${label} refused`, () => end(() => give.failed(gone(to))))
     }
+    const isUnlucky = draws.chance(unlucky.get(call.method) ?? 0)
+    const lostBefore = isUnlucky && draws.chance(0.5)
     const entry: OpenCall = {
       from: from.name,
       to,
@@ -110,7 +114,7 @@ export const createNetwork = ({ scheduler, draws, servers, ...faults }: NetworkO
       const served: Call = { ...call, args: decoded, context: { ...context, signal: first ? stopping.signal : new AbortController().signal } }
       const answer = (what: string, act: () => void) => {
         if (!first) return
-        if (draws.chance(lostReply)) return entry.broken()
+        if (isUnlucky || draws.chance(lostReply)) return entry.broken()
         scheduler.in(delayOf(state), `${label} ${what}`, () => {
           if (!life.alive || state.cut) return
           act()
@@ -148,6 +152,7 @@ export const createNetwork = ({ scheduler, draws, servers, ...faults }: NetworkO
       }
     }
     if (state.cut) refuse()
+    else if (lostBefore) entry.broken()
     else {
       scheduler.in(delayOf(state), `${label} arrives`, () => serve(true))
       if (!stream && isRepeatable(call) && draws.chance(duplicate))
@@ -183,6 +188,7 @@ export const createNetwork = ({ scheduler, draws, servers, ...faults }: NetworkO
     /** From now on nothing is lost or repeated on links that are whole. */
     calm(): void {
       lostReply = duplicate = 0
+      unlucky = new Map()
     },
     /** A process has died: its connections break. */
     died(life: Life): void {
