@@ -1,6 +1,6 @@
 import { type ContentHash, contentHash } from '../../core/ids.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
-import { keyOf, partsOf } from '../store/store.ts'
+import { keyOf, partsOf, type Store } from '../store/store.ts'
 import type { ContentStore } from './content-store.ts'
 
 /** What a collection found, and removed where it was not a dry run. */
@@ -25,6 +25,8 @@ export interface Collector {
 export interface CollectorOptions {
   readonly content: ContentStore
   readonly queue: CommitQueue
+  /** What is on disk: a release that is on its way there may still be lost. */
+  readonly store: Pick<Store, 'range'>
   /** What a reference to some content begins with in the store. */
   readonly usesOf: (hash: string) => string
   /** A call may have read a reference that is gone now, and be about to commit it: so long it has time to. Default 30 s. */
@@ -40,7 +42,14 @@ const PAGE = 1000
 /** How often it is looked whether readers that hold up a removal have ended. */
 const READERS_MS = 1000
 
-export const createCollector = ({ content, queue, usesOf, graceMs = 30_000, oldestReader = () => undefined }: CollectorOptions): Collector => {
+export const createCollector = ({
+  content,
+  queue,
+  store,
+  usesOf,
+  graceMs = 30_000,
+  oldestReader = () => undefined,
+}: CollectorOptions): Collector => {
   const held = new Map<ContentHash, number>()
   /** When what was released was so, in that order. */
   const waiting = new Map<ContentHash, number>()
@@ -49,8 +58,8 @@ export const createCollector = ({ content, queue, usesOf, graceMs = 30_000, olde
   let stopped = false
 
   const isReadSince = (released: number | undefined) => released !== undefined && (oldestReader() ?? Infinity) <= released
-  const isUsed = (hash: ContentHash) =>
-    held.has(hash) || isReadSince(waiting.get(hash)) || queue.range(usesOf(hash), { limit: 1 }).length > 0
+  const isNoted = (view: Pick<Store, 'range'>, hash: ContentHash) => view.range(usesOf(hash), { limit: 1 }).length > 0
+  const isUsed = (hash: ContentHash) => held.has(hash) || isReadSince(waiting.get(hash)) || isNoted(queue, hash) || isNoted(store, hash)
   const removeUnused = (hash: ContentHash) => content.remove(hash, () => !isUsed(hash))
 
   const removeDue = async () => {
