@@ -4,7 +4,7 @@ import { fileModulesOf } from './world/file-modules.ts'
 import { globalsOf } from './world/globals.ts'
 import { createLife } from './world/life.ts'
 import { createCaller, createMachine, type Machine } from './world/machine.ts'
-import { createNetwork, type Network } from './world/network.ts'
+import { createNetwork, type Losses, type Network } from './world/network.ts'
 import { createScheduler } from './world/scheduler.ts'
 import { createTrace } from './world/trace.ts'
 import { audit } from './load/audit.ts'
@@ -57,15 +57,12 @@ export const runSeed = async ({ seed, start, tell }: RunOptions): Promise<Result
   const draws = createDraws(seed, 'profile')
   const model = createModel(() => scheduler.now)
   const machines = new Map<string, Machine>()
-  const often = (probability: number) => (draws.chance(probability) ? 0.02 : 0)
-  const network: Network = createNetwork({
-    scheduler,
-    draws: createDraws(seed, 'network'),
-    servers: machines,
-    lostReply: often(0.5),
-    duplicate: often(0.5) * 2,
+  const network: Network = createNetwork({ scheduler, draws: createDraws(seed, 'network'), servers: machines })
+  const losses: Losses = {
+    lostReply: draws.chance(0.5) ? 0.02 : 0,
+    duplicate: draws.chance(0.5) ? 0.04 : 0,
     unlucky: new Map(UNLUCKY.flatMap((method) => (draws.chance(0.15) ? [[method, draws.between(0.1, 0.6)] as const] : []))),
-  })
+  }
   const log = logType(
     (ms) => scheduler.pause(ms, 'a method works'),
     (site, remote, idempotencyKey) => machines.get(site)?.product?.withCall(remote, { idempotencyKey }) ?? remote,
@@ -111,6 +108,7 @@ export const runSeed = async ({ seed, start, tell }: RunOptions): Promise<Result
     }
   }
   const load = async (keyed: Keyed[]) => {
+    network.lose(losses)
     const eagerness = draws.pick([0.5, 1, 3])
     const work: Promise<void>[] = []
     for (let index = 0; index < 2 + draws.below(5); index++) work.push(callLogs(hand(`hand${index}`, callers[index % callers.length]), keyed, eagerness))

@@ -1,5 +1,6 @@
 import type { Machine } from '../world/machine.ts'
 import type { Draws } from '../world/draws.ts'
+import { CALM } from '../world/network.ts'
 import { count, type World } from './world.ts'
 
 const HOUR_MS = 3600_000
@@ -128,7 +129,7 @@ export const makeTrouble = async (world: World, fault: Fault, draws: Draws, ever
 /** Ends all trouble but that of clocks: links are whole, disks take writes, every machine runs a host. */
 export const heal = async (world: World): Promise<void> => {
   const places = placesOf(world)
-  world.network.calm()
+  world.network.lose(CALM)
   for (const one of world.machines.keys())
     for (const other of places) {
       world.network.set(one, other, false)
@@ -137,7 +138,7 @@ export const heal = async (world: World): Promise<void> => {
   for (const machine of world.machines.values()) {
     Object.assign(machine.disk, { refusal: undefined, slowness: 1 })
     machine.limits.noDescriptors = false
-    if (machine.host === undefined) {
+    if (machine.serving() === undefined) {
       machine.kill(false)
       await machine.start()
     }

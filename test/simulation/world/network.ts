@@ -25,12 +25,18 @@ export interface NetworkOptions {
   readonly scheduler: Scheduler
   readonly draws: Draws
   readonly servers: ReadonlyMap<string, Server>
-  /** Probabilities of one call. */
+}
+
+/** What goes wrong on links that are whole: probabilities of one call. */
+export interface Losses {
   readonly lostReply: number
   readonly duplicate: number
   /** How often calls of some methods are lost, before they arrive or after they were answered. */
   readonly unlucky: ReadonlyMap<string, number>
 }
+
+/** Nothing is lost or repeated on links that are whole. */
+export const CALM: Losses = { lostReply: 0, duplicate: 0, unlucky: new Map() }
 
 /** One call on its way. */
 interface OpenCall {
@@ -54,8 +60,8 @@ const received = (thrown: unknown): ActiveStorageError => {
 }
 
 /** Carries calls between processes: late, or not at all. Values are encoded and decoded as on the wire. */
-export const createNetwork = ({ scheduler, draws, servers, ...faults }: NetworkOptions) => {
-  let { lostReply, duplicate, unlucky } = faults
+export const createNetwork = ({ scheduler, draws, servers }: NetworkOptions) => {
+  let losses: Losses = CALM
   const states = new Map<string, LinkState>()
   const stateOf = (a: string, b: string): LinkState => {
     const name = [a, b].sort().join('-')
@@ -89,7 +95,7 @@ export const createNetwork = ({ scheduler, draws, servers, ...faults }: NetworkO
     const refuse = () => {
       if (!state.silent) scheduler.in(delayOf(state), `${label} refused`, () => end(() => give.failed(gone(to))))
     }
-    const isUnlucky = draws.chance(unlucky.get(call.method) ?? 0)
+    const isUnlucky = draws.chance(losses.unlucky.get(call.method) ?? 0)
     const lostBefore = isUnlucky && draws.chance(0.5)
     const entry: OpenCall = {
       from: from.name,
@@ -114,7 +120,7 @@ export const createNetwork = ({ scheduler, draws, servers, ...faults }: NetworkO
       const served: Call = { ...call, args: decoded, context: { ...context, signal: first ? stopping.signal : new AbortController().signal } }
       const answer = (what: string, act: () => void) => {
         if (!first) return
-        if (isUnlucky || draws.chance(lostReply)) return entry.broken()
+        if (isUnlucky || draws.chance(losses.lostReply)) return entry.broken()
         scheduler.in(delayOf(state), `${label} ${what}`, () => {
           if (!life.alive || state.cut) return
           act()
@@ -155,7 +161,7 @@ export const createNetwork = ({ scheduler, draws, servers, ...faults }: NetworkO
     else if (lostBefore) entry.broken()
     else {
       scheduler.in(delayOf(state), `${label} arrives`, () => serve(true))
-      if (!stream && isRepeatable(call) && draws.chance(duplicate))
+      if (!stream && isRepeatable(call) && draws.chance(losses.duplicate))
         scheduler.in(delayOf(state) * draws.between(1, 200), `${label} arrives again`, () => serve(false))
     }
     const cancel = (reason: ActiveStorageError) => {
@@ -185,10 +191,8 @@ export const createNetwork = ({ scheduler, draws, servers, ...faults }: NetworkO
       if (!cut) return
       for (const call of [...open]) if ((call.from === a && call.to === b) || (call.from === b && call.to === a)) call.broken()
     },
-    /** From now on nothing is lost or repeated on links that are whole. */
-    calm(): void {
-      lostReply = duplicate = 0
-      unlucky = new Map()
+    lose(next: Losses): void {
+      losses = next
     },
     /** A process has died: its connections break. */
     died(life: Life): void {
