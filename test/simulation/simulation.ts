@@ -71,7 +71,7 @@ export const runSeed = async ({ seed, start, tell }: RunOptions): Promise<Result
   const common = { seed, scheduler, network: () => network, start }
   for (const name of SITES) machines.set(name, createMachine({ ...common, ...limits, name, types: [log] }))
   const callers = ['u', 'v', 'w'].map((name) => createCaller({ ...common, name }))
-  const world: World = { seed, scheduler, network, machines, callers, targets: TARGETS, model, counts: new Map(), over: false }
+  const world: World = { seed, scheduler, network, machines, callers, targets: TARGETS, model, roaming: draws.chance(0.3), counts: new Map(), over: false }
 
   const hand = (name: string, caller = draws.pick(callers)) => createHand(world, name, caller, createDraws(seed, `hand ${name}`))
   /** The product on a machine's disk, in a process of its own. */

@@ -1,7 +1,7 @@
 import { isActiveStorageError } from '../../../src/core/errors.ts'
 import type { Value } from '../../../src/core/value.ts'
 import type { Place } from './log.ts'
-import { callOf, changedNothing, codeOf, count, type Hand, type Options, pause, type Target } from './world.ts'
+import { callOf, changedNothing, codeOf, count, type Hand, isAmbiguous, type Options, pause, type Target } from './world.ts'
 
 /** A keyed call that was answered: asked again, it has to give the same answer. */
 export interface Keyed {
@@ -25,7 +25,7 @@ export const change = async (
 ): Promise<Keyed | undefined> => {
   const { world, caller, draws } = hand
   const entry = hand.newEntry()
-  const asked = world.model.begun(entry, { keyed, durable })
+  const asked = world.model.begun(entry, { keyed, durable, ambiguous: isAmbiguous(world, target) })
   const args = argsOf(entry)
   const options: Options = {
     ...(keyed && { idempotencyKey: entry }),
@@ -58,7 +58,8 @@ export const askAgain = async (hand: Hand, { target, method, args, key, place }:
   try {
     const call = callOf(caller, ['log', target.name, method], 'stateful', args, { idempotencyKey: key, budgetMs })
     const again = placeOf(await caller.from(target.home).call(call))
-    if (again.log !== place.log || again.position !== place.position)
+    const other = again.log !== place.log || again.position !== place.position
+    if (other && (again.log === place.log || !isAmbiguous(world, target)))
       world.model.find(`another answer: ${what}: ${again.log}:${again.position} where it was ${place.log}:${place.position}`)
     count(world, 'asked again')
     return true
@@ -71,12 +72,13 @@ export const askAgain = async (hand: Hand, { target, method, args, key, place }:
 export const askOtherwise = async (hand: Hand, { target, key }: Keyed): Promise<void> => {
   const { world, caller } = hand
   const entry = hand.newEntry()
+  const asked = world.model.begun(entry, { keyed: true, durable: true, ambiguous: isAmbiguous(world, target) })
   // It may not be there, and not be answered.
-  world.model.begun(entry, { keyed: true, durable: true }).refused('invalid-argument')
+  if (!isAmbiguous(world, target)) asked.refused('invalid-argument')
   const what = `log/${target.name}.add(${entry}) at ${target.home}, with the key ${key} of another call`
   try {
     await caller.from(target.home).call(callOf(caller, ['log', target.name, 'add'], 'stateful', [entry], { idempotencyKey: key, budgetMs: 5000 }))
-    world.model.find(`answered: ${what}`)
+    if (!isAmbiguous(world, target)) world.model.find(`answered: ${what}`)
   } catch (error) {
     if (isActiveStorageError(error, 'invalid-argument')) count(world, 'key of another call refused')
     else codeOf(world, what, error)

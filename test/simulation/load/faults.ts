@@ -121,6 +121,7 @@ export const makeTrouble = async (world: World, fault: Fault, draws: Draws, ever
     const [least, most] = fault.lasts
     // As often short as long.
     await world.scheduler.pause(least * (most / least) ** draws.next(), `end of ${fault.name}`)
+    if (fault.loses === true) world.model.lossy()
     // What is left then is ended by `heal`.
     if (!world.over) await end()
   }
@@ -129,6 +130,7 @@ export const makeTrouble = async (world: World, fault: Fault, draws: Draws, ever
 /** Ends all trouble but that of clocks: links are whole, disks take writes, every machine runs a host. */
 export const heal = async (world: World): Promise<void> => {
   const places = placesOf(world)
+  world.model.lossy()
   world.network.lose(CALM)
   for (const one of world.machines.keys())
     for (const other of places) {

@@ -1,6 +1,6 @@
 import { askAgain, askOtherwise, change, changeEach, type Keyed } from './changes.ts'
 import { follow, readAll, readPictures } from './readers.ts'
-import { callOf, codeOf, count, type Hand, pause, type Target } from './world.ts'
+import { callOf, codeOf, count, type Hand, isAmbiguous, pause, type Target } from './world.ts'
 
 /** Texts of pictures that several logs may refer to, so that content is shared, released, and put again. */
 export const SHARED_TEXTS = ['one', 'two', 'three'] as const
@@ -14,11 +14,12 @@ export const callLogs = async (hand: Hand, keyed: Keyed[], eagerness: number): P
   const { world, draws } = hand
   const others = (entry: string, outerKeyed: boolean) =>
     Array.from({ length: 1 + draws.below(2) }, (_, index) => {
-      const { name, home } = draws.pick(world.targets)
+      const other = draws.pick(world.targets)
+      const { name, home } = other
       const inner = `${entry}/${index}`
       // A call that may be repeated as a whole gives the calls within it keys.
       const innerKeyed = outerKeyed || draws.chance(0.3)
-      world.model.begun(inner, { keyed: innerKeyed, durable: true })
+      world.model.begun(inner, { keyed: innerKeyed, durable: true, ambiguous: isAmbiguous(world, other) })
       return { name, at: home, entry: inner, ...(innerKeyed && { key: inner }) }
     })
   const step = async (target: Target): Promise<void> => {
@@ -67,8 +68,8 @@ export const moveLogs = async (hand: Hand, sites: readonly string[], everyMs: nu
     await pause(hand, draws.between(0, 2 * everyMs))
     if (world.over) return
     const target = draws.pick(world.targets)
-    // Logs of one name meet at the last site alone, and stay there: a name there is never another log's again.
-    const to = target.twin ? sites.at(-1)! : draws.pick(sites)
+    // Where they do not roam, logs of one name meet at the last site alone: no name at a site comes to mean another log.
+    const to = target.twin && !world.roaming ? sites.at(-1)! : draws.pick(sites)
     const key = `$${caller.newCallId()}`
     const budgetMs = draws.between(500, 15_000)
     try {
@@ -76,7 +77,7 @@ export const moveLogs = async (hand: Hand, sites: readonly string[], everyMs: nu
       await caller.from(target.home).call(call)
       count(world, 'move done')
     } catch (error) {
-      codeOf(world, `log/${target.name}.$move to ${to} at ${target.home}`, error, target.twin ? ['already-exists', 'not-found'] : [])
+      codeOf(world, `log/${target.name}.$move to ${to} at ${target.home}`, error, target.twin ? ['already-exists', 'not-found'] : ['already-exists'])
     }
   }
 }

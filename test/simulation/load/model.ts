@@ -6,7 +6,7 @@ import type { Place, Seen } from './log.ts'
  */
 export interface Model {
   /** A call that would add an entry begins. */
-  begun(entry: string, options: { readonly keyed: boolean; readonly durable: boolean }): Asked
+  begun(entry: string, options: Terms): Asked
   /** A reader has been answered. @param began when it was called */
   seen(seen: Seen, began: number): void
   /** Something has happened by which changes can be lost that were answered and not on disk. */
@@ -20,6 +20,13 @@ export interface Model {
   /** Holds all replies against the logs as they are in the end. */
   judge(logs: readonly Held[]): void
   readonly found: readonly string[]
+}
+
+export interface Terms {
+  readonly keyed: boolean
+  readonly durable: boolean
+  /** Its name may mean another log when the call is made again: then that may have the entry, too. */
+  readonly ambiguous?: boolean
 }
 
 /** One entry and what came of it. */
@@ -38,11 +45,8 @@ export interface Held {
   readonly entries: readonly string[]
 }
 
-interface Entry {
+interface Entry extends Terms {
   readonly entry: string
-  readonly keyed: boolean
-  readonly durable: boolean
-  readonly began: number
   answer: { readonly place: Place; readonly at: number } | undefined
   refusal: string | undefined
 }
@@ -59,7 +63,8 @@ export const createModel = (now: () => number): Model => {
     const { entry, answer, refusal, durable } = one
     const there = places.get(entry) ?? []
     const shown = there.map(({ log, position }) => `${log}:${position}`).join(', ')
-    if (there.length > 1) find(`doubled: ${entry} is there ${there.length} times (${shown})${one.keyed ? ', though it had a key' : ''}`)
+    const twice = one.ambiguous === true ? there.length > new Set(there.map(({ log }) => log)).size : there.length > 1
+    if (twice) find(`doubled: ${entry} is there ${there.length} times (${shown})${one.keyed ? ', though it had a key' : ''}`)
     if (refusal !== undefined && answer === undefined && there.length > 0) find(`refused and done: ${entry} was refused with ${refusal} and is at ${shown}`)
     if (answer === undefined || !durable) return
     const { place } = answer
@@ -101,14 +106,15 @@ export const createModel = (now: () => number): Model => {
   }
 
   return {
-    begun(entry, { keyed, durable }) {
-      const one: Entry = { entry, keyed, durable, began: now(), answer: undefined, refusal: undefined }
+    begun(entry, terms) {
+      const one: Entry = { ...terms, entry, answer: undefined, refusal: undefined }
       asked.set(entry, one)
       return {
         entry,
         answered(place) {
           const before = one.answer?.place
-          if (before !== undefined && (before.log !== place.log || before.position !== place.position))
+          const other = before !== undefined && (before.log !== place.log || before.position !== place.position)
+          if (other && (one.ambiguous !== true || before.log === place.log))
             find(`two answers: ${entry} is at ${before.log}:${before.position} and at ${place.log}:${place.position}`)
           one.answer ??= { place, at: now() }
         },

@@ -26,11 +26,16 @@ export interface World {
   readonly callers: readonly Caller[]
   readonly targets: readonly Target[]
   readonly model: Model
+  /** Whether logs of one name move anywhere, and not only to the last site, where they stay. */
+  readonly roaming: boolean
   /** How often what has happened, by name. */
   readonly counts: Map<string, number>
   /** Set when no more load is to begin. */
   over: boolean
 }
+
+/** Whether the name of a log, at the site where it began, may come to mean another log. */
+export const isAmbiguous = ({ roaming }: World, { twin }: Target): boolean => roaming && twin
 
 export const count = ({ counts }: World, what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1)
 

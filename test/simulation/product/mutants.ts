@@ -88,3 +88,10 @@ export const mutants: readonly Mutant[] = [
     patches: [{ file: objects('commits'), from: 'await underWay.get(object)', to: 'await Promise.resolve()' }],
   },
 ]
+
+/** @throws where there is none of that name */
+export const mutantOf = (name: string): Mutant => {
+  const found = mutants.find((mutant) => mutant.name === name)
+  if (found === undefined) throw new Error(`no mutant is named ${name}: use ${mutants.map((mutant) => mutant.name).join(', ')}`)
+  return found
+}
