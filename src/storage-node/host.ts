@@ -177,7 +177,7 @@ export const createHost = ({
     ...(pendingBytes !== undefined && { maxPendingBytes: pendingBytes }),
     onHealth: (health) => onWritable?.(health.writable, health.writable ? undefined : health.why.text),
   })
-  const collector = createCollector({ content, queue, usesOf: contentTarget })
+  const collector = createCollector({ content, queue, store, usesOf: contentTarget, oldestReader: () => objects.oldestSnapshot() })
   const spaces = createSweeper(queue, collector.letGoOf)
   const shared: CallHost = { site, resolver, compute, view, memory: { most: admission.callBytes, hold: () => admission.hold() }, hold: collector.hold, links: new Set() }
   const records = createRecordSweeper(queue, results)

@@ -1,7 +1,7 @@
 import { type ContentHash, contentHash } from '../../core/ids.ts'
 import { filterSliced, nextSlice, sliceIsOver } from '../../core/slices.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
-import { keyOf, partsOf } from '../store/store.ts'
+import { keyOf, partsOf, type Store } from '../store/store.ts'
 import type { ContentStore } from './content-store.ts'
 
 /** What a collection found, and removed where it was not a dry run. */
@@ -26,29 +26,50 @@ export interface Collector {
 export interface CollectorOptions {
   readonly content: ContentStore
   readonly queue: CommitQueue
+  /** What is on disk: a release that is on its way there may still be lost. */
+  readonly store: Pick<Store, 'range'>
   /** What a reference to some content begins with in the store. */
   readonly usesOf: (hash: string) => string
   /** A call may have read a reference that is gone now, and be about to commit it: so long it has time to. Default 30 s. */
   readonly graceMs?: number
+  /**
+   * When the oldest reader under way began, by `performance.now()`; undefined where there is none. What was released since
+   * then it may still read. Default: there are no readers.
+   */
+  readonly oldestReader?: () => number | undefined
 }
 
 const PAGE = 1000
+/** How often it is looked whether readers that hold up a removal have ended. */
+const READERS_MS = 1000
 
-export const createCollector = ({ content, queue, usesOf, graceMs = 30_000 }: CollectorOptions): Collector => {
+export const createCollector = ({
+  content,
+  queue,
+  store,
+  usesOf,
+  graceMs = 30_000,
+  oldestReader = () => undefined,
+}: CollectorOptions): Collector => {
   const held = new Map<ContentHash, number>()
+  /** When what was released was so, in that order. */
   const waiting = new Map<ContentHash, number>()
   let timer: NodeJS.Timeout | undefined
   let working: Promise<unknown> = Promise.resolve()
   let stopped = false
 
-  const isUsed = (hash: ContentHash) => held.has(hash) || queue.range(usesOf(hash), { limit: 1 }).length > 0
+  const isReadSince = (released: number | undefined) => released !== undefined && (oldestReader() ?? Infinity) <= released
+  const isNoted = (view: Pick<Store, 'range'>, hash: ContentHash) => view.range(usesOf(hash), { limit: 1 }).length > 0
+  const isUsed = (hash: ContentHash) => held.has(hash) || isReadSince(waiting.get(hash)) || isNoted(queue, hash) || isNoted(store, hash)
   const removeUnused = (hash: ContentHash) => content.remove(hash, () => !isUsed(hash))
 
   const removeDue = async () => {
     timer = undefined
     const now = performance.now()
-    for (const [hash, due] of waiting) {
-      if (stopped || due > now) break
+    for (const [hash, released] of waiting) {
+      if (stopped || released + graceMs > now) break
+      // All later releases are in its way as well.
+      if (isReadSince(released)) return arm(READERS_MS)
       waiting.delete(hash)
       // On a disk that takes no writes now it stays, for a collection to find.
       await removeUnused(hash).catch(() => undefined)
@@ -56,14 +77,14 @@ export const createCollector = ({ content, queue, usesOf, graceMs = 30_000 }: Co
     }
     arm()
   }
-  const arm = () => {
+  const arm = (leastMs = 0) => {
     const [first] = waiting.values()
     if (first === undefined || stopped || timer !== undefined) return
     timer = setTimeout(
       () => {
         working = working.then(removeDue).catch(() => undefined)
       },
-      Math.max(0, first - performance.now()),
+      Math.max(leastMs, first + graceMs - performance.now()),
     )
     timer.unref()
   }
@@ -82,7 +103,7 @@ export const createCollector = ({ content, queue, usesOf, graceMs = 30_000 }: Co
         const hash = contentHash(text)
         // Anew at the end: the map is in the order of their times.
         waiting.delete(hash)
-        waiting.set(hash, performance.now() + graceMs)
+        waiting.set(hash, performance.now())
       }
       arm()
     },

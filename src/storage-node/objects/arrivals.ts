@@ -4,7 +4,7 @@ import type { Value } from '../../core/value.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
 import { toBytes } from '../../wire/stored.ts'
 import { keyOf, partsOf, type Write } from '../store/store.ts'
-import { type Arriving, arrivedKey, arrivedPrefix, arrivingKey, decodeArriving, encodeMove, movedKey } from './moves.ts'
+import { type Arriving, arrivedKey, arrivedPrefix, arrivingKey, decodeArriving, decodeMoved, encodeMove, type Moved, movedKey } from './moves.ts'
 import { decodeRecord, keepState, newSpace, recordKey, spacePrefix } from './record.ts'
 import { receivedRow, resultsPrefix } from './recorded-results.ts'
 import type { Declared } from './declared.ts'
@@ -55,6 +55,11 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
   const arriving = ({ type, id }: DraftSelf): Arriving | undefined => {
     const bytes = queue.get(arrivingKey(type, id))
     return bytes === undefined ? undefined : decodeArriving(bytes)
+  }
+  /** Where an object of this name has gone from here: the note of it is needed until the target has activated its copy. */
+  const left = ({ type, id }: DraftSelf): Moved | undefined => {
+    const bytes = queue.get(movedKey(type, id))
+    return bytes === undefined ? undefined : decodeMoved(bytes)
   }
   /** What the calls wait for that came too early, by the object's key. */
   const waiting = new Map<string, { readonly promise: Promise<void>; readonly resolve: () => void }>()
@@ -111,6 +116,12 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
           throw failure(
             'already-exists',
             `${self.site} holds a complete copy of ${self.type}/${self.id} that ${now.from} is moving here: start ${now.from}, so that it completes or cancels that move, then repeat this one`,
+          )
+        const leaving = left(self)
+        if (leaving !== undefined && !leaving.confirmed && leaving.to !== from)
+          throw failure(
+            'already-exists',
+            `another ${self.type} named "${self.id}" is still moving from ${self.site} to ${leaving.to}: repeat this move when ${leaving.to} can be reached and has it`,
           )
         if (now !== undefined) drop(self, now)
         coming.add(key)

@@ -50,12 +50,15 @@ export const createCommits = ({ queue, declared, declarations, sweep, letGoOf }:
       const writes = changes.length === 0 ? changes : [...changes, ...declarations.pending(name)]
       const queued = await queue.commitWithRoom(writes, generation)
       if (writes.length > 0) {
+        const released = letGo(writes)
+        // Told at once and again when it is so: a reader that began before may still read it.
+        letGoOf(released)
         const forget = entered(changedBy(running, writes), queued.durable)
         queued.durable.then(() => {
           forget()
           declarations.recorded(name)
           for (const act of draft.afterwards) act()
-          letGoOf(letGo(writes))
+          letGoOf(released)
           if (draft.before !== undefined && (draft.deleted || draft.space !== draft.before.space)) sweep(draft.before.space)
         }, forget)
         if (draft.lost !== undefined) queued.durable.catch(draft.lost)

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { monotonicNow } from '../../core/clock.ts'
 import { ContentRef } from '../../core/content.ts'
@@ -38,6 +39,8 @@ const LONGEST_MS = 5000
 
 export const createDepartures = ({ site, queue, peer }: DeparturesOptions): Departures => {
   const stopping = new AbortController()
+  // Each move that waits for its target listens.
+  setMaxListeners(0, stopping.signal)
   const working = new Set<Promise<void>>()
 
   const ask = (to: SiteName, type: string, id: string, method: string, args: readonly Value[], callId: CallId, timeoutMs = 30_000) => {

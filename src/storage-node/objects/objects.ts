@@ -33,6 +33,8 @@ export interface Objects {
   /** A readonly method, on a snapshot of what is on disk. @throws `not-found` where there is no such object */
   read(running: RunningCall): Promise<unknown>
   readStream(running: RunningCall): AsyncGenerator<unknown>
+  /** When the oldest snapshot of a reader under way was taken, by `performance.now()`; undefined where none is. */
+  oldestSnapshot(): number | undefined
   /**
    * A stateful method: alone on its object. What it changed is committed, all or nothing, and on disk before the result
    * is given, unless the call or the type is content with less.

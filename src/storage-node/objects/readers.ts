@@ -67,10 +67,29 @@ export const createReaders = ({ store, load, reach, ownDraft, settled, snapshotM
     const table = (name: string) => openTable(snapshot, found?.record.space ?? '', name, NOTHING)
     return new SnapshotSelf(running, reach(running), { version, state: found?.state, table })
   }
+  /** When each snapshot that is in use was taken, or shortly before; in that order. */
+  const inUse = new Set<{ readonly began: number }>()
+  const takeSnapshot = async (): Promise<Snapshot> => {
+    const use = { began: performance.now() }
+    inUse.add(use)
+    const over = () => void inUse.delete(use)
+    try {
+      const { get, range, done } = await store.snapshot()
+      return { get, range, done: () => [done(), over()] }
+    } catch (error) {
+      over()
+      throw error
+    }
+  }
   return {
+    /** When the oldest snapshot was taken that is in use, by `performance.now()`; undefined where none is. */
+    oldestSnapshot(): number | undefined {
+      const [oldest] = inUse
+      return oldest?.began
+    },
     async read(running: RunningCall): Promise<unknown> {
       await settled(running)
-      const snapshot = await store.snapshot()
+      const snapshot = await takeSnapshot()
       leases.begin(snapshot)
       try {
         return await running.invoke(await selfOn(running, snapshot))
@@ -80,7 +99,7 @@ export const createReaders = ({ store, load, reach, ownDraft, settled, snapshotM
     },
     async *readStream(running: RunningCall): AsyncGenerator<unknown> {
       await settled(running)
-      const snapshot = await store.snapshot()
+      const snapshot = await takeSnapshot()
       leases.begin(snapshot)
       try {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entry.stream says that it is an async generator

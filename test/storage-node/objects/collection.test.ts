@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { setImmediate as nextMoment } from 'node:timers/promises'
 import type { ContentHash } from '../../../src/core/ids.ts'
 import { defineObject } from '../../../src/core/define.ts'
 import { withCall } from '../../../src/core/remote.ts'
@@ -18,6 +19,7 @@ import { failing } from '../../contracts/transport.ts'
 import { deferred, startNode, temporaryFolder } from '../support.ts'
 
 const gate = { begun: deferred(), go: deferred() }
+const reader = { begun: deferred(), go: deferred() }
 const album = defineObject({
   name: 'album',
   state: () => ({ pictures: [], blob: new Uint8Array() }),
@@ -48,6 +50,14 @@ const album = defineObject({
     },
   },
   readonly: {
+    async readSlowly(self): Promise<string[]> {
+      const { pictures } = self.state
+      reader.begun.resolve()
+      await reader.go.promise
+      const found: string[] = []
+      for (const ref of pictures) found.push(Buffer.from(await self.content.read(ref, self.signal)).toString())
+      return found
+    },
     async all(self): Promise<string[]> {
       const found: string[] = []
       for (const ref of self.state.pictures) found.push(Buffer.from(await self.content.read(ref, self.signal)).toString())
@@ -140,7 +150,8 @@ test('a large state lies in content, one that became small does not, and each is
 
 test('what was let go of is removed after a while, unless somebody has put it again or refers to it', async (t) => {
   const content = memoryContent()
-  const queue = createCommitQueue(memoryStore())
+  const store = memoryStore()
+  const queue = createCommitQueue(store)
   const removed = new Map<ContentHash, ReturnType<typeof deferred<boolean>>>()
   const watched = {
     ...content,
@@ -150,7 +161,7 @@ test('what was let go of is removed after a while, unless somebody has put it ag
       return gone
     },
   }
-  const collector = createCollector({ content: watched, queue, usesOf: contentTarget, graceMs: 5 })
+  const collector = createCollector({ content: watched, queue, store, usesOf: contentTarget, graceMs: 5 })
   t.after(() => collector.stop())
   const hashes = await Promise.all(['free', 'held', 'used'].map((text) => content.put(picture(text))))
   const [free, held, inUse] = hashes as [ContentHash, ContentHash, ContentHash]
@@ -180,7 +191,8 @@ test('content that one commit releases twice is removed, and so is all that is r
       return gone
     },
   }
-  const collector = createCollector({ content: watched, queue: createCommitQueue(memoryStore()), usesOf: contentTarget, graceMs: 5 })
+  const store = memoryStore()
+  const collector = createCollector({ content: watched, queue: createCommitQueue(store), store, usesOf: contentTarget, graceMs: 5 })
   t.after(() => collector.stop())
   const [twice, later] = await Promise.all(['twice', 'later'].map((text) => content.put(picture(text))))
   for (const hash of [twice!, later!]) removed.set(hash, deferred())
@@ -191,4 +203,69 @@ test('content that one commit releases twice is removed, and so is all that is r
   await removed.get(twice!)!.promise
   collector.letGoOf([later!])
   await removed.get(later!)!.promise
+})
+
+test('a reader that began before a release can still read the content, whatever is collected meanwhile', async (t) => {
+  const { at, collect } = await prepared(t)
+  await at('a').add(picture('old'))
+  const reading = at('a').readSlowly()
+  await reader.begun.promise
+  await at('a').clear()
+  assert.equal((await collect(false)).contents, 0)
+  reader.go.resolve()
+  assert.deepEqual(await reading, ['old'])
+  assert.equal((await collect(false)).contents, 1)
+})
+
+test('the grace of released content lasts as long as a reader that began before', async (t) => {
+  const content = memoryContent()
+  const gone = deferred()
+  const watched = {
+    ...content,
+    remove: async (hash: ContentHash, still?: () => boolean) => {
+      const removed = await content.remove(hash, still)
+      if (removed) gone.resolve()
+      return removed
+    },
+  }
+  const store = memoryStore()
+  let asked = 0
+  let reading = true
+  const oldestReader = () => {
+    asked++
+    return reading ? 0 : undefined
+  }
+  const options = { content: watched, queue: createCommitQueue(store), store, usesOf: contentTarget, graceMs: 5, oldestReader }
+  const collector = createCollector(options)
+  t.after(() => collector.stop())
+  // Timers of the collector keep no process alive.
+  const alive = setInterval(() => {
+    // It was due, and somebody was reading.
+    if (asked > 0) reading = false
+  }, 10)
+  t.after(() => clearInterval(alive))
+  const hash = await content.put(picture('read'))
+  collector.letGoOf([hash])
+  await gone.promise
+  assert.ok(asked > 1)
+})
+
+test('content stays as long as its release is not on disk', async () => {
+  const content = memoryContent()
+  const store = memoryStore()
+  const hash = await content.put(picture('wanted'))
+  const use = used(contentTarget(hash), 'somewhere')
+  await store.commit([use])
+  const refused = deferred()
+  const slow = { ...store, commit: () => refused.promise.then(() => Promise.reject(new Error('the disk is broken'))) }
+  const queue = createCommitQueue(slow)
+  const collector = createCollector({ content, queue, store, usesOf: contentTarget })
+  const releasing = queue.commit([{ ...use, value: undefined }], queue.generation)
+  const collecting = collector.collect({ dryRun: false })
+  // It has looked at all content by then, and waits for what is queued.
+  await nextMoment()
+  refused.resolve()
+  await failing(releasing.durable, 'storage-failed')
+  await failing(collecting, 'storage-failed')
+  assert.equal(content.has(hash), true)
 })

@@ -173,3 +173,24 @@ test('a move whose commit is refused at once is discarded at the target', async 
   full = false
   assert.equal(await at('c').add(1), 1)
 })
+
+test('a name that an object is still leaving is not taken by another, so that its move can be ended after a restart', async (t) => {
+  const { at, faults, move } = three(t)
+  await at('a').add(100)
+  await at('b').add(7)
+  const [asked, reachable] = [deferred(), deferred()]
+  faults.between = async ({ method }, to) => {
+    if (method !== '$activate' || to !== 'c') return
+    asked.resolve()
+    await reachable.promise
+  }
+  const moving = move('a', 'c')
+  await asked.promise
+  const refused = await failing(move('b', 'a'), 'already-exists')
+  assert.match(refused.message, /still moving from a to c/)
+  reachable.resolve()
+  await moving
+  assert.deepEqual(await move('b', 'a'), { site: 'a' })
+  assert.equal(await at('a').count(), 7)
+  assert.equal(await at('c').count(), 100)
+})
