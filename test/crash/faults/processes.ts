@@ -1,0 +1,95 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir, readFile } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { promisify } from 'node:util'
+import { type FaultContext, lasting, lengthOf, nodeFor } from './fault.ts'
+
+const run = promisify(execFile)
+
+/** Stops a node's process and continues it: what it had to do by then it does late. */
+export const stopNode = async (context: FaultContext, signal: AbortSignal): Promise<boolean> => {
+  const pid = context.cluster.pid(nodeFor(context))
+  if (pid === undefined) return false
+  process.kill(pid, 'SIGSTOP')
+  await lasting(lengthOf(context, true), signal)
+  try {
+    process.kill(pid, 'SIGCONT')
+  } catch {
+    // Killed meanwhile.
+  }
+  return true
+}
+
+/** Errors of system calls, as `strace` injects them. Sockets and pipes use none of these calls. */
+const injections = [
+  ['fdatasync,fsync:error=EIO'],
+  ['fdatasync,fsync:error=EIO:when=2+3'],
+  ['pwrite64,fallocate,ftruncate:error=ENOSPC', 'rename:error=ENOSPC'],
+  ['pwrite64:error=EIO:when=3+5'],
+  ['pwrite64:error=ENOSPC:when=1+2', 'fdatasync:error=EIO:when=3+4'],
+] as const
+
+/** Ends `strace`, which lets its process go on as before. */
+const detach = async (tracer: ChildProcess): Promise<void> => {
+  if (tracer.exitCode !== null || tracer.signalCode !== null) return
+  const gone = once(tracer, 'exit')
+  tracer.kill('SIGTERM')
+  await gone
+}
+
+/** The node's disk refuses writes and syncs for a while. */
+export const failDisk = async (context: FaultContext, signal: AbortSignal): Promise<boolean> => {
+  const pid = context.cluster.pid(nodeFor(context))
+  if (pid === undefined) return false
+  const injected = injections[context.draws.below(injections.length)]!
+  const calls = injected.flatMap((each) => each.split(':')[0]!.split(','))
+  const args = [
+    '-f',
+    '-p',
+    `${pid}`,
+    '-o',
+    '/dev/null',
+    '-e',
+    `trace=${[...new Set(calls)].join()}`,
+    ...injected.flatMap((each) => ['-e', `inject=${each}`]),
+  ]
+  const tracer = spawn('strace', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const failed = new Promise<false>((resolve) => tracer.once('error', () => resolve(false)).once('exit', () => resolve(false)))
+  const attached = new Promise<true>((resolve) => tracer.stderr.on('data', () => resolve(true)))
+  if (!(await Promise.race([attached, failed]))) return false
+  await Promise.race([lasting(lengthOf(context), signal), failed])
+  await detach(tracer)
+  return true
+}
+
+/** So many connections are opened to a node that has no descriptors left. */
+const KNOCKS = 12
+const limitsOf = async (pid: number): Promise<readonly [soft: string, hard: string]> => {
+  const found = /^Max open files\s+(\S+)\s+(\S+)/m.exec(await readFile(`/proc/${pid}/limits`, 'utf8'))
+  return [found?.[1] ?? '1024', found?.[2] ?? '1024']
+}
+
+/** Leaves a node no file descriptors, or hardly any, for a while. */
+export const takeDescriptors = async (context: FaultContext, signal: AbortSignal): Promise<boolean> => {
+  const { cluster, draws } = context
+  const node = nodeFor(context)
+  const pid = cluster.pid(node)
+  if (pid === undefined) return false
+  const sockets: Socket[] = []
+  try {
+    const [soft, hard] = await limitsOf(pid)
+    const open = (await readdir(`/proc/${pid}/fd`)).length
+    await run('prlimit', [`--pid=${pid}`, `--nofile=${open + draws.below(4)}:${hard}`])
+    const port = Number(cluster.address(node).split(':').at(-1))
+    for (let count = 0; count < KNOCKS; count++) sockets.push(connect(port, '127.0.0.1').on('error', () => undefined))
+    await lasting(lengthOf(context), signal)
+    await run('prlimit', [`--pid=${pid}`, `--nofile=${soft}:${hard}`])
+    return true
+  } catch {
+    // No prlimit here, or the node was killed meanwhile.
+    return false
+  } finally {
+    for (const socket of sockets) socket.destroy()
+  }
+}
