@@ -79,8 +79,11 @@ export const takeDescriptors = async (context: FaultContext, signal: AbortSignal
   const sockets: Socket[] = []
   try {
     const [soft, hard] = await limitsOf(pid)
-    const open = (await readdir(`/proc/${pid}/fd`)).length
-    await run('prlimit', [`--pid=${pid}`, `--nofile=${open + draws.below(4)}:${hard}`])
+    // The limit is on the numbers of descriptors: below the first that is not in use none is free.
+    const used = new Set(await readdir(`/proc/${pid}/fd`))
+    let free = 0
+    while (used.has(`${free}`)) free++
+    await run('prlimit', [`--pid=${pid}`, `--nofile=${free + draws.below(4)}:${hard}`])
     const port = Number(cluster.address(node).split(':').at(-1))
     for (let count = 0; count < KNOCKS; count++) sockets.push(connect(port, '127.0.0.1').on('error', () => undefined))
     await lasting(lengthOf(context), signal)
