@@ -77,8 +77,19 @@ export const createRestorer = ({ data, seed, draws, workloads, adopt }: Options)
       }
       try {
         const judges: Judge[] = []
+        const onStuck = (_: unknown, what: string) => {
+          throw new Error(what)
+        }
         for (const workload of workloads) {
-          const parts = { workload, caller: 0, seed, tally: emptyTally(), trouble: createTrouble(), epoch: () => Promise.resolve(epoch) }
+          const parts = {
+            workload,
+            caller: 0,
+            seed,
+            tally: emptyTally(),
+            trouble: createTrouble(),
+            onStuck,
+            epoch: () => Promise.resolve(epoch),
+          }
           const judge = await workload.restored?.(createSession(parts))
           if (judge !== undefined) judges.push(judge)
         }

@@ -56,12 +56,14 @@ export interface CallerParts {
   readonly trouble: Trouble
   /** Gives calls deadlines that are shorter than faults. Default false: 20 s. */
   readonly hurried?: boolean
+  /** Told of a call that was not answered though nothing was wrong with the nodes. Whether it happened is unknown. */
+  onStuck(entry: Entry<unknown, unknown>, what: string): void
   /** The epoch in which a node serves; waits for the next while none does. */
   epoch(): Promise<Epoch>
 }
 
 /** A caller of one workload. */
-export const createSession = ({ workload, caller, seed, tally, trouble, hurried = false, epoch }: CallerParts): Session => {
+export const createSession = ({ workload, caller, seed, tally, trouble, hurried = false, onStuck, epoch }: CallerParts): Session => {
   const draws: Draws = opDraws(seed, 0, `caller ${caller}`, 0)
 
   const perform = async <Asked, Answer>(act: Act<Asked, Answer>): Promise<Entry<Asked, Answer>> => {
@@ -108,7 +110,10 @@ export const createSession = ({ workload, caller, seed, tally, trouble, hurried 
           // Busy, or still learning that its peer is there again: for a while only.
           if (trouble.active) aliveUntil = undefined
           aliveUntil ??= performance.now() + PATIENCE_MS
-          if (performance.now() > aliveUntil) return fail(error.code, `${error.text} (for ${PATIENCE_MS} ms, while the nodes lived)`)
+          if (performance.now() > aliveUntil) {
+            onStuck(entry, `${error.code} for ${PATIENCE_MS} ms while the nodes lived: ${error.text}`)
+            return entry
+          }
           await pause(isActiveStorageError(error, 'overloaded') ? error.details.retryAfterMs : PAUSE_MS)
         }
         if (entry.tries === 1) tally.retried++

@@ -8,6 +8,7 @@ import { createCluster, NodeFailed, nodeNames } from './cluster.ts'
 import { createClock } from './history.ts'
 import { type FaultContext, lasting, type MadeBackup } from './faults/fault.ts'
 import { befall, type drawFaults, type FaultKind, faultKinds } from './faults/faults.ts'
+import { mountDisk } from './faults/small-disk.ts'
 import { createTrouble } from './faults/trouble.ts'
 import { createTrigger, drawKill, type Kill } from './kills.ts'
 import type { Mutant } from './mutants/mutants.ts'
@@ -31,7 +32,12 @@ export interface CrashOptions {
   /** Ends the killing early, at the first findings that satisfy it. Default: all kills, checked at the end. */
   readonly until?: (findings: readonly Finding[]) => boolean
   /** Told after each kill. */
-  readonly onKill?: (progress: { readonly kills: number; readonly kill: Kill; readonly tally: Tally }) => void
+  readonly onKill?: (progress: {
+    readonly kills: number
+    readonly kill: Kill
+    readonly faults: readonly FaultKind[]
+    readonly tally: Tally
+  }) => void
 }
 
 export interface CrashReport {
@@ -49,6 +55,12 @@ export interface CrashReport {
   readonly findings: readonly Finding[]
   /** Kept where something was found. */
   readonly data: string | undefined
+}
+
+/** How a life was disturbed, and how it ended. */
+interface Cycle {
+  readonly kill: Kill
+  readonly kinds: readonly FaultKind[]
 }
 
 /** What a first start takes, more or less; then what the last ones took. */
@@ -95,6 +107,8 @@ export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
   const nodes = nodeNames.slice(0, Math.max(...workloads.map((workload) => workload.nodes ?? 1)))
   const cluster = await createCluster({ data, nodes, clients: options.clients, mutant, backups, adopt })
 
+  const onDisk = nodes[seed % nodes.length]!
+  const disk = options.drawFaults === undefined ? undefined : mountDisk(onDisk, join(data, onDisk))
   const restorer = createRestorer({ data, seed, draws, workloads, adopt })
   const context: FaultContext = {
     cluster,
@@ -102,6 +116,7 @@ export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
     draws,
     clock,
     trouble,
+    disk,
     backups,
     longestMs: options.longestMs ?? LONGEST_MS,
     onBackup: (backup) => made.push(backup),
@@ -119,6 +134,7 @@ export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
         tally,
         trouble,
         hurried: options.drawFaults !== undefined,
+        onStuck: (entry, what) => found.push(finding('stuck', entry.object, what, [entry])),
         epoch: cluster.epoch,
       })
       sessions.push({ workload, session })
@@ -135,11 +151,11 @@ export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
 
   // Most of the work is done by the first.
   const victim = () => nodes[draws.below(3) === 0 ? nodes.length - 1 - draws.below(nodes.length - 1 || 1) : 0]!
-  const cycle = async (): Promise<Kill> => {
+  const cycle = async (): Promise<Cycle> => {
     const kill = (options.drawKill ?? drawKill)(draws, names, restarts.length === 0 ? START_MS : medianOf(restarts))
     if (kill.when === 'start-up') {
       await cluster.killInStart(cluster.down[0]!, kill.afterMs)
-      return kill
+      return { kill, kinds: [] }
     }
     const kinds = options.drawFaults?.(draws) ?? []
     const trigger = createTrigger(kill)
@@ -155,14 +171,14 @@ export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
         await Promise.race([lasting(context.longestMs * draws.uniform(), new AbortController().signal), befallen.done, cluster.ended])
         await cluster.kill(victim())
         await befallen.end()
-        return kill
+        return { kill, kinds }
       }
       await within(FAULTS_MS, `the faults ${kinds.join(', ')} do not end`, Promise.race([befallen.done, cluster.ended]))
       cluster.watch(trigger)
     }
     await comesTo(`its kill (${kill.when})`, trigger.fired)
     await cluster.kill(victim())
-    return kill
+    return { kill, kinds }
   }
   const finish = async () => {
     finishing = true
@@ -177,16 +193,17 @@ export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
 
   try {
     for (let count = 1; count <= options.kills; count++) {
-      const kill = await Promise.race([cycle(), broken])
+      const { kill, kinds } = await Promise.race([cycle(), broken])
       kills[kill.when]++
       await restoreAll()
-      options.onKill?.({ kills: count, kill, tally })
+      options.onKill?.({ kills: count, kill, faults: kinds, tally })
       if (options.until?.(workloads.flatMap((workload) => workload.check().findings)) === true) break
     }
     await Promise.race([finish(), broken, cluster.ended])
   } catch (error) {
     if (!(error instanceof NodeFailed)) {
       await cluster.close()
+      disk?.unmount()
       await rm(data, { recursive: true, force: true })
       throw error
     }
@@ -195,6 +212,7 @@ export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
     await cluster.close()
   }
   for (const node of nodes) found.push(...(await problemsOf(join(data, node), node)))
+  disk?.unmount()
 
   const checked = workloads.map((workload) => ({ name: workload.name, ...workload.check() }))
   found.push(...checked.flatMap(({ findings }) => findings))

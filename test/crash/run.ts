@@ -81,10 +81,10 @@ const report = await crashRun({
   ...(mutant !== undefined && { mutant }),
   ...(workloads !== undefined && { workloads }),
   ...(kinds?.length !== 0 && { drawFaults: (draws) => drawFaults(draws, kinds) }),
-  onKill({ kills: done, kill, tally }) {
-    const line = `kill ${done} of ${kills} (${kill.when}): ${tally.calls} calls, ${tally.acknowledged} acknowledged, ${tally.unknown} unknown`
+  onKill({ kills: done, kill, faults, tally }) {
+    const line = `kill ${done} of ${kills} (${[kill.when, ...faults].join(', ')}): ${tally.calls} calls, ${tally.acknowledged} acknowledged, ${tally.unknown} unknown`
     if (terminal) process.stdout.write(`\r${line.padEnd(78)}`)
-    else if (done % 10 === 0 || done === kills) process.stdout.write(`${line}\n`)
+    else if (faults.length > 0 || done % 10 === 0 || done === kills) process.stdout.write(`${line}\n`)
   },
 })
 process.stdout.write(`${terminal ? '\n' : ''}\n${textOf(report)}\n`)

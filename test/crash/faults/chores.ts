@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Code, isActiveStorageError } from '../../../src/core/errors.ts'
+import { withCall } from '../../../src/core/remote.ts'
 import { site } from '../../../src/objects/site.ts'
 import type { Client } from '../../../src/sdk/client.ts'
 import { connect } from '../../../src/sdk/connect.ts'
@@ -42,8 +43,9 @@ const command = async (context: FaultContext, what: string, run: (client: Client
 
 /** Removes content that nothing refers to, beside everything else. */
 export const collect = (context: FaultContext, signal: AbortSignal): Promise<boolean> =>
-  command(context, 'a collection', async (client) => {
-    for (let rounds = 1 + context.draws.below(3); rounds > 0 && !signal.aborted; rounds--) await client.object(site, 'main').collect()
+  command(context, 'a collection', async (client, node) => {
+    for (let rounds = 1 + context.draws.below(3); rounds > 0 && !signal.aborted; rounds--)
+      await withCall(client.object(site, 'main'), { place: node }).collect()
   })
 
 let backups = 0
@@ -55,7 +57,7 @@ export const backUp = async (context: FaultContext, signal: AbortSignal): Promis
   let at: NodeName | undefined
   await command(context, 'a backup', async (client, node) => {
     at = node
-    for await (const _ of client.object(site, 'main').backup(folder)) if (signal.aborted) break
+    for await (const _ of withCall(client.object(site, 'main'), { place: node }).backup(folder)) if (signal.aborted) break
   })
   // What is there is whole, whatever was answered.
   if (at === undefined || !existsSync(folder)) return false

@@ -2,6 +2,7 @@ import type { Draws } from '../../../src/core/random.ts'
 import type { Cluster, NodeName } from '../cluster.ts'
 import type { Clock } from '../history.ts'
 import type { Finding, Moment } from '../workload.ts'
+import type { SmallDisk } from './small-disk.ts'
 import type { Trouble } from './trouble.ts'
 
 /** A backup of which the node said that it is there, or whose folder is there. */
@@ -16,6 +17,8 @@ export interface FaultContext {
   readonly draws: Draws
   readonly clock: Clock
   readonly trouble: Trouble
+  /** Of one of the nodes; undefined where none can be mounted. */
+  readonly disk: SmallDisk | undefined
   /** Folder for backups. */
   readonly backups: string
   /** The longest of a fault's usual time, in ms. */

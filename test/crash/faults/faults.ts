@@ -2,10 +2,10 @@ import type { Draws } from '../../../src/core/random.ts'
 import { backUp, collect } from './chores.ts'
 import { type Fault, type FaultContext, lasting, lengthOf } from './fault.ts'
 import type { LinkState } from './links.ts'
-import { failDisk, stopNode, takeDescriptors } from './processes.ts'
+import { failDisk, fillDisk, stopNode, takeDescriptors } from './processes.ts'
 
 /** What befalls nodes and links beside the kills, and what their operators have done meanwhile. */
-export const faultKinds = ['stop', 'cut', 'stall', 'swallow', 'disk', 'descriptors', 'collect', 'backup'] as const
+export const faultKinds = ['stop', 'cut', 'stall', 'swallow', 'disk', 'full', 'descriptors', 'collect', 'backup'] as const
 export type FaultKind = (typeof faultKinds)[number]
 
 const onLink =
@@ -29,6 +29,7 @@ export const faults: Readonly<Record<FaultKind, Fault>> = {
   stall: onLink('stalled'),
   swallow: onLink('swallowing'),
   disk: failDisk,
+  full: fillDisk,
   descriptors: takeDescriptors,
   collect,
   backup: backUp,

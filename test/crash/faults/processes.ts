@@ -21,13 +21,15 @@ export const stopNode = async (context: FaultContext, signal: AbortSignal): Prom
   return true
 }
 
-/** Errors of system calls, as `strace` injects them. Sockets and pipes use none of these calls. */
+/**
+ * Errors of system calls, as `strace` injects them. Sockets and pipes use none of these calls. Writes of LMDB's pages are
+ * left alone: where one fails LMDB overruns a buffer, and so the store makes room on the disk before.
+ */
 const injections = [
   ['fdatasync,fsync:error=EIO'],
   ['fdatasync,fsync:error=EIO:when=2+3'],
-  ['pwrite64,fallocate,ftruncate:error=ENOSPC', 'rename:error=ENOSPC'],
-  ['pwrite64:error=EIO:when=3+5'],
-  ['pwrite64:error=ENOSPC:when=1+2', 'fdatasync:error=EIO:when=3+4'],
+  ['fdatasync:error=EIO:when=3+5', 'rename:error=EIO:when=1+2'],
+  ['fsync,rename:error=ENOSPC'],
 ] as const
 
 /** Ends `strace`, which lets its process go on as before. */
@@ -60,6 +62,16 @@ export const failDisk = async (context: FaultContext, signal: AbortSignal): Prom
   if (!(await Promise.race([attached, failed]))) return false
   await Promise.race([lasting(lengthOf(context), signal), failed])
   await detach(tracer)
+  return true
+}
+
+/** The disk of the node that has one of its own is full for a while, or nearly. */
+export const fillDisk = async (context: FaultContext, signal: AbortSignal): Promise<boolean> => {
+  const { disk, draws } = context
+  if (disk === undefined) return false
+  disk.fill(draws.below(3) * 256 * 1024)
+  await lasting(lengthOf(context), signal)
+  disk.free()
   return true
 }
 
