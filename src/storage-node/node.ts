@@ -25,6 +25,7 @@ import { createResolver } from './content/resolver.ts'
 import { fingerprint } from './fingerprint.ts'
 import { lockFolder } from './folder-lock.ts'
 import { createFront } from './front/front.ts'
+import { loadAll } from './load-all.ts'
 import { createHost, type Host } from './host.ts'
 import { keepMemory, planMemory } from './memory/node-memory.ts'
 import { watchedStore } from './memory/watched-store.ts'
@@ -161,6 +162,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
   }
   await checkFolders('adopt', adopt)
   await checkFolders('backups', options.backups ?? [])
+  await loadAll()
   const closers: (() => Promise<void> | void)[] = []
   const closeAll = async () => {
     for (const close of closers.reverse()) await close()

@@ -4,6 +4,7 @@ import { isActiveStorageError } from '../../src/core/errors.ts'
 import type { CallOptions } from '../../src/core/remote.ts'
 import { type Draws, opDraws } from '../../src/core/random.ts'
 import type { Client } from '../../src/sdk/client.ts'
+import type { Trouble } from './faults/trouble.ts'
 import type { Entry } from './history.ts'
 import type { Act, Session, Workload } from './workload.ts'
 
@@ -35,29 +36,40 @@ export const emptyTally = (): Tally => ({ calls: 0, acknowledged: 0, failed: 0, 
 /** Nothing is known of a call that ended so: it may have happened. */
 const unknowns = ['unavailable', 'deadline-exceeded', 'cancelled'] as const
 const isUnknown = (error: unknown) => unknowns.some((code) => isActiveStorageError(error, code))
+/** What a node may answer whose disk fails, or that has no descriptors left. A kill may follow, so that nothing is known. */
+const troubles = ['read-only', 'storage-failed', 'resource-exhausted'] as const
+const isTroubled = (error: unknown) => troubles.some((code) => isActiveStorageError(error, code))
 
 /** One in so many changes of unknown outcome is never asked for again. */
 const GIVE_UP = 16
 /** For how long a node that lives may put a caller off, and the pause before it is asked again. */
 const PATIENCE_MS = 20_000
 const PAUSE_MS = 50
+/** Deadlines of calls, in ms: some end before a fault does. */
+const DEADLINES_MS = [1500, 3000, 20_000] as const
 
 export interface CallerParts {
   readonly workload: Workload
   readonly caller: number
   readonly seed: number
   readonly tally: Tally
+  readonly trouble: Trouble
+  /** Gives calls deadlines that are shorter than faults. Default false: 20 s. */
+  readonly hurried?: boolean
+  /** Told of a call that was not answered though nothing was wrong with the nodes. Whether it happened is unknown. */
+  onStuck(entry: Entry<unknown, unknown>, what: string): void
   /** The epoch in which a node serves; waits for the next while none does. */
   epoch(): Promise<Epoch>
 }
 
 /** A caller of one workload. */
-export const createSession = ({ workload, caller, seed, tally, epoch }: CallerParts): Session => {
+export const createSession = ({ workload, caller, seed, tally, trouble, hurried = false, onStuck, epoch }: CallerParts): Session => {
   const draws: Draws = opDraws(seed, 0, `caller ${caller}`, 0)
 
   const perform = async <Asked, Answer>(act: Act<Asked, Answer>): Promise<Entry<Asked, Answer>> => {
     const { history, changes, repeat, run } = act
-    const options: CallOptions = { timeoutMs: 20_000, ...(changes && { idempotencyKey: randomUUID() }) }
+    const timeoutMs = hurried ? DEADLINES_MS[draws.below(DEADLINES_MS.length)]! : 20_000
+    const options: CallOptions = { timeoutMs, ...(changes && act.keyed !== false && { idempotencyKey: randomUUID() }) }
     let now = await epoch()
     const entry = history.begin(caller, act.object, act.asked)
     const fail = (code: string, text: string) => {
@@ -66,6 +78,7 @@ export const createSession = ({ workload, caller, seed, tally, epoch }: CallerPa
       return entry
     }
     tally.calls++
+    const began = performance.now()
     let unknown = false
     for (let aliveUntil: number | undefined; ;) {
       entry.tries++
@@ -81,7 +94,7 @@ export const createSession = ({ workload, caller, seed, tally, epoch }: CallerPa
       } catch (error) {
         if (!isActiveStorageError(error)) throw error
         const refused = isActiveStorageError(error, 'overloaded')
-        if (!refused && !isUnknown(error)) return fail(error.code, error.text)
+        if (!refused && !isUnknown(error) && !(isTroubled(error) && trouble.since(began))) return fail(error.code, error.text)
         if (!refused && !unknown) {
           unknown = true
           tally.unknown++
@@ -95,8 +108,12 @@ export const createSession = ({ workload, caller, seed, tally, epoch }: CallerPa
         }
         if (!now.over) {
           // Busy, or still learning that its peer is there again: for a while only.
+          if (trouble.active) aliveUntil = undefined
           aliveUntil ??= performance.now() + PATIENCE_MS
-          if (performance.now() > aliveUntil) return fail(error.code, `${error.text} (for ${PATIENCE_MS} ms, while the nodes lived)`)
+          if (performance.now() > aliveUntil) {
+            onStuck(entry, `${error.code} for ${PATIENCE_MS} ms while the nodes lived: ${error.text}`)
+            return entry
+          }
           await pause(isActiveStorageError(error, 'overloaded') ? error.details.retryAfterMs : PAUSE_MS)
         }
         if (entry.tries === 1) tally.retried++

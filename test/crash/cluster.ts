@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import type { Client } from '../../src/sdk/client.ts'
 import { connect } from '../../src/sdk/connect.ts'
 import type { Epoch } from './callers.ts'
+import { type Link, startLink } from './faults/links.ts'
 import type { Trigger } from './kills.ts'
 import { fixedAddress, type NodeLife, type NodeSpec, startLife } from './node.ts'
 
-/** The nodes of a run: `one`, where objects are at home by default, and `two` where a workload needs two. */
-export const nodeNames = ['one', 'two'] as const
+/** The nodes of a run: `one`, where objects are at home by default, and others where a workload needs them. */
+export const nodeNames = ['one', 'two', 'three'] as const
 export type NodeName = (typeof nodeNames)[number]
 
 /** A node that ended though nobody had killed it, or that stopped to answer. */
@@ -22,6 +23,14 @@ export interface Cluster {
   killInStart(name: NodeName, afterMs: number): Promise<void>
   /** Starts what is down, waits until all serve, and gives callers new clients. @returns ms from the start to the first replies */
   serve(trigger: Trigger): Promise<number>
+  /** Tells another trigger of the calls from now on. */
+  watch(trigger: Trigger): void
+  /** The process of a node that runs. */
+  pid(name: NodeName): number | undefined
+  /** Where a node listens, without a link of the run in between. */
+  address(name: NodeName): string
+  /** The links of clients to nodes, and of nodes to each other. */
+  readonly links: readonly Link[]
   /** Resolves where a node ends by itself. @throws NodeFailed */
   readonly ended: Promise<never>
   /** Takes the clients from the callers and kills a node. */
@@ -37,17 +46,31 @@ export interface ClusterOptions {
   readonly nodes: readonly NodeName[]
   readonly clients: number
   readonly mutant: string | undefined
+  /** Folders of the nodes' machine. */
+  readonly backups: string
+  readonly adopt: string
 }
 
-export const createCluster = async ({ data, nodes, clients: clientCount, mutant }: ClusterOptions): Promise<Cluster> => {
+export const createCluster = async ({ data, nodes, clients: clientCount, mutant, backups, adopt }: ClusterOptions): Promise<Cluster> => {
   const addresses = new Map<NodeName, string>()
   for (const name of nodes) addresses.set(name, await fixedAddress([...addresses.values()]))
   const specs = new Map<NodeName, NodeSpec>()
+  const links: Link[] = []
+  const linkTo = async (address: string): Promise<string> => {
+    const link = await startLink(address)
+    links.push(link)
+    return link.address
+  }
+  /** Where clients find a node. */
+  const entrances = new Map<NodeName, string>()
   for (const [name, address] of addresses) {
-    const peers = Object.fromEntries([...addresses].filter(([other]) => other !== name))
-    specs.set(name, { name, data: join(data, name), address, peers, mutant })
+    entrances.set(name, await linkTo(address))
+    const peers: Record<string, string> = {}
+    for (const [other, at] of addresses) if (other !== name) peers[other] = await linkTo(at)
+    specs.set(name, { name, data: join(data, name), address, peers, mutant, backups, adopt })
     await mkdir(join(data, name))
   }
+  let trigger: Trigger | undefined
   const running = new Map<NodeName, NodeLife>()
   let lives = 0
   let failed = (_: NodeFailed) => undefined as void
@@ -80,11 +103,13 @@ export const createCluster = async ({ data, nodes, clients: clientCount, mutant 
   const connected = (): Promise<Client> =>
     connect({
       sites: Object.fromEntries(
-        [...specs.values()].map(({ name, address }) => [name, { role: name === 'one' ? ('node' as const) : ('cloud' as const), address }]),
+        [...entrances].map(([name, address]) => [name, { role: name === 'one' ? ('node' as const) : ('cloud' as const), address }]),
       ),
+      // Of calls without a deadline of their own.
+      timeoutMs: 20_000,
       onWarning: () => undefined,
     })
-  const begin = async (trigger: Trigger) => {
+  const begin = async () => {
     const clients = await Promise.all(Array.from({ length: clientCount }, connected))
     const held = new Set<Promise<unknown>>()
     let over = false
@@ -100,8 +125,8 @@ export const createCluster = async ({ data, nodes, clients: clientCount, mutant 
       get over() {
         return over
       },
-      asked: trigger.asked,
-      replied: trigger.replied,
+      asked: (workload) => trigger?.asked(workload),
+      replied: () => trigger?.replied(),
       hold(call) {
         held.add(call)
         const release = () => void held.delete(call)
@@ -124,10 +149,17 @@ export const createCluster = async ({ data, nodes, clients: clientCount, mutant 
       await new Promise<void>((resolve) => setTimeout(resolve, afterMs))
       await stop(name)
     },
-    async serve(trigger) {
+    watch(next) {
+      trigger = next
+    },
+    pid: (name) => running.get(name)?.pid,
+    address: (name) => addresses.get(name)!,
+    links,
+    async serve(next) {
+      trigger = next
       const began = performance.now()
       await Promise.race([Promise.all(down().map((name) => start(name).serving)), ended])
-      await begin(trigger)
+      await begin()
       return performance.now() - began
     },
     kill(name) {
@@ -139,6 +171,7 @@ export const createCluster = async ({ data, nodes, clients: clientCount, mutant 
       endEpoch()
       await Promise.all([...running.keys()].map(stop))
       await Promise.all(closing)
+      await Promise.all(links.map((link) => link.close()))
     },
   }
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
+export const root = fileURLToPath(new URL('../..', import.meta.url))
 const objects = fileURLToPath(new URL('./objects.ts', import.meta.url))
 const substitute = fileURLToPath(new URL('./mutants/substitute.ts', import.meta.url))
 
@@ -15,6 +15,10 @@ export interface NodeSpec {
   readonly address: string
   readonly peers: Readonly<Record<string, string>>
   readonly mutant: string | undefined
+  /** Folder below which it writes backups. */
+  readonly backups?: string
+  /** Folder whose files it adopts. */
+  readonly adopt?: string
 }
 
 /** One process of a node, from its start to its kill. */
@@ -24,21 +28,27 @@ export interface NodeLife {
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>
   readonly killed: boolean
+  readonly pid: number
   /** kill -9 */
   kill(): void
   /** What it said on stderr. */
   readonly said: string
 }
 
-export const startLife = ({ name, data, address, peers, mutant }: NodeSpec): NodeLife => {
+export const startLife = ({ name, data, address, peers, mutant, backups, adopt }: NodeSpec): NodeLife => {
   const hooks = mutant === undefined ? [] : ['--import', substitute]
   const peerArgs = Object.entries(peers).flatMap(([peer, at]) => ['--peer', `${peer}=${at}`])
+  const folders = [...(backups === undefined ? [] : ['--backups', backups]), ...(adopt === undefined ? [] : ['--adopt', adopt])]
   const nodeArgs = ['--json', '--name', name, '--data', data, '--listen', address, '--threads', '1', '--objects', objects]
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', ...hooks, 'src/cli.ts', 'node', ...nodeArgs, ...peerArgs], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ORT_DISABLE_TELEMETRY: '1', ...(mutant !== undefined && { CRASH_MUTANT: mutant }) },
-  })
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--import', 'tsx', ...hooks, 'src/cli.ts', 'node', ...nodeArgs, ...peerArgs, ...folders],
+    {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ORT_DISABLE_TELEMETRY: '1', ...(mutant !== undefined && { CRASH_MUTANT: mutant }) },
+    },
+  )
   let killed = false
   let said = ''
   child.stderr?.on('data', (text: Buffer) => (said = (said + text.toString()).slice(-10_000)))
@@ -49,6 +59,7 @@ export const startLife = ({ name, data, address, peers, mutant }: NodeSpec): Nod
   return {
     serving,
     gone,
+    pid: child.pid ?? 0,
     get killed() {
       return killed
     },

@@ -18,6 +18,16 @@ export const log = defineObject({
   readonly: { read: (self) => self.state.items },
 })
 
+/** Appends to a log at node `two` by a call of its own. */
+export const relay = defineObject({
+  name: 'crash-relay',
+  methods: {
+    async append(self, id: string, item: string) {
+      return self.object(log, id, { at: 'two' }).append(item)
+    },
+  },
+})
+
 export const register = defineObject({
   name: 'crash-register',
   state: () => ({ value: null }),

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { crashRun } from './crash-run.ts'
+import { drawFaults, faultKinds } from './faults/faults.ts'
 import { type Mutant, mutantNames, mutants } from './mutants/mutants.ts'
 import { countsOf, textOf } from './report.ts'
 import { workloadNames } from './workloads/workloads.ts'
@@ -10,11 +11,15 @@ const usage = `Usage: npm run crash -- [options]
 
 Kills a storage node with -9 at random instants while callers use it, restarts it at once on the same folder and port,
 repeats every call of unknown outcome with its idempotency key, and checks all replies: nothing acknowledged is lost,
-stale, torn or doubled, and the histories of registers and counters are linearizable.
+stale, torn or doubled, and the histories of registers and counters are linearizable. Meanwhile nodes are stopped and
+continued, links are cut, stall or swallow what is sent, disks and descriptors fail, content is collected, and backups
+are made, restored, and compared with what was acknowledged before they began.
 
   --kills N       kills (default 25)
   --seed S        what the callers do and when the node is killed (default: drawn; how calls interleave is not seeded)
   --clients C     clients, each with connections of its own and some callers for each workload (default 4)
+  --faults KIND   this fault alone beside the kills; may be repeated: ${faultKinds.join(', ')},
+                  or none (default all, none to two at a time)
   --only NAME     this workload alone; may be repeated: ${workloadNames.join(', ')}
   --mutant NAME   puts a fault into the node, to see it found:
 ${mutantNames.map((name) => `                    ${name.padEnd(12)} ${mutants[name].about}`).join('\n')}
@@ -42,6 +47,7 @@ const parsed = () => {
         kills: { type: 'string' },
         seed: { type: 'string' },
         clients: { type: 'string' },
+        faults: { type: 'string', multiple: true },
         only: { type: 'string', multiple: true },
         mutant: { type: 'string' },
         json: { type: 'string' },
@@ -63,6 +69,10 @@ const mutant = mutantOf(values.mutant)
 const workloads = values.only?.map(
   (text) => workloadNames.find((name) => name === text) ?? fail(`--only ${text}: use ${workloadNames.join(', ')}`),
 )
+const kinds =
+  values.faults?.join() === 'none'
+    ? []
+    : values.faults?.map((text) => faultKinds.find((kind) => kind === text) ?? fail(`--faults ${text}: use ${faultKinds.join(', ')}, none`))
 const terminal = process.stdout.isTTY
 const report = await crashRun({
   kills,
@@ -70,10 +80,11 @@ const report = await crashRun({
   clients: whole('clients', values.clients, 4),
   ...(mutant !== undefined && { mutant }),
   ...(workloads !== undefined && { workloads }),
-  onKill({ kills: done, kill, tally }) {
-    const line = `kill ${done} of ${kills} (${kill.when}): ${tally.calls} calls, ${tally.acknowledged} acknowledged, ${tally.unknown} unknown`
+  ...(kinds?.length !== 0 && { drawFaults: (draws) => drawFaults(draws, kinds) }),
+  onKill({ kills: done, kill, faults, tally }) {
+    const line = `kill ${done} of ${kills} (${[kill.when, ...faults].join(', ')}): ${tally.calls} calls, ${tally.acknowledged} acknowledged, ${tally.unknown} unknown`
     if (terminal) process.stdout.write(`\r${line.padEnd(78)}`)
-    else if (done % 10 === 0 || done === kills) process.stdout.write(`${line}\n`)
+    else if (faults.length > 0 || done % 10 === 0 || done === kills) process.stdout.write(`${line}\n`)
   },
 })
 process.stdout.write(`${terminal ? '\n' : ''}\n${textOf(report)}\n`)

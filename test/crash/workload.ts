@@ -31,6 +31,8 @@ export interface Act<Asked, Answer> {
   readonly asked: Asked
   /** True where the call changes something: then it has an idempotency key, with which it is repeated. */
   readonly changes: boolean
+  /** False for a change that is made without an idempotency key, and so never repeated. Default true. */
+  readonly keyed?: false
   /**
    * What becomes of a call of unknown outcome. A change is repeated, but for a few that are left unknown for good; a read
    * is not. `must`: repeated until it is known. `once`: left unknown, since it cannot be given a key.
@@ -53,7 +55,17 @@ export interface Checked {
   readonly objects: number
   /** Histories found linearizable. */
   readonly linearizable: number
+  /** Other figures, by their names: moves, adoptions. */
+  readonly counts?: Readonly<Record<string, number>>
 }
+
+/** A backup holds the state of one moment between these two instants of the run's clock. */
+export interface Moment {
+  readonly began: number
+  readonly ended: number
+}
+/** What is wrong with what was read, as the state of such a moment. */
+export type Judge = (moment: Moment) => readonly Finding[]
 
 /** Calls of one kind, and what their replies must satisfy. */
 export interface Workload {
@@ -68,8 +80,11 @@ export interface Workload {
   audit(session: Session): Promise<void>
   /** Judges by the replies alone. */
   check(): Checked
+  /** Reads the latest objects from a node that was restored from a backup of node `one`. */
+  restored?(session: Session): Promise<Judge>
 }
-export type MakeWorkload = (clock: Clock) => Workload
+/** @param adopt folder whose files the nodes may adopt */
+export type MakeWorkload = (clock: Clock, adopt: string) => Workload
 
 /**
  * Names of objects, a few in use at a time. One that has had enough calls is left for a new one, which keeps every
@@ -88,6 +103,9 @@ export const createNames = (kind: string, { atOnce, calls }: { readonly atOnce: 
       }
       return nameOf(index, slot.generation)
     },
+    /** The names in use now, and those before them. */
+    recent: (): string[] =>
+      slots.flatMap(({ generation }, index) => [generation - 1, generation].flatMap((each) => (each > 0 ? [nameOf(index, each)] : []))),
     /** Every name that has been in use. */
     all: (): string[] =>
       slots.flatMap(({ generation }, index) => Array.from({ length: generation }, (_, before) => nameOf(index, before + 1))),

@@ -64,7 +64,10 @@ const mutate = <S extends Store>(mutant: Mutant, real: S): S => {
       }
     case 'early-reply':
       return earlyReply(real)
+    case 'ignored-error':
+      return { ...real, commit: (writes) => real.commit(writes).catch(() => undefined) }
     case 'in-place':
+    case 'second-move':
       return real
   }
 }

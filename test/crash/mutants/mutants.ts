@@ -12,6 +12,16 @@ export const mutants = {
   },
   apart: { replaces: 'store/lmdb-store.ts', finds: 'torn', about: "an object's state is committed before its table and its record" },
   'in-place': { replaces: 'content/folder-content.ts', finds: 'torn', about: 'content is written under its final name, unsynced' },
+  'ignored-error': {
+    replaces: 'store/lmdb-store.ts',
+    finds: 'lost',
+    about: 'a call is answered although its commit failed, on a disk with errors',
+  },
+  'second-move': {
+    replaces: 'objects/arrivals.ts',
+    finds: 'lost',
+    about: 'a second move of one name replaces the whole copy of the first, and a target confirms what it does not have',
+  },
   'early-reply': { replaces: 'store/lmdb-store.ts', finds: 'lost', about: 'a call is answered before its commit' },
 } as const satisfies Record<string, { readonly replaces: string; readonly finds: FindingKind; readonly about: string }>
 

@@ -4,6 +4,7 @@ import { mutants, ownMutant } from './mutants.ts'
 
 const modules = {
   'store/lmdb-store.ts': new URL('./lmdb-store.ts', import.meta.url),
+  'objects/arrivals.ts': new URL('./arrivals.ts', import.meta.url),
   'content/folder-content.ts': new URL('./folder-content.ts', import.meta.url),
 } as const
 

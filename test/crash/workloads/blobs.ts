@@ -6,6 +6,7 @@ import { checkModel } from '../checks.ts'
 import { createHistory, type Entry, isAnswered } from '../history.ts'
 import { type RegisterAsked, registerModel } from '../models.ts'
 import { blob } from '../objects.ts'
+import { readRestored } from '../restored.ts'
 import { createNames, type Finding, finding, type MakeWorkload, type Session } from '../workload.ts'
 
 const LEAST = 100 * 1024
@@ -47,12 +48,13 @@ export const blobs: MakeWorkload = (clock) => {
     disk += made.bytes
     return made
   }
-  const read = (session: Session, object: string) =>
+  const read = (session: Session, object: string, into = history) =>
     session.perform<Asked, Answer>({
-      history,
+      history: into,
       object,
       asked: { read: 'all' },
       changes: false,
+      ...(into !== history && { repeat: 'must' }),
       run: async (client, options) => {
         try {
           const { tag, bytes } = await withCall(client.object(blob, object), options).read()
@@ -65,8 +67,8 @@ export const blobs: MakeWorkload = (clock) => {
       },
     })
 
-  const checkBytes = (): Finding[] =>
-    history.entries.flatMap((entry) => {
+  const checkBytes = (entries: readonly Entry<Asked, Answer>[]): Finding[] =>
+    entries.flatMap((entry) => {
       const { asked, object, outcome } = entry
       if (outcome.kind === 'failed') {
         const kind = outcome.code === 'content-changed' ? 'torn' : outcome.code === 'missing-inputs' ? 'lost' : 'refused'
@@ -81,10 +83,10 @@ export const blobs: MakeWorkload = (clock) => {
         : []
     })
   /** The tags alone: a register. */
-  const checkTags = () =>
+  const checkTags = (entries: readonly Entry<Asked, Answer>[]) =>
     checkModel(
       registerModel,
-      history.entries.map(({ asked, outcome, ...rest }): Entry<RegisterAsked, string | boolean | null> => ({
+      entries.map(({ asked, outcome, ...rest }): Entry<RegisterAsked, string | boolean | null> => ({
         ...rest,
         asked: 'keep' in asked ? { method: 'write', value: asked.keep } : { method: 'read' },
         outcome:
@@ -119,9 +121,17 @@ export const blobs: MakeWorkload = (clock) => {
     async audit(session) {
       for (const object of names.all()) await read(session, object)
     },
+    restored: (session) =>
+      readRestored({
+        clock,
+        history,
+        objects: names.recent(),
+        read: (object, into) => read(session, object, into),
+        check: (_, entries) => [...checkBytes(entries), ...checkTags(entries).findings],
+      }),
     check() {
-      const checked = checkTags()
-      return { ...checked, findings: [...checkBytes(), ...checked.findings] }
+      const checked = checkTags(history.entries)
+      return { ...checked, findings: [...checkBytes(history.entries), ...checked.findings] }
     },
   }
 }

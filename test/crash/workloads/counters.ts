@@ -4,6 +4,7 @@ import { checkEach, checkModel, refusals } from '../checks.ts'
 import { createHistory, type Entry, isAnswered } from '../history.ts'
 import { type CounterAsked, counterModel } from '../models.ts'
 import { counter } from '../objects.ts'
+import { readRestored } from '../restored.ts'
 import { createNames, type Finding, finding, type MakeWorkload, type Session } from '../workload.ts'
 
 type Asked = CounterAsked & { readonly audit?: true }
@@ -39,12 +40,13 @@ export const checkCounter = (object: string, entries: readonly Entry<Asked, numb
 export const counters: MakeWorkload = (clock) => {
   const history = createHistory<Asked, number>(clock)
   const names = createNames('counter', { atOnce: 3, calls: 300 })
-  const read = (session: Session, object: string, audit = false) =>
+  const read = (session: Session, object: string, audit = false, into = history) =>
     session.perform<Asked, number>({
-      history,
+      history: into,
       object,
       asked: { method: 'read', ...(audit && { audit }) },
       changes: false,
+      ...(into !== history && { repeat: 'must' }),
       run: async (client, options) => {
         try {
           return await withCall(client.object(counter, object), options).read()
@@ -73,6 +75,17 @@ export const counters: MakeWorkload = (clock) => {
     async audit(session) {
       for (const object of names.all()) await read(session, object, true)
     },
+    restored: (session) =>
+      readRestored({
+        clock,
+        history,
+        objects: names.recent(),
+        read: (object, into) => read(session, object, true, into),
+        check: (object, entries) => [
+          ...checkCounter(object, entries),
+          ...checkModel(counterModel, entries, ({ method }) => method === 'read').findings,
+        ],
+      }),
     check() {
       const checked = checkModel(counterModel, history.entries, ({ method }) => method === 'read')
       return {

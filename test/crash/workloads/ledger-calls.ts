@@ -1,5 +1,6 @@
 import { isActiveStorageError } from '../../../src/core/errors.ts'
-import { withCall } from '../../../src/core/remote.ts'
+import { type CallOptions, withCall } from '../../../src/core/remote.ts'
+import type { Client } from '../../../src/sdk/client.ts'
 import { type Clock, createHistory, type Entry, type History, isAnswered } from '../history.ts'
 import { ledger } from '../objects.ts'
 import { type Act, type Finding, finding, type Session } from '../workload.ts'
@@ -39,12 +40,25 @@ export interface LedgerCalls {
   newKey(caller: number): string
   post(session: Session, object: string, key: string, repeat?: Act<LedgerAsked, LedgerAnswer>['repeat']): Promise<LedgerEntry>
   strike(session: Session, object: string, key: string): Promise<LedgerEntry>
-  read(session: Session, object: string, how: 'all' | 'audit', repeat?: 'must'): Promise<LedgerEntry>
+  read(
+    session: Session,
+    object: string,
+    how: 'all' | 'audit',
+    repeat?: 'must',
+    into?: History<LedgerAsked, LedgerAnswer>,
+  ): Promise<LedgerEntry>
 }
 
-export const createLedgerCalls = (clock: Clock): LedgerCalls => {
+/** An object's name and the node where its calls begin; default the home of all objects. */
+type Place = (object: string) => { readonly id: string; readonly at?: string }
+
+export const createLedgerCalls = (clock: Clock, place: Place = (id) => ({ id })): LedgerCalls => {
   const history = createHistory<LedgerAsked, LedgerAnswer>(clock)
   let keys = 0
+  const remote = (client: Client, object: string, options: CallOptions) => {
+    const { id, ...at } = place(object)
+    return withCall(client.object(ledger, id, at), options)
+  }
   return {
     history,
     newKey: (caller) => `${caller}.${++keys}`,
@@ -56,7 +70,7 @@ export const createLedgerCalls = (clock: Clock): LedgerCalls => {
         asked: { post, amount },
         changes: true,
         ...(repeat !== undefined && { repeat }),
-        run: (client, options) => withCall(client.object(ledger, object), options).post(post, amount),
+        run: (client, options) => remote(client, object, options).post(post, amount),
       })
     },
     strike: (session, object, strike) =>
@@ -65,18 +79,18 @@ export const createLedgerCalls = (clock: Clock): LedgerCalls => {
         object,
         asked: { strike },
         changes: true,
-        run: (client, options) => withCall(client.object(ledger, object), options).strike(strike),
+        run: (client, options) => remote(client, object, options).strike(strike),
       }),
-    read: (session, object, how, repeat) =>
+    read: (session, object, how, repeat, into = history) =>
       session.perform<LedgerAsked, LedgerAnswer>({
-        history,
+        history: into,
         object,
         asked: { read: how },
         changes: false,
         ...(repeat !== undefined && { repeat }),
         run: async (client, options) => {
           try {
-            return await withCall(client.object(ledger, object), options).read()
+            return await remote(client, object, options).read()
           } catch (error) {
             if (isActiveStorageError(error, 'not-found')) return null
             throw error

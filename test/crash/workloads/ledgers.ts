@@ -1,4 +1,5 @@
 import { checkEach, refusals } from '../checks.ts'
+import { readRestored } from '../restored.ts'
 import { createNames, type MakeWorkload } from '../workload.ts'
 import { checkLedger, createLedgerCalls, useLedger } from './ledger-calls.ts'
 
@@ -14,6 +15,14 @@ export const ledgers: MakeWorkload = (clock) => {
     async audit(session) {
       for (const object of names.all()) await calls.read(session, object, 'audit')
     },
+    restored: (session) =>
+      readRestored({
+        clock,
+        history: calls.history,
+        objects: names.recent(),
+        read: (object, into) => calls.read(session, object, 'audit', 'must', into),
+        check: checkLedger,
+      }),
     check() {
       const { findings, objects } = checkEach(calls.history.entries, checkLedger)
       return { findings: [...refusals(calls.history.entries), ...findings], objects, linearizable: 0 }

@@ -3,12 +3,13 @@ import { withCall } from '../../../src/core/remote.ts'
 import { checkEach, refusals } from '../checks.ts'
 import { createHistory, type Entry, isAnswered } from '../history.ts'
 import { log } from '../objects.ts'
+import { readRestored } from '../restored.ts'
 import { createNames, type Finding, finding, type MakeWorkload, type Session } from '../workload.ts'
 
-type Asked = { readonly append: string } | { readonly read: 'all' | 'audit' }
+export type LogAsked = { readonly append: string } | { readonly read: 'all' | 'audit' }
 /** An append's place, or the items. */
-type Answer = number | readonly string[]
-type LogEntry = Entry<Asked, Answer>
+export type LogAnswer = number | readonly string[]
+type LogEntry = Entry<LogAsked, LogAnswer>
 
 const itemOf = ({ asked }: LogEntry) => ('append' in asked ? asked.append : undefined)
 const listOf = ({ outcome }: LogEntry) =>
@@ -61,15 +62,16 @@ export const checkLog = (object: string, entries: readonly LogEntry[]): Finding[
 
 /** Logs: every acknowledged item stands there once, and each caller's in the caller's order. */
 export const logs: MakeWorkload = (clock) => {
-  const history = createHistory<Asked, Answer>(clock)
+  const history = createHistory<LogAsked, LogAnswer>(clock)
   const names = createNames('log', { atOnce: 2, calls: 150 })
   let items = 0
-  const read = (session: Session, object: string, how: 'all' | 'audit') =>
-    session.perform<Asked, Answer>({
-      history,
+  const read = (session: Session, object: string, how: 'all' | 'audit', into = history) =>
+    session.perform<LogAsked, LogAnswer>({
+      history: into,
       object,
       asked: { read: how },
       changes: false,
+      ...(into !== history && { repeat: 'must' }),
       run: async (client, options) => {
         try {
           return await withCall(client.object(log, object), options).read()
@@ -90,7 +92,7 @@ export const logs: MakeWorkload = (clock) => {
         return
       }
       const append = `${session.caller}.${++items}`
-      await session.perform<Asked, Answer>({
+      await session.perform<LogAsked, LogAnswer>({
         history,
         object,
         asked: { append },
@@ -101,6 +103,14 @@ export const logs: MakeWorkload = (clock) => {
     async audit(session) {
       for (const object of names.all()) await read(session, object, 'audit')
     },
+    restored: (session) =>
+      readRestored({
+        clock,
+        history,
+        objects: names.recent(),
+        read: (object, into) => read(session, object, 'audit', into),
+        check: checkLog,
+      }),
     check() {
       const { findings, objects } = checkEach(history.entries, checkLog)
       return { findings: [...refusals(history.entries), ...findings], objects, linearizable: 0 }

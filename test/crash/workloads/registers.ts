@@ -4,6 +4,7 @@ import { checkModel, refusals } from '../checks.ts'
 import { createHistory, isAnswered } from '../history.ts'
 import { type RegisterAsked, registerModel } from '../models.ts'
 import { register } from '../objects.ts'
+import { readRestored } from '../restored.ts'
 import { createNames, type MakeWorkload, type Session } from '../workload.ts'
 
 type Answer = string | boolean | null
@@ -23,12 +24,13 @@ const registersWith =
       written.set(caller, count)
       return `${caller}.${count}`
     }
-    const perform = (session: Session, object: string, asked: RegisterAsked) =>
+    const perform = (session: Session, object: string, asked: RegisterAsked, into = history) =>
       session.perform<RegisterAsked, Answer>({
-        history,
+        history: into,
         object,
         asked,
         changes: asked.method !== 'read',
+        ...(into !== history && { repeat: 'must' }),
         run: async (client, options) => {
           const remote = withCall(client.object(register, object), options)
           switch (asked.method) {
@@ -63,6 +65,14 @@ const registersWith =
       async audit(session) {
         for (const object of names.all()) await perform(session, object, { method: 'read' })
       },
+      restored: (session) =>
+        readRestored({
+          clock,
+          history,
+          objects: names.recent(),
+          read: (object, into) => perform(session, object, { method: 'read' }, into),
+          check: (_, entries) => checkModel(registerModel, entries, ({ method }) => method === 'read').findings,
+        }),
       check() {
         const checked = checkModel(registerModel, history.entries, ({ method }) => method === 'read')
         return { ...checked, findings: [...refusals(history.entries), ...checked.findings] }
