@@ -1,0 +1,80 @@
+// Reads inputs of one format, and tells on its descriptor 3 which it begins and what became of it. The process that started it
+// watches its time and memory, and knows by the last line which input ended it.
+import { readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
+import { isActiveStorageError } from '../../../src/core/errors.ts'
+import type { Value } from '../../../src/core/value.ts'
+import { isFormat, type Format, type Input, type Line, type Outcome, type Session } from './format.ts'
+import { formats } from './formats.ts'
+
+const say = (line: Line) => void writeSync(3, `${JSON.stringify(line)}\n`)
+
+const MIB = 1024 ** 2
+const told = (field: string): number => {
+  try {
+    return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) / 1024
+  } catch {
+    return process.memoryUsage.rss() / MIB
+  }
+}
+/** Makes the highest memory so far that of now, where the system can. */
+const forgetPeak = () => {
+  try {
+    writeFileSync('/proc/self/clear_refs', '5')
+  } catch {
+    // Elsewhere the level after the input is taken.
+  }
+}
+
+const MOST_TEXT = 4000
+/** Texts that tell of a value that was taken for granted. */
+const CARELESS = /\[object |\bundefined\b|Cannot read propert|is not a function|is not iterable|Invalid (array|typed array) length|Maximum call stack/
+
+const judge = (error: unknown, names: string | undefined): Pick<Outcome, 'kind' | 'says' | 'code'> => {
+  if (!isActiveStorageError(error)) return { kind: 'untyped', says: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  const { code, message } = error
+  if (code === 'internal' || code === 'method-threw') return { kind: 'untyped', code, says: `${message}\n${error.stack ?? ''}` }
+  const says = message
+  if (message.length > MOST_TEXT) return { kind: 'text', code, says: `a text of ${message.length} characters: ${says.slice(0, 300)}` }
+  if (CARELESS.test(message)) return { kind: 'text', code, says: `a careless text: ${says}` }
+  if (names !== undefined && !message.includes(names)) return { kind: 'text', code, says: `a text that does not name ${names}: ${says}` }
+  return { kind: 'error', code, says }
+}
+
+const outcomeOf = async (session: Session, input: Input, { mib: most }: Format): Promise<Outcome> => {
+  forgetPeak()
+  const before = told('VmRSS')
+  const run = async (): Promise<Pick<Outcome, 'kind' | 'says' | 'code'>> => {
+    try {
+      const wrong = await session.run(input)
+      return wrong === undefined ? { kind: 'value', says: '' } : { kind: 'wrong value', says: wrong }
+    } catch (error) {
+      return judge(error, session.names)
+    }
+  }
+  const found = await run()
+  const mib = Math.round(Math.max(told('VmHWM'), told('VmRSS')) - before)
+  if (mib > most && (found.kind === 'value' || found.kind === 'error'))
+    return { ...found, kind: 'memory', says: `${mib} MiB for ${input.bytes.length} bytes; ${found.says}`, mib }
+  return { ...found, mib }
+}
+
+const [name = '', seedText = '', fromText = '', toText = '', replay] = process.argv.slice(2)
+if (!isFormat(name)) throw new Error(`no format "${name}"`)
+const format = formats[name]
+const session = await format.open()
+const read = (): Input => {
+  const { about, base64, options } = JSON.parse(readFileSync(replay!, 'utf8')) as { about: string; base64: string; options?: Value }
+  return { about, bytes: Buffer.from(base64, 'base64'), ...(options !== undefined && { options }) }
+}
+for (let index = Number(fromText); index < Number(toText); index++) {
+  const input = replay === undefined ? session.make(Number(seedText), index) : read()
+  say({ begin: index })
+  const outcome = await outcomeOf(session, input, format)
+  // A rejection that nobody handles ends the process while this input is still the one under way.
+  await turn()
+  await turn()
+  say({ done: index, outcome })
+}
+await session.close()
+process.exit(0)
