@@ -11,7 +11,7 @@ export const numbers: readonly number[] = [
 /** The bytes with those from a place on replaced. */
 export const patched = (bytes: Buffer, at: number, by: Uint8Array): Buffer => {
   const out = Buffer.from(bytes)
-  out.set(by.subarray(0, Math.max(0, out.length - at)), at)
+  if (at < out.length) out.set(by.subarray(0, out.length - at), at)
   return out
 }
 export const replaced = (bytes: Buffer, from: number, to: number, by: Uint8Array): Buffer =>

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { isActiveStorageError } from '../../../src/core/errors.ts'
 import type { Value } from '../../../src/core/value.ts'
-import { isFormat, type Format, type Input, type Line, type Outcome, type Session } from './format.ts'
+import { isFormat, OUR_FAULT, type Format, type Input, type Line, type Outcome, type Session } from './format.ts'
 import { formats } from './formats.ts'
 
 const say = (line: Line) => void writeSync(3, `${JSON.stringify(line)}\n`)
@@ -67,8 +67,17 @@ const read = (): Input => {
   const { about, base64, options } = JSON.parse(readFileSync(replay!, 'utf8')) as { about: string; base64: string; options?: Value }
   return { about, bytes: Buffer.from(base64, 'base64'), ...(options !== undefined && { options }) }
 }
+/** A fault of the fuzzer itself is none of the input before. */
+const made = (index: number): Input => {
+  try {
+    return replay === undefined ? session.make(Number(seedText), index) : read()
+  } catch (error) {
+    process.stderr.write(`input ${index} cannot be made: ${error instanceof Error ? error.stack : String(error)}\n`)
+    process.exit(OUR_FAULT)
+  }
+}
 for (let index = Number(fromText); index < Number(toText); index++) {
-  const input = replay === undefined ? session.make(Number(seedText), index) : read()
+  const input = made(index)
   say({ begin: index })
   const outcome = await outcomeOf(session, input, format)
   // A rejection that nobody handles ends the process while this input is still the one under way.

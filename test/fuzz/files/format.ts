@@ -52,3 +52,6 @@ export type Line =
   | { readonly done: number; readonly outcome: Outcome }
 
 export const isFormat = (text: string): text is FormatName => formatNames.some((name) => name === text)
+
+/** The exit code of a process that could not make an input. */
+export const OUR_FAULT = 97

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import type { FormatName, Line, Outcome } from './format.ts'
+import { type FormatName, type Line, OUR_FAULT, type Outcome } from './format.ts'
 
 const child = fileURLToPath(new URL('./child.ts', import.meta.url))
 const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -99,7 +99,7 @@ export const readRange = async (
   process.off('exit', end)
   if (next >= range.to && code === 0) return { next }
   const says = killed?.says ?? `${signal ?? `exit ${code}`}: ${text.trim().slice(-2500)}`
-  if (begun === undefined && next === range.from) throw new Error(`the process ended before it read anything: ${says}`)
+  if (code === OUR_FAULT || (begun === undefined && next === range.from)) throw new Error(`the process ended before it read anything: ${says}`)
   const index = begun?.index ?? Math.max(range.from, next - 1)
   return { next: Math.max(next, index + 1), death: { index, during: begun !== undefined, kind: killed?.kind ?? 'exit', says } }
 }
