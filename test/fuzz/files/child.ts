@@ -2,10 +2,10 @@
 // watches its time and memory, and knows by the last line which input ended it.
 import { readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
-import { isActiveStorageError } from '../../../src/core/errors.ts'
 import type { Value } from '../../../src/core/value.ts'
 import { isFormat, OUR_FAULT, type Format, type Input, type Line, type Outcome, type Session } from './format.ts'
 import { formats } from './formats.ts'
+import { judge, type Judged } from './judge.ts'
 
 const say = (line: Line) => void writeSync(3, `${JSON.stringify(line)}\n`)
 
@@ -26,25 +26,10 @@ const forgetPeak = () => {
   }
 }
 
-const MOST_TEXT = 4000
-/** Texts that tell of a value that was taken for granted. */
-const CARELESS = /\[object |\bundefined\b|Cannot read propert|is not a function|is not iterable|Invalid (array|typed array) length|Maximum call stack/
-
-const judge = (error: unknown, names: string | undefined): Pick<Outcome, 'kind' | 'says' | 'code'> => {
-  if (!isActiveStorageError(error)) return { kind: 'untyped', says: error instanceof Error ? (error.stack ?? error.message) : String(error) }
-  const { code, message } = error
-  if (code === 'internal' || code === 'method-threw') return { kind: 'untyped', code, says: `${message}\n${error.stack ?? ''}` }
-  const says = message
-  if (message.length > MOST_TEXT) return { kind: 'text', code, says: `a text of ${message.length} characters: ${says.slice(0, 300)}` }
-  if (CARELESS.test(message)) return { kind: 'text', code, says: `a careless text: ${says}` }
-  if (names !== undefined && !message.includes(names)) return { kind: 'text', code, says: `a text that does not name ${names}: ${says}` }
-  return { kind: 'error', code, says }
-}
-
 const outcomeOf = async (session: Session, input: Input, { mib: most }: Format): Promise<Outcome> => {
   forgetPeak()
   const before = told('VmRSS')
-  const run = async (): Promise<Pick<Outcome, 'kind' | 'says' | 'code'>> => {
+  const run = async (): Promise<Judged> => {
     try {
       const wrong = await session.run(input)
       return wrong === undefined ? { kind: 'value', says: '' } : { kind: 'wrong value', says: wrong }

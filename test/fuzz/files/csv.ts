@@ -91,14 +91,13 @@ const optionsFor = (bytes: Buffer, dice: Dice): AdoptOptions => {
 }
 
 export const openCsv = (): Promise<Session> => {
-  const { adopt, close } = openAdopting("csv")
+  const { adopt, close } = openAdopting('csv')
   return Promise.resolve({
     make: (seed, index): Input => {
       const dice = diceFor(seed, index, 'csv')
       const { value, names } = mutated(dice.pick(seeds), { dice, own, blind: blindly, others: seeds })
       return { about: names.join(', '), bytes: value, options: { ...optionsFor(value, dice) } }
     },
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made by optionsFor
     run: ({ bytes, options = {} }) => adopt(bytes, options as AdoptOptions, (set) => comparedTable(bytes, options as AdoptOptions, set)),
     close,
   })

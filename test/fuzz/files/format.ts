@@ -24,15 +24,14 @@ export interface Session {
 }
 
 export interface Format {
-  /** Processor time of one input at the most, in ms. */
-  readonly cpuMs: number
   /** Memory of one input at the most, beyond what the process held before, in MiB. */
   readonly mib: number
   open(): Promise<Session>
 }
 
 export const formatNames = ['csv', 'tar', 'npy', 'images', 'onnx', 'models', 'inputs'] as const
-export type FormatName = (typeof formatNames)[number]
+/** Formats, and one whose reader has every fault: the fuzzer is tested by it. */
+export type FormatName = (typeof formatNames)[number] | 'faulty'
 
 /** What became of one input. */
 export const outcomes = ['value', 'error', 'wrong value', 'untyped', 'text', 'memory'] as const
@@ -51,7 +50,7 @@ export type Line =
   | { readonly begin: number; readonly input?: { readonly about: string; readonly base64: string; readonly options?: Value } }
   | { readonly done: number; readonly outcome: Outcome }
 
-export const isFormat = (text: string): text is FormatName => formatNames.some((name) => name === text)
+export const isFormat = (text: string): text is FormatName => text === 'faulty' || formatNames.some((name) => name === text)
 
 /** The exit code of a process that could not make an input. */
 export const OUR_FAULT = 97

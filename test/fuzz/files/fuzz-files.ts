@@ -23,8 +23,9 @@ export interface FileReport {
   ms: number
 }
 
+/** What two findings have in common, whatever numbers and names they tell. How a process ended is told before a colon. */
 const causeOf = (kind: string, says: string): string =>
-  `${kind} ${says
+  `${kind} ${kind === 'exit' ? says.split(':', 1)[0] : ''} ${says
     .replaceAll(/"[^"]*"|\([^()]*\)|\[[^[\]]*\]|-?\d[\d.]*|\/[\w/.-]+/g, '#')
     .split('\n')
     .slice(0, 3)

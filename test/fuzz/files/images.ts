@@ -50,7 +50,10 @@ const chunksOf = (bytes: Buffer): Chunk[] => {
   return found
 }
 const pngOf = (chunks: readonly Chunk[]): Buffer =>
-  Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ...chunks.map(({ type, data }) => pngChunk(type.replaceAll(/[^\x20-\x7e]/g, 'x'), data))])
+  Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    ...chunks.map(({ type, data }) => pngChunk(type.replaceAll(/[^\x20-\x7e]/g, 'x'), data)),
+  ])
 
 const onChunks = (name: string, change: (chunks: Chunk[], dice: Dice) => void): Mutation => [
   name,
@@ -118,7 +121,10 @@ const opsFor = (dice: Dice): readonly Op[] => [
   ...dice.pick<readonly Op[]>([
     [{ op: 'resize', width: 8, height: 8 }],
     [{ op: 'resize', width: 8, height: 8, kernel: 'nearest' }],
-    [{ op: 'resize', width: 3, height: 20 }, { op: 'flip', probability: 1 }],
+    [
+      { op: 'resize', width: 3, height: 20 },
+      { op: 'flip', probability: 1 },
+    ],
     [{ op: 'center-crop', width: 4, height: 4 }],
     [{ op: 'random-crop', width: 5, height: 5, padding: 2 }],
   ]),
@@ -141,9 +147,11 @@ const check = (tensor: Tensor, ops: readonly Op[], bytes: Buffer): string | unde
   const [decode, geometry] = ops
   if (geometry === undefined || !('width' in geometry) || decode?.op !== 'decode') return 'no geometry'
   const wanted = [1, decode.channels ?? 3, geometry.height, geometry.width]
-  if (tensor.shape.join() !== wanted.join() || tensor.dtype !== 'uint8') return `${tensor.dtype} [${tensor.shape.join()}], not [${wanted.join()}]`
+  if (tensor.shape.join() !== wanted.join() || tensor.dtype !== 'uint8')
+    return `${tensor.dtype} [${tensor.shape.join()}], not [${wanted.join()}]`
   const head = bytes.toString('latin1', 0, 4)
-  if (!head.startsWith('\xff\xd8') && head !== '\x89PNG' && head !== 'RIFF') return `a file that begins with ${JSON.stringify(head)} was read`
+  if (!head.startsWith('\xff\xd8') && head !== '\x89PNG' && head !== 'RIFF')
+    return `a file that begins with ${JSON.stringify(head)} was read`
   return damagedPng(bytes) ? 'a PNG with a wrong checksum, or without an end, was read' : undefined
 }
 
@@ -159,7 +167,12 @@ export const openImages = async (): Promise<Session> => {
     },
     async run({ bytes, options }) {
       const { ops } = options as unknown as { ops: readonly Op[] }
-      const tensor = await runPipeline({ ops }, [{ id: 'pictures/one', bytes }], { seed: 7, epoch: 3 }, { signal: live, maxPixels: MAX_PIXELS })
+      const tensor = await runPipeline(
+        { ops },
+        [{ id: 'pictures/one', bytes }],
+        { seed: 7, epoch: 3 },
+        { signal: live, maxPixels: MAX_PIXELS },
+      )
       return check(tensor, ops, bytes)
     },
     close: () => Promise.resolve(),

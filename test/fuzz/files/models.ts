@@ -26,10 +26,8 @@ export const tensorOf = (dtype: DType, shape: readonly number[], value: (index: 
   const data = new array(bits === 4 ? Math.ceil(count / 2) : count)
   for (let index = 0; index < data.length; index++) {
     const given = value(index)
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a bigint for arrays of bigints, else a number
     data[index] = (data instanceof BigInt64Array || data instanceof BigUint64Array ? BigInt(given) : Number(given)) as never
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made for this dtype
   return new Tensor<DType>(dtype, data as DataOf<DType>, shape)
 }
 

@@ -2,7 +2,18 @@ import { words } from '../bodies.ts'
 import type { Dice } from '../dice.ts'
 import { extremes, protobufLengths, withLength } from '../lengths.ts'
 import type { Mutation } from './bytes.ts'
-import { bytesField, intField, type Kind, listsOf, messageField, type OnnxField, parsed, textField, varintBytes, written } from './onnx-fields.ts'
+import {
+  bytesField,
+  intField,
+  type Kind,
+  listsOf,
+  messageField,
+  type OnnxField,
+  parsed,
+  textField,
+  varintBytes,
+  written,
+} from './onnx-fields.ts'
 
 const onTree = (name: string, change: (model: OnnxField[], dice: Dice) => void): Mutation => [
   name,
@@ -31,7 +42,8 @@ const put = (fields: OnnxField[], field: OnnxField) => {
   else fields[at] = field
 }
 const packed = (values: readonly bigint[]) => Buffer.concat(values.map(varintBytes))
-const drawn = (dice: Dice, most = 6): bigint[] => Array.from({ length: dice.below(most) }, () => (dice.oneIn(2) ? BigInt(dice.below(5)) : dice.pick(wholes)))
+const drawn = (dice: Dice, most = 6): bigint[] =>
+  Array.from({ length: dice.below(most) }, () => (dice.oneIn(2) ? BigInt(dice.below(5)) : dice.pick(wholes)))
 
 const operators = [
   'Add', 'Sub', 'Mul', 'Div', 'Mod', 'Pow', 'MatMul', 'Gemm', 'Conv', 'ConvTranspose', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'Reshape', 'Transpose',
@@ -48,7 +60,8 @@ const attributeNames = ['axis', 'axes', 'perm', 'to', 'kernel_shape', 'strides',
 const textsOf = (model: OnnxField[], id: number): readonly Buffer[] =>
   listsOf(model, 'node').flatMap((node) => node.filter((field) => field.id === id).map(({ bytes }) => bytes))
 
-const sideField = (value: bigint | string) => messageField(1, 'side', [typeof value === 'bigint' ? intField(1, value) : textField(2, value)])
+const sideField = (value: bigint | string) =>
+  messageField(1, 'side', [typeof value === 'bigint' ? intField(1, value) : textField(2, value)])
 
 /** Changes that keep lengths right, of fields by what they mean. */
 export const onnxChanges: readonly Mutation[] = [

@@ -10,7 +10,20 @@ export interface OnnxField {
   kind: Kind | undefined
 }
 
-export const kinds = ['model', 'graph', 'node', 'attribute', 'tensor', 'value', 'type', 'tensorType', 'shape', 'side', 'entry', 'sparse'] as const
+export const kinds = [
+  'model',
+  'graph',
+  'node',
+  'attribute',
+  'tensor',
+  'value',
+  'type',
+  'tensorType',
+  'shape',
+  'side',
+  'entry',
+  'sparse',
+] as const
 export type Kind = (typeof kinds)[number]
 
 const within: Readonly<Record<Kind, Readonly<Record<number, Kind>>>> = {
@@ -82,7 +95,14 @@ export const listsOf = (fields: OnnxField[], kind: Kind, own: Kind = 'model'): O
   ...fields.flatMap(({ inner, kind: of }) => (inner === undefined || of === undefined ? [] : listsOf(inner, kind, of))),
 ]
 
-export const intField = (id: number, int: bigint): OnnxField => ({ id, type: 0, bytes: Buffer.alloc(0), int, inner: undefined, kind: undefined })
+export const intField = (id: number, int: bigint): OnnxField => ({
+  id,
+  type: 0,
+  bytes: Buffer.alloc(0),
+  int,
+  inner: undefined,
+  kind: undefined,
+})
 export const textField = (id: number, text: string): OnnxField => ({ id, type: 2, bytes: Buffer.from(text), int: 0n, inner: undefined, kind: undefined }) // prettier-ignore
 export const bytesField = (id: number, bytes: Buffer): OnnxField => ({ ...textField(id, ''), bytes })
 export const messageField = (id: number, kind: Kind, inner: OnnxField[]): OnnxField => ({ ...textField(id, ''), inner, kind })

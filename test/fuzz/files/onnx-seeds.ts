@@ -34,9 +34,18 @@ const value = (id: number, name: string, type: bigint, sides: readonly (bigint |
     ]),
   ]) // prettier-ignore
 const node = (op: string, inputs: readonly string[], outputs: readonly string[], attributes: readonly OnnxField[] = []) =>
-  messageField(1, 'node', [...inputs.map((name) => textField(1, name)), ...outputs.map((name) => textField(2, name)), textField(4, op), ...attributes])
+  messageField(1, 'node', [
+    ...inputs.map((name) => textField(1, name)),
+    ...outputs.map((name) => textField(2, name)),
+    textField(4, op),
+    ...attributes,
+  ])
 const model = (graph: readonly OnnxField[], opset = 17n) =>
-  written([intField(1, 8n), messageField(7, 'graph', [textField(2, 'g'), ...graph]), messageField(8, 'entry', [textField(1, ''), intField(2, opset)])])
+  written([
+    intField(1, 8n),
+    messageField(7, 'graph', [textField(2, 'g'), ...graph]),
+    messageField(8, 'entry', [textField(1, ''), intField(2, opset)]),
+  ])
 
 /** If and Loop, whose branches are graphs of their own. */
 const branches = () => {

@@ -1,5 +1,4 @@
 import { bind, openSides } from '../../../src/graph/bind.ts'
-import { isActiveStorageError } from '../../../src/core/errors.ts'
 import type { ModelShape } from '../../../src/core/self.ts'
 import { cut } from '../../../src/graph/cut.ts'
 import { fold } from '../../../src/graph/fold.ts'
@@ -17,6 +16,7 @@ import { prepare } from '../../../src/training/prepare.ts'
 import { compile } from '../../../src/training/compile.ts'
 import { diceFor } from '../dice.ts'
 import { blindly, mutated } from './bytes.ts'
+import { judge } from './judge.ts'
 import { onnxChanges } from './onnx-changes.ts'
 import { onnxSeeds } from './onnx-seeds.ts'
 import type { Input, Session } from './format.ts'
@@ -61,24 +61,24 @@ export const openOnnx = (): Promise<Session> => {
       return { about: names.join(', '), bytes: value }
     },
     run: ({ bytes }) => {
-      let refused: unknown
-      const attempt = (work: () => void) => {
+      /** Whatever refuses a graph that was read does so with an error of ours. */
+      const refused = (work: () => void): string | undefined => {
         try {
           work()
+          return undefined
         } catch (error) {
-          if (!isActiveStorageError(error) || error.code === 'internal') throw error
-          refused ??= error
+          const { kind, says } = judge(error)
+          return kind === 'error' ? undefined : says
         }
       }
-      attempt(() => put(bytes))
+      const wrong = refused(() => put(bytes))
+      if (wrong !== undefined) return Promise.resolve(wrong)
       const { graph, ...rest } = readGraph(bytes)
       const again = readAgain(writeGraph({ ...rest, graph }))
       if (typeof again === 'string') return Promise.resolve(again)
-      if (shownGraph(again) !== shownGraph(graph)) return Promise.resolve(`another graph when it was written and read: ${shownGraph(again).slice(0, 300)}\n${shownGraph(graph).slice(0, 300)}`) // prettier-ignore
-      for (const [, work] of parts) attempt(() => work(graph))
-      if (refused !== undefined) throw refused
-      return Promise.resolve(undefined)
-    },
+      if (shownGraph(again) !== shownGraph(graph)) return Promise.resolve(`another graph when it was written and read: ${shownGraph(again).slice(0, 300)}\n${shownGraph(graph).slice(0, 300)}`)
+      return Promise.resolve(parts.map(([, work]) => refused(() => work(graph))).find((says) => says !== undefined))
+    }, // prettier-ignore
     close: () => Promise.resolve(),
   })
 }

@@ -48,7 +48,8 @@ export const runFiles = async (name: string, options: FileFuzzOptions): Promise<
     const report = await fuzzFiles(format, {
       ...options,
       ...(options.replay !== undefined && { from: 0, count: 1 }),
-      onProgress: ({ inputs, ms, findings }) => print(`  ${format}: ${inputs} inputs, ${(ms / 1000).toFixed(0)} s, ${findings.length} faults`),
+      onProgress: ({ inputs, ms, findings }) =>
+        print(`  ${format}: ${inputs} inputs, ${(ms / 1000).toFixed(0)} s, ${findings.length} faults`),
     })
     await show(format, report, options.seed, options.replay)
     faults += report.findings.length

@@ -101,7 +101,8 @@ export const tarFiles = (tar: Buffer): ReadonlyMap<string, Buffer> | undefined =
     extended = new Map()
     const path = textOf(given)
     const name = path === undefined ? undefined : normal(path)
-    if (path === undefined || name === undefined || target === undefined || path.startsWith('/') || path.split('/').includes('..')) return undefined
+    if (path === undefined || name === undefined || target === undefined || path.startsWith('/') || path.split('/').includes('..'))
+      return undefined
     if (type === '5') continue
     if (path.endsWith('/')) return undefined
     if (type === '0' || type === '7') all.set(name, { bytes: content })

@@ -7,7 +7,8 @@ import type { Input, Session } from './format.ts'
 import { tarFiles } from './tar-reference.ts'
 
 const BLOCK = 512
-const file = (name: string, count = 40) => entry(name, Buffer.from(Uint8Array.from({ length: count }, (_, index) => (index * 7 + name.length) & 255)))
+const file = (name: string, count = 40) =>
+  entry(name, Buffer.from(Uint8Array.from({ length: count }, (_, index) => (index * 7 + name.length) & 255)))
 const link = (name: string, target: string, type: string) => {
   const block = header(name, 0, type)
   block.write(target, 157, 100)
@@ -22,7 +23,12 @@ const seeds: readonly Buffer[] = [
   joined(paxLong(`pax/${'ü'.repeat(80)}.jpg`, Buffer.from('pax')), file('d.jpg')),
   joined(entry('PaxHeaders/y', Buffer.from(paxRecord('size', '40') + paxRecord('path', 'sized.jpg')), 'x'), file('short.jpg')),
   joined(entry('g', Buffer.from(paxRecord('comment', 'made')), 'g'), file('e.jpg')),
-  joined(file('real.jpg', 30), link('hard.jpg', 'real.jpg', '1'), link('sub/soft.jpg', '../real.jpg', '2'), link('bad.jpg', '/etc/passwd', '2')),
+  joined(
+    file('real.jpg', 30),
+    link('hard.jpg', 'real.jpg', '1'),
+    link('sub/soft.jpg', '../real.jpg', '2'),
+    link('bad.jpg', '/etc/passwd', '2'),
+  ),
   joined(file('x.jpg'), entry('x.cls', Buffer.from('3')), file('y.jpg'), entry('y.cls', Buffer.from('4'))),
   joined(file('twice.jpg', 10), file('twice.jpg', 20)),
   joined(entry('deep.jpg', Buffer.from('prefixed'), '0', 'some/prefix')),
@@ -56,7 +62,20 @@ const names = [
   '../up.jpg', '/abs.jpg', 'a/../../b.jpg', 'a/./b.jpg', 'a//b.jpg', './', '.', '..', '', ' ', 'x.JPG', 'x.jpg/', 'a\nb.jpg', '__MACOSX/._x.jpg',
   'a\\b.jpg', 'a/1.jpg', 'constructor.jpg', '__proto__/x.jpg', 'ü.jpg', '%41.jpg', 'a:b.jpg', 'con.jpg', 'x'.repeat(100),
 ] as const // prettier-ignore
-const sizes = ['00000000000', '7777777777\0', '00000000050', '50\0', ' 50 \0', '-0000000050', '0x28', '00000000088', '8', '', '77777777777', '00000001000'] as const
+const sizes = [
+  '00000000000',
+  '7777777777\0',
+  '00000000050',
+  '50\0',
+  ' 50 \0',
+  '-0000000050',
+  '0x28',
+  '00000000088',
+  '8',
+  '',
+  '77777777777',
+  '00000001000',
+] as const
 const binarySizes: readonly (readonly number[])[] = [
   [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40],
   [0x80, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255],
@@ -115,7 +134,6 @@ export const openTar = (): Promise<Session> => {
       const options = dice.oneIn(8) ? { labels: dice.pick(['folder', 'class', 'cls']) } : {}
       return { about: done.join(', '), bytes: value, options }
     },
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made above
     run: ({ bytes, options = {} }) => adopt(bytes, options as object, (set) => compared(bytes, set)),
     close,
   })

@@ -65,7 +65,8 @@ export const readRange = async (
   const end = () => void started.kill('SIGKILL')
   process.once('exit', end)
   let text = ''
-  for (const stream of [started.stdout, started.stderr]) stream?.on('data', (bytes: Buffer) => (text = (text + bytes.toString()).slice(-8000)))
+  for (const stream of [started.stdout, started.stderr])
+    stream?.on('data', (bytes: Buffer) => (text = (text + bytes.toString()).slice(-8000)))
   let begun: { index: number; cpu?: number; at: number } | undefined
   let next = range.from
   let killed: Pick<Death, 'kind' | 'says'> | undefined
@@ -81,7 +82,6 @@ export const readRange = async (
     else if (mib > processMib) killed = { kind: 'memory', says: `${mib.toFixed(0)} MiB of memory, more than ${processMib}` }
     if (killed !== undefined) end()
   }, WATCH_MS)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- asked for as a pipe above
   const lines = createInterface({ input: started.stdio[3] as Readable })
   lines.on('line', (line) => {
     const told = JSON.parse(line) as Line
@@ -99,7 +99,8 @@ export const readRange = async (
   process.off('exit', end)
   if (next >= range.to && code === 0) return { next }
   const says = killed?.says ?? `${signal ?? `exit ${code}`}: ${text.trim().slice(-2500)}`
-  if (code === OUR_FAULT || (begun === undefined && next === range.from)) throw new Error(`the process ended before it read anything: ${says}`)
+  if (code === OUR_FAULT || (begun === undefined && next === range.from))
+    throw new Error(`the process ended before it read anything: ${says}`)
   const index = begun?.index ?? Math.max(range.from, next - 1)
   return { next: Math.max(next, index + 1), death: { index, during: begun !== undefined, kind: killed?.kind ?? 'exit', says } }
 }
