@@ -268,6 +268,16 @@ export interface Origin {
 // Shared by every installed copy of the package, so that `isActiveStorageError` holds across them.
 const mark = Symbol.for('active-storage.error')
 
+/** Of a text, in characters: names and values from outside stand in it. Its end says what to do, so the middle goes. */
+const [MOST_TEXT, KEPT_BEFORE, KEPT_AFTER] = [8000, 6000, 1900]
+const bounded = (text: string): string => {
+  if (text.length <= MOST_TEXT) return text
+  const left = `${text.slice(0, KEPT_BEFORE)} ... (${text.length} characters) ... ${text.slice(-KEPT_AFTER)}`
+  return left.replaceAll(HALF, '\ufffd')
+}
+// A cut may leave half a surrogate pair, which is no text.
+const HALF = /\p{Surrogate}/gu
+
 /** The only error that the public API throws. The message starts with the code, since tools often show nothing else. */
 export class ActiveStorageError<C extends Code = Code> extends Error {
   readonly code: C
@@ -276,7 +286,7 @@ export class ActiveStorageError<C extends Code = Code> extends Error {
   readonly [mark] = true
 
   constructor(code: C, text: string, details: DetailsOf<C>, options: { cause?: unknown; origin?: Origin } = {}) {
-    super(`[${code}] ${text}`, options.cause === undefined ? undefined : { cause: options.cause })
+    super(`[${code}] ${bounded(text)}`, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'ActiveStorageError'
     this.code = code
     this.details = details

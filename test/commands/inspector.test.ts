@@ -8,7 +8,7 @@ import { temporaryFolder } from '../storage-node/support.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
-test('SIGUSR1 opens no inspector', { timeout: 60_000 }, async (t) => {
+test('SIGUSR1 opens no inspector', { timeout: 600_000 }, async (t) => {
   const args = ['node', '--json', '--data', temporaryFolder(t), '--listen', '127.0.0.1:0', '--threads', '1']
   const node = spawn(process.execPath, ['--import', 'tsx', '--inspect-port=127.0.0.1:0', cli, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],

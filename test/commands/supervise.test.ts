@@ -70,7 +70,7 @@ const persistent = async (t: TestContext, address: string, idempotencyKey: strin
   }
 }
 
-test('a node that is killed is started again on the same folder and port, and calls go on', { timeout: 60_000 }, async (t) => {
+test('a node that is killed is started again on the same folder and port, and calls go on', { timeout: 600_000 }, async (t) => {
   const address = await fixedAddress([])
   const { parent, ended, pids, log, until } = await supervised(t, temporaryFolder(t), address)
   assert.equal(await persistent(t, address, 'key-0'), 1)
@@ -91,14 +91,14 @@ test('a node that is killed is started again on the same folder and port, and ca
   assert.equal(isThere(pids.at(-1) ?? assert.fail()), false)
 })
 
-test('a node that is told to stop by itself is not started again', { timeout: 60_000 }, async (t) => {
+test('a node that is told to stop by itself is not started again', { timeout: 600_000 }, async (t) => {
   const { ended, pids, log } = await supervised(t, temporaryFolder(t), await fixedAddress([]))
   process.kill(pids[0] ?? assert.fail(), 'SIGTERM')
   assert.equal(await ended, 0)
   assert.deepEqual([pids.length, log], [1, []])
 })
 
-test('a node ends when its supervisor is killed, so that its folder is free', { timeout: 60_000 }, async (t) => {
+test('a node ends when its supervisor is killed, so that its folder is free', { timeout: 600_000 }, async (t) => {
   const data = temporaryFolder(t)
   const address = await fixedAddress([])
   const { parent, ended } = await supervised(t, data, address)
@@ -114,7 +114,7 @@ test('a node ends when its supervisor is killed, so that its folder is free', { 
   assert.equal(await again.ended, 0)
 })
 
-test('a node that cannot be started as it is asked for is not tried again', { timeout: 60_000 }, async (t) => {
+test('a node that cannot be started as it is asked for is not tried again', { timeout: 600_000 }, async (t) => {
   const data = temporaryFolder(t)
   const held = await supervised(t, data, await fixedAddress([]))
   for (const [args, code, message] of [

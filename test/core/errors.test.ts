@@ -23,6 +23,18 @@ test('the message begins with the code, and the text is what follows', () => {
   assert.ok(error instanceof Error)
 })
 
+test('a text is bounded, and keeps its end, which says what to do', () => {
+  const text = `no column "${'\u{1f4be}'.repeat(100_000)}": name another`
+  const error = failure('invalid-argument', text)
+  assert.ok(error.text.length <= 8000, `${error.text.length} characters`)
+  assert.ok(error.text.startsWith('no column "\u{1f4be}'))
+  assert.ok(error.text.endsWith('": name another'))
+  assert.ok(!/\p{Surrogate}/u.test(error.text))
+  const known = error.at({ site: 'here' })
+  assert.equal(known.text, error.text)
+  assert.equal(failure('internal', 'x'.repeat(8000)).text.length, 8000)
+})
+
 test('the guard knows our errors, by code too, and nothing else', () => {
   const error: unknown = failureWith('overloaded', 'full', { retryAfterMs: 50 })
   assert.ok(isActiveStorageError(error))

@@ -9,8 +9,9 @@ export interface Dice {
   bytes(count: number): Buffer
 }
 
-export const diceFor = (seed: number, index: number): Dice => {
-  const draws = opDraws(seed, 0, `wire ${index}`, 0)
+/** @param of keeps the draws of different kinds of input apart */
+export const diceFor = (seed: number, index: number, of = 'wire'): Dice => {
+  const draws = opDraws(seed, 0, `${of} ${index}`, 0)
   const below = (bound: number) => draws.below(Math.max(1, bound))
   return {
     below,

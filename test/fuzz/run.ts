@@ -1,23 +1,30 @@
-// Sends mutated calls to a storage node and watches it: npm run fuzz -- wire
+// Sends mutated calls to a storage node, or has mutated files read: npm run fuzz -- wire, npm run fuzz -- --format csv
 import { readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { recordCorpus } from './corpus.ts'
+import { formatNames } from './files/format.ts'
+import { runFiles } from './files/run-files.ts'
 import { defaults, fuzz, type FuzzOptions, type Report } from './fuzz.ts'
 import { planOf } from './mutate.ts'
 import { fromText, type Plan, toText } from './plan.ts'
 import { startNode } from './target.ts'
 
 const usage = `Usage: npm run fuzz -- wire [options]
+       npm run fuzz -- --format FORMAT [options]
 
-Starts a storage node in a process and folder of its own, and sends it mutated calls over HTTP/2.
+wire: starts a storage node in a process and folder of its own, and sends it mutated calls over HTTP/2.
+--format: has mutated files read by processes of their own, and values compared with those of other readers.
+FORMAT is ${formatNames.join(', ')}, or all. models: ONNX files put and run; inputs: extremes for sound models.
 
-  --messages N   how many (default 50000)
-  --seed S       a whole number; the same seed sends the same (default: of the clock, printed)
-  --seconds T    ends after this time at the latest
-  --from I       begins at the message of this index (default 0)
-  --replay FILE  sends the messages of a file that an earlier run wrote, one after the other
+  --messages N   how many messages (default 50000)
+  --count N      how many files (default 20000)
+  --seed S       a whole number; the same seed makes the same (default: of the clock, printed)
+  --seconds T    wire: ends after this time at the latest
+  --from I       begins at the message or file of this index (default 0)
+  --batch N      files that one process reads before the next takes its place (default 2000)
+  --replay FILE  sends or reads again what an earlier run wrote into a file
   --help         shows this
 
 Ends with status 1 where a check fails. Each kind of failure is printed once, with a file that holds what was sent.`
@@ -53,6 +60,9 @@ const main = async (): Promise<number> => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      format: { type: 'string' },
+      count: { type: 'string', default: '20000' },
+      batch: { type: 'string', default: '2000' },
       messages: { type: 'string', default: '50000' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       seconds: { type: 'string' },
@@ -61,6 +71,14 @@ const main = async (): Promise<number> => {
       help: { type: 'boolean', default: false },
     },
   })
+  if (values.format !== undefined && !values.help)
+    return await runFiles(values.format, {
+      seed: whole('seed', values.seed),
+      count: whole('count', values.count),
+      from: whole('from', values.from),
+      batch: Math.max(1, whole('batch', values.batch)),
+      ...(values.replay !== undefined && { replay: values.replay }),
+    })
   if (values.help || positionals[0] !== 'wire') {
     print(usage)
     return values.help ? 0 : 2

@@ -45,15 +45,13 @@ test('nodes in another order are sorted, those in order keep theirs', () => {
   assert.deepEqual(checkGraph(loose({ nodes: free })).nodes, free)
 })
 
-test('a large graph in the wrong order, without names and with one tensor that all use, takes no long', () => {
-  const count = 50_000
+// A walk of which the time is the square of the nodes would take hours.
+test('a large graph in the wrong order, without names and with one tensor that all use, is put in order', () => {
+  const count = 200_000
   const nodes = Array.from({ length: count }, (_, i) => node('', i === 0 ? ['x'] : [`t${i - 1}`, 't0'], [`t${i}`], 'Add')).toReversed()
-  const started = performance.now()
   const graph = checkGraph(loose({ nodes }))
   assert.equal(graph.nodes.length, count)
   assert.equal(new Set(graph.nodes.map(({ name }) => name)).size, count)
-  // A quadratic walk takes minutes.
-  assert.ok(performance.now() - started < 5000)
 })
 
 test('a message of millions of tiny fields is refused', () => {

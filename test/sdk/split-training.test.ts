@@ -11,7 +11,7 @@ import { network, plan, pointsOf, putPoints, spec } from '../objects/trainer/mat
 import { startNodeProcess } from '../storage-node/node-process.ts'
 import { linkTo, remote, startNode, temporaryFolder } from '../storage-node/support.ts'
 
-const LONG = { timeoutMs: 120_000 }
+const LONG = { timeoutMs: 600_000 }
 /** Behind the first layer and its normalization; the mask is the back's there, and the front's at the other. */
 const CUT = 'Relu.out'
 const LATER = 'Dropout.out'
@@ -40,7 +40,7 @@ const split = async (main: Trainer, run: number, options: Partial<SplitOptions> 
 
 test(
   'a training that is split has the losses and weights of one that is not, to the bit, and gives one file',
-  { timeout: 120_000 },
+  { timeout: 900_000 },
   async (t) => {
     const { link, at } = await started(t)
     await putPoints(link)
@@ -66,7 +66,7 @@ test(
   },
 )
 
-test('labels may stay with the back', { timeout: 120_000 }, async (t) => {
+test('labels may stay with the back', { timeout: 900_000 }, async (t) => {
   const { link, at } = await started(t)
   await putPoints(link)
   const labels = new Map(pointsOf(300).map(({ id, label }) => [id, label]))
@@ -88,7 +88,7 @@ test('labels may stay with the back', { timeout: 120_000 }, async (t) => {
   assert.deepEqual({ curve, file }, wanted)
 })
 
-test('a node that dies ends it with a typed error, and both parts go on from the last checkpoint', { timeout: 120_000 }, async (t) => {
+test('a node that dies ends it with a typed error, and both parts go on from the last checkpoint', { timeout: 900_000 }, async (t) => {
   const data = temporaryFolder(t)
   const how = plan({ epochs: 8, checkpointEvery: 5 })
   const first = await mortal(t, data)
@@ -113,7 +113,7 @@ test('a node that dies ends it with a typed error, and both parts go on from the
   assert.deepEqual({ curve, file }, wanted)
 })
 
-test('a pause makes a checkpoint of both parts, from which it goes on in one piece', { timeout: 120_000 }, async (t) => {
+test('a pause makes a checkpoint of both parts, from which it goes on in one piece', { timeout: 900_000 }, async (t) => {
   const { link, at } = await started(t)
   await putPoints(link)
   const how = plan({ epochs: 12 })
@@ -130,7 +130,7 @@ test('a pause makes a checkpoint of both parts, from which it goes on in one pie
   assert.deepEqual({ curve: await main.curve(), file: await main.export() }, wanted)
 })
 
-test('what cannot be split is refused, and what fails in the back is known at the trainer', { timeout: 120_000 }, async (t) => {
+test('what cannot be split is refused, and what fails in the back is known at the trainer', { timeout: 900_000 }, async (t) => {
   const { link, at } = await started(t)
   await putPoints(link)
   const main = await put(at('main'))

@@ -34,7 +34,7 @@ const filesIn = (folder: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
 
-test('backups made under load are whole, sound, and have all that was acknowledged before they began', { timeout: 120_000 }, async (t) => {
+test('backups made under load are whole, sound, and have all that was acknowledged before they began', { timeout: 900_000 }, async (t) => {
   const base = temporaryFolder(t)
   const backups = join(base, 'backups')
   mkdirSync(backups)

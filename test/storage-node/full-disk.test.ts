@@ -56,7 +56,7 @@ const killed = async (
 
 test(
   'a node whose disk fills up under load answers every call, goes on reading, and writes again by itself',
-  { timeout: 60_000 },
+  { timeout: 600_000 },
   async (t) => {
     const disk = smallDisk(t, 24)
     if (disk === undefined) return
@@ -88,7 +88,7 @@ test(
   },
 )
 
-test('a node that is killed on a full disk starts there again, and serves what was acknowledged', { timeout: 60_000 }, async (t) => {
+test('a node that is killed on a full disk starts there again, and serves what was acknowledged', { timeout: 600_000 }, async (t) => {
   const disk = smallDisk(t, 16)
   if (disk === undefined) return
   const data = join(disk, 'node')
@@ -107,7 +107,7 @@ test('a node that is killed on a full disk starts there again, and serves what w
 
 test(
   'a node that may not write for a while answers every call, goes on reading, and writes again by itself',
-  { timeout: 60_000 },
+  { timeout: 600_000 },
   async (t) => {
     const data = temporaryFolder(t)
     const loaded = await loadedNode(t, data)
@@ -137,7 +137,7 @@ test(
 
 test(
   'a node whose disk fails under load answers every call and goes on reading; what it acknowledged survives',
-  { timeout: 60_000 },
+  { timeout: 600_000 },
   async (t) => {
     const disk = failingDisk(t, 48)
     if (disk === undefined) return

@@ -93,7 +93,7 @@ test('a node that stops finishes what is under way', async (t) => {
   await closing
 })
 
-test('a node that stops gives up on what does not end in time', { timeout: 20_000 }, async (t) => {
+test('a node that stops gives up on what does not end in time', { timeout: 600_000 }, async (t) => {
   const { type, seen } = createProbe()
   const node = await startNode(t, { objects: [type] })
   const call = remote(linkTo(t, node.address), type).wait()

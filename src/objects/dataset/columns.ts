@@ -45,6 +45,8 @@ export interface Table {
 }
 
 const MOST_CLASSES = 65_536
+/** Of the name of a column, in characters: it stands in errors and reports. */
+const MOST_NAME = 1000
 
 export const shownCell = (text: string): string => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text)
 
@@ -79,6 +81,8 @@ export const openTable = async (
     const place = new Map<string, number>()
     record.fields.forEach((name, index) => {
       if (name.includes('\0')) throw refuse(record, index, 'a zero byte in a name: is this UTF-16? Convert the file to UTF-8')
+      if (name.length > MOST_NAME)
+        throw refuse(record, index, `a name of ${name.length} characters; the most is ${MOST_NAME}: is this the line of the names?`)
       if (place.has(name)) throw refuse(record, index, `a second column "${name}": give each a name of its own`)
       place.set(name, index)
     })

@@ -1,6 +1,7 @@
 import { byteLengthOf, type NumericDType } from '../../core/dtype.ts'
 import { failure } from '../../core/errors.ts'
 import type { AdoptableFile } from '../../core/self.ts'
+import { npyDictionary } from './npy-header.ts'
 
 /** What the header of an NPY file says; the samples lie after each other from `offset`. */
 export interface NpyHeader {
@@ -32,7 +33,7 @@ const dtypesByCode: Readonly<Record<string, NumericDType>> = {
 }
 
 /**
- * Reads the header of an NPY file (versions 1 to 3), a Python dictionary of three keys. It is matched, never evaluated.
+ * Reads the header of an NPY file (versions 1 to 3), a Python dictionary of three keys. It is parsed, never evaluated.
  * @throws ActiveStorageError `bad-sample` naming the byte
  */
 export const readNpyHeader = async (file: Pick<AdoptableFile, 'path' | 'bytes' | 'read'>): Promise<NpyHeader> => {
@@ -44,19 +45,19 @@ export const readNpyHeader = async (file: Pick<AdoptableFile, 'path' | 'bytes' |
     throw refuse(0, 'this is an archive of arrays (.npz): save each with numpy.save(name, numpy.load(file)[name])')
   if (bytesRead < 10 || !head.subarray(0, 6).equals(MAGIC)) throw refuse(0, 'this is no NPY file: write it with numpy.save')
   const version = head[6]!
-  if (version < 1 || version > 3) throw refuse(6, `NPY version ${version}; versions 1 to 3 are read: write it with numpy.save`)
+  if (version < 1 || version > 3 || head[7] !== 0)
+    throw refuse(6, `NPY version ${version}.${head[7]}; versions 1.0, 2.0 and 3.0 are read: write it with numpy.save`)
   const start = version === 1 ? 10 : 12
   const length = version === 1 ? head.readUInt16LE(8) : head.readUInt32LE(8)
   if (length > MOST_HEADER) throw refuse(8, `a header of ${length} bytes; the most is ${MOST_HEADER}`)
   const bytes = Buffer.alloc(length)
   if ((await file.read(bytes, start)) < length) throw refuse(start, 'the file is cut off within its header: copy it again')
   const header = bytes.toString(version === 3 ? 'utf8' : 'latin1')
-  const descr = /'descr'\s*:\s*'([<>|=]?)([a-zA-Z]\d{0,2})'/.exec(header)
-  const fortran = /'fortran_order'\s*:\s*(True|False)/.exec(header)?.[1]
-  const sides = /'shape'\s*:\s*\(([\d\s,]*)\)/.exec(header)?.[1]
+  const stated = npyDictionary(header)
+  const descr = /^([<>|=]?)([a-zA-Z]\d{0,2})$/.exec(stated?.descr ?? '')
   if (descr?.[2] === 'O')
     throw refuse(start, 'dtype "object" holds Python objects, which are never loaded: save an array of numbers, with astype')
-  if (descr === null || fortran === undefined || sides === undefined)
+  if (descr === null || stated === undefined)
     throw refuse(
       start,
       `a header that does not give 'descr', 'fortran_order' and 'shape' of one plain dtype (${/'descr'.{0,60}/.exec(header)?.[0] ?? 'no descr'}): save an array of numbers`,
@@ -66,12 +67,8 @@ export const readNpyHeader = async (file: Pick<AdoptableFile, 'path' | 'bytes' |
   if (dtype === undefined)
     throw refuse(start, `dtype "${descr[1]}${code}" is none of ${Object.keys(dtypesByCode).join(', ')}: convert the array with astype`)
   if (descr[1] === '>') throw refuse(start, `dtype ">${code}" is big-endian: save array.astype("<${code}")`)
-  if (fortran === 'True') throw refuse(start, 'the array is in Fortran order: save numpy.ascontiguousarray(array)')
-  const shape = sides
-    .split(',')
-    .map((side) => side.trim())
-    .filter((side) => side !== '')
-    .map(Number)
+  if (stated.fortran) throw refuse(start, 'the array is in Fortran order: save numpy.ascontiguousarray(array)')
+  const { shape } = stated
   if (shape.length === 0) throw refuse(start, 'an array of no dimensions holds no samples: its first side counts them')
   if (shape.length > MOST_RANK) throw refuse(start, `an array of ${shape.length} dimensions; the most is ${MOST_RANK}`)
   const elements = shape.slice(1).reduce((product, side) => product * side, 1)

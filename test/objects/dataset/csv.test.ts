@@ -147,6 +147,7 @@ test('what does not fit a declared column, a short line and a second column of a
   )
   await assert.rejects(tableOf(t, 'a,b\n1,2\n1\n'), /a\.csv:3:1: 1 fields where the header has 2/)
   await assert.rejects(tableOf(t, 'a,a\n1,2\n'), /a\.csv:1:3: a second column "a"/)
+  await assert.rejects(tableOf(t, `a,${'b'.repeat(2000)}\n1,x\n`), /a\.csv:1:3: a name of 2000 characters; the most is 1000/)
   await assert.rejects(tableOf(t, 'a,b\n'), /a header and at least one line/)
   await assert.rejects(tableOf(t, 'a,b\n1,2\n', { columns: { z: 'float32' } }), {
     code: 'invalid-argument',

@@ -29,6 +29,9 @@ export const countingPlan = (members: number, count: number, more: Partial<Paral
   pipeline: [{ op: 'tensor', dtype: 'float32', shape: [count] }],
   batchSize: 3,
   epochs: 1,
+  // A machine may be as slow as it likes.
+  waitMs: 600_000,
+  stepMs: 600_000,
   ...more,
 })
 

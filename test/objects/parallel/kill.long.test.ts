@@ -7,7 +7,7 @@ import { checkCounted, countingPlan } from './counting.ts'
 import { follow } from './material.ts'
 import { COUNT, EACH, two } from './two-processes.ts'
 
-test('a member that is killed for good: training finishes, and says what was missed', { timeout: 120_000 }, async (t) => {
+test('a member that is killed for good: training finishes, and says what was missed', { timeout: 900_000 }, async (t) => {
   const { other, main } = await two(t)
   const reports = await follow(main, await main.fit(countingPlan(2, COUNT, { waitMs: 500, shuffle: false })), ({ members }) => {
     if (members[1]!.counted > 0) other.first.child.kill('SIGKILL')
@@ -21,7 +21,7 @@ test('a member that is killed for good: training finishes, and says what was mis
   checkCounted(await main.export(), (place) => place < EACH + gone!.counted, last.step)
 })
 
-test('a coordinator that is killed goes on from its checkpoint, and each sample is counted once', { timeout: 120_000 }, async (t) => {
+test('a coordinator that is killed goes on from its checkpoint, and each sample is counted once', { timeout: 900_000 }, async (t) => {
   const { lead, other, main } = await two(t)
   let kills = 0
   const broken = follow(main, await main.fit(countingPlan(2, COUNT, { checkpointEvery: 9 })), ({ checkpoint }) => {
@@ -34,7 +34,7 @@ test('a coordinator that is killed goes on from its checkpoint, and each sample 
   assert.ok(isActiveStorageError(error, 'unavailable'))
   await lead.first.ended
   const again = await lead.again()
-  const after = remote(linkTo(t, again.address, 'n0'), parallelTrainer, 'main', { timeoutMs: 120_000 })
+  const after = remote(linkTo(t, again.address, 'n0'), parallelTrainer, 'main', { timeoutMs: 600_000 })
   const status = await after.status()
   assert.equal(status.status, 'interrupted')
   assert.ok(status.step > 0)

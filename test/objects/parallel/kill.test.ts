@@ -4,7 +4,7 @@ import { checkCounted, countingPlan } from './counting.ts'
 import { follow } from './material.ts'
 import { COUNT, EACH, two } from './two-processes.ts'
 
-test('a member that is killed in mid-epoch comes back, and each sample is counted once', { timeout: 120_000 }, async (t) => {
+test('a member that is killed in mid-epoch comes back, and each sample is counted once', { timeout: 900_000 }, async (t) => {
   const { other, main } = await two(t)
   let back: Promise<unknown> | undefined
   let away = 0

@@ -47,7 +47,7 @@ export const group = async (t: TestContext, parts: readonly Points[]) => {
   const lead = await startNode(t, { name: 'n0', peers })
   await putPart(t, lead, parts[0] ?? [])
   const link = linkTo(t, lead.address, 'n0')
-  return { link, main: remote(link, parallelTrainer, 'main', { timeoutMs: 120_000 }) }
+  return { link, main: remote(link, parallelTrainer, 'main', { timeoutMs: 600_000 }) }
 }
 
 export const plan = (members: number, more: Partial<ParallelPlan> = {}): ParallelPlan => ({

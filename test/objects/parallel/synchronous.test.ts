@@ -34,7 +34,7 @@ for (const [name, how, sizes] of [
   test(`${name}: the model is that of one node that trains on the joined batches, within 1e-5`, async (t) => {
     const parts = partsOf(sizes)
     const { link, main } = await group(t, parts)
-    const alone = remote(link, trainer, 'alone', { timeoutMs: 120_000 })
+    const alone = remote(link, trainer, 'alone', { timeoutMs: 600_000 })
     await remote(link, dataset, 'joined').put(joined(parts, 16))
     for (const each of [main, alone]) await each.put(network(), how)
     const reports = await follow(main, await main.fit(plan(sizes.length, { shuffle: false })))

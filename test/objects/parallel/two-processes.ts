@@ -21,7 +21,7 @@ const nodeWith = async (t: TestContext, name: string, from: number, more: readon
 export const two = async (t: TestContext) => {
   const other = await nodeWith(t, 'n1', EACH)
   const lead = await nodeWith(t, 'n0', 0, ['--peer', `n1=${other.address}`])
-  const main = remote(lead.link, parallelTrainer, 'main', { timeoutMs: 120_000 })
+  const main = remote(lead.link, parallelTrainer, 'main', { timeoutMs: 600_000 })
   await main.put(countingModel(COUNT), countingSpec)
   return { lead, other, main }
 }

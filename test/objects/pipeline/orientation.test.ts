@@ -103,6 +103,8 @@ test('a PNG whose chunks do not fit their checksums is refused by name', async (
   for (const [file, at] of [
     [png, 29],
     [text, 33 + 11],
+    // Of the image data, behind which IEND stands.
+    [png, png.length - 13],
   ] as const) {
     const bytes = Buffer.from(file)
     bytes[at]! ^= 0xff

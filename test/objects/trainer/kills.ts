@@ -22,7 +22,7 @@ export const trainUnderKills = async (t: TestContext, kills: number, seed: numbe
   for (;;) {
     const { address, child, ended } = await startNodeProcess(t, ['--data', data, '--threads', '1'])
     const link = linkTo(t, address)
-    const main = remote(link, trainer, 'main', { timeoutMs: 120_000 })
+    const main = remote(link, trainer, 'main', { timeoutMs: 600_000 })
     if (!begun) {
       await putPoints(link)
       await main.put(network({ width: WIDTH }), spec)

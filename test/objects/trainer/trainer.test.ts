@@ -81,7 +81,7 @@ test('the same plan gives the same losses to the bit, here and on a node, whenev
 
 test(
   'a training of thousands of batches ends well over a link: what it reports of its stages does not grow',
-  { timeout: 120_000 },
+  { timeout: 900_000 },
   async (t) => {
     const node = await startNode(t)
     const main = await prepared(linkTo(t, node.address))

@@ -39,7 +39,10 @@ export const isAmbiguous = ({ roaming }: World, { twin }: Target): boolean => ro
 
 export const count = ({ counts }: World, what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1)
 
-export type Options = Partial<Pick<CallContext, 'idempotencyKey' | 'budgetMs' | 'durability' | 'expectedVersion' | 'signal'>>
+export type Options = Partial<Pick<CallContext, 'idempotencyKey' | 'durability' | 'expectedVersion' | 'signal'>> & {
+  /** The time that the call may take. Default 20,000 ms. */
+  readonly budgetMs?: number
+}
 
 /** A call of a method, as a stub would make it. */
 export const callOf = (
@@ -47,14 +50,14 @@ export const callOf = (
   [type, object, method]: readonly [string, string, string],
   kind: MethodKind,
   args: readonly Value[],
-  options: Options = {},
+  { budgetMs = 20_000, ...options }: Options = {},
 ): Call => ({
   type: typeName(type),
   object: objectId(object),
   method,
   kind,
   args,
-  context: { callId: caller.newCallId(), chain: [], budgetMs: 20_000, ...options },
+  context: { callId: caller.newCallId(), chain: [], deadline: caller.life.monotonic() + budgetMs, ...options },
 })
 
 /** Codes that any call may end with while there are faults. */
@@ -68,14 +71,23 @@ const FAULTS: ReadonlySet<Code> = new Set([
   'storage-failed',
 ])
 /** Codes which say that the call itself has changed nothing, where it was made once. */
-const NOTHING_DONE: ReadonlySet<Code> = new Set(['overloaded', 'read-only', 'storage-failed', 'method-threw', 'call-cycle', 'version-mismatch'])
+const NOTHING_DONE: ReadonlySet<Code> = new Set([
+  'overloaded',
+  'read-only',
+  'storage-failed',
+  'method-threw',
+  'call-cycle',
+  'version-mismatch',
+])
 
 export const changedNothing = (code: Code): boolean => NOTHING_DONE.has(code)
 
 /** The code of an error, which has to be one that the contract allows here. */
 export const codeOf = (world: World, what: string, error: unknown, also: readonly Code[] = []): Code => {
   if (!isActiveStorageError(error)) {
-    world.model.find(`${what} threw what is no error of the product: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    world.model.find(
+      `${what} threw what is no error of the product: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    )
     return 'internal'
   }
   if (!FAULTS.has(error.code) && !also.includes(error.code)) world.model.find(`unexpected answer: ${what}: ${error.message}`)

@@ -78,7 +78,9 @@ export const createNetwork = ({ scheduler, draws, servers }: NetworkOptions) => 
   const begin = (from: Life, to: string, call: Call, stream: boolean, give: Give): (() => void) => {
     const state = stateOf(from.name, to)
     const label = `${from.name}>${to} ${++count} ${call.type}/${call.object}.${call.method}`
-    const { signal: _, aborted: _aborted, onReport: _report, ...context } = call.context
+    const { signal: _, aborted: _aborted, onReport: _report, deadline, ...context } = call.context
+    // Each end has a clock of its own: on the wire a deadline is the time that is left.
+    const budgetMs = deadline === undefined ? undefined : deadline - from.monotonic()
     const args = toBytes(call.args)
     const stopping = new AbortController()
     let over = false
@@ -117,7 +119,9 @@ export const createNetwork = ({ scheduler, draws, servers }: NetworkOptions) => 
       const { life, transport } = server
       if (first) entry.life = life
       const decoded = fromBytes(args) as readonly Value[]
-      const served: Call = { ...call, args: decoded, context: { ...context, signal: first ? stopping.signal : new AbortController().signal } }
+      const signal = first ? stopping.signal : new AbortController().signal
+      const limit = budgetMs === undefined ? {} : { deadline: life.monotonic() + budgetMs }
+      const served: Call = { ...call, args: decoded, context: { ...context, ...limit, signal } }
       const answer = (what: string, act: () => void) => {
         if (!first) return
         if (isUnlucky || draws.chance(losses.lostReply)) return entry.broken()
@@ -173,7 +177,7 @@ export const createNetwork = ({ scheduler, draws, servers }: NetworkOptions) => 
     function stop() {
       if (!over) cancel(failure('cancelled', 'the caller gave the call up'))
     }
-    const { budgetMs, signal } = call.context
+    const { signal } = call.context
     if (budgetMs !== undefined && !over)
       late = from.in(budgetMs, `${call.method} deadline`, () => cancel(failure('deadline-exceeded', `no answer from ${to} in time`)))
     if (signal?.aborted === true) stop()

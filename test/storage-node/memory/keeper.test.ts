@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { createAdmission, defaultAdmission } from '../../../src/storage-node/admission.ts'
 import { createMemoryKeeper, type KeeperOptions } from '../../../src/storage-node/memory/keeper.ts'
 
@@ -110,19 +109,20 @@ test('a limit that the process is beyond when it begins is one that lets it work
   assert.equal(process.acts[0], 'pages')
 })
 
-test('much that is touched is looked at without waiting, and an idle process not at all', async (t) => {
+test('much that is touched is looked at without waiting, and an idle process not at all', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
   const { keeper, state } = fake(t)
   keeper.touched(1024 * MIB)
   keeper.begin()
   const before = state.looks
-  await pause(600)
+  t.mock.timers.tick(600)
   assert.equal(state.looks, before, 'idle')
   keeper.touched(7 * MIB)
   assert.equal(state.looks, before)
   keeper.touched(2 * MIB)
   assert.equal(state.looks, before + 1)
   state.busy = true
-  await pause(600)
+  t.mock.timers.tick(600)
   assert.ok(state.looks > before + 1, 'while calls run')
 })
 
