@@ -5,7 +5,7 @@ import type { Call, CallContext, CallReport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
 import { statusOf } from '../wire/failure.ts'
 import type { ReceivedFrame } from '../wire/frame-codec.ts'
-import { Incoming, outgoing } from '../wire/frames.ts'
+import { Incoming, outgoingInSlices } from '../wire/frames.ts'
 import type { CallStart } from '../wire/gen/active_storage/v1/CallStart.ts'
 import type { ClientFrame } from '../wire/gen/active_storage/v1/ClientFrame.ts'
 import type { ServerFrameIn } from '../wire/gen/active_storage/v1/ServerFrame.ts'
@@ -152,7 +152,8 @@ class ServedCall {
 
   async #run(start: CallStart, incoming: Incoming): Promise<void> {
     try {
-      const args = incoming.value()
+      const decoded = incoming.valueInSlices()
+      const args = decoded instanceof Promise ? await decoded : decoded
       if (!Array.isArray(args)) throw failure('malformed-message', 'the arguments are not a list')
       const { type, object, method } = start
       const entry = this.#host.entryOf(type, method)
@@ -172,7 +173,8 @@ class ServedCall {
 
   /** Sends one value, no faster than the client takes it. */
   async #send(value: Value): Promise<void> {
-    const { head, chunks } = outgoing(value)
+    const encoded = outgoingInSlices(value)
+    const { head, chunks } = encoded instanceof Promise ? await encoded : encoded
     let ready = this.#stream.write({ value: head })
     for (const chunk of chunks) {
       if (!ready) await this.#drained()
