@@ -32,7 +32,7 @@ const weigh = (value: unknown, most: number): number => {
     } else if (typeof one === 'object' && one !== null && isPlain(one)) {
       for (const key in one) {
         if (left <= 0) return
-        if (Object.hasOwn(one, key)) visit(one[key as keyof typeof one])
+        if (Object.hasOwn(one, key)) visit(Reflect.get(one, key))
       }
     }
   }
@@ -142,6 +142,9 @@ export const decodeInSlices = (
   bounds: Bounds = { bytes: SMALL_BODY, run: RUN },
 ): Value | Promise<Value> => (body.byteLength <= bounds.bytes ? decode(body, heads, bytes) : decodeLarge(body, heads, bytes, bounds))
 
+/** A key of a map: the scanner has let through nothing but texts. */
+const textOf = (key: Value): string => (typeof key === 'string' ? key : '')
+
 interface Bounds {
   readonly bytes: number
   readonly run: number
@@ -185,7 +188,7 @@ const decodeLarge = async (
       if (to > run) {
         const found = read(run, to)
         if (head.kind === 'list') for (const one of found) list.push(one)
-        else for (let at = 0; at < found.length; at += 2) map[String(found[at])] = found[at + 1]
+        else for (let at = 0; at < found.length; at += 2) map[textOf(found[at])] = found[at + 1]
       }
       run = scanner.at
     }
@@ -196,7 +199,7 @@ const decodeLarge = async (
       if (!pass(depth + 1)) {
         scanner.at = start
         take(start)
-        const key = head.kind === 'map' ? String(read(start, inside)[0]) : ''
+        const key = head.kind === 'map' ? textOf(read(start, inside)[0]) : ''
         scanner.at = inside
         const made = await value(depth + 1)
         if (head.kind === 'list') list.push(made)

@@ -126,7 +126,7 @@ export const createScanner = (bytes: Uint8Array, onExtension?: (type: number) =>
     }
   }
   const item = (depth: number): void => {
-    // oxlint-disable-next-line typescript/only-throw-error -- no error: whoever set the bound goes on another way
+    // No error: whoever set the bound goes on in another way.
     if (--left < 0) throw tooManyParts
     if (depth > limits.depth) throw malformed(at, `nested more than ${limits.depth} deep`)
     const start = at
