@@ -5,7 +5,7 @@ import type { SiteName } from '../core/ids.ts'
 import type { Call, CallReport, Transport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
 import { failureOf } from '../wire/failure.ts'
-import { Incoming, type Outgoing, outgoing } from '../wire/frames.ts'
+import { Incoming, type Outgoing, outgoingInSlices } from '../wire/frames.ts'
 import type { ClientFrameIn } from '../wire/gen/active_storage/v1/ClientFrame.ts'
 import type { ServerFrame } from '../wire/gen/active_storage/v1/ServerFrame.ts'
 import { limits } from '../wire/limits.ts'
@@ -86,12 +86,11 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
   const largeResults = new Set<string>()
   let closed = false
 
-  const begin = (call: Call, stream: boolean): Flight => {
+  const begin = (call: Call, args: Outgoing, stream: boolean): Flight => {
     if (closed) throw failure('unavailable', `the link to ${site} (${address}) is closed`)
     const { context } = call
     if (context.signal?.aborted === true) throw abortedBy(context.signal)
     const left = leftTo(context.deadline)
-    const args = outgoing(call.args)
     const large = args.bytes > limits.inlineBytes || largeResults.has(`${call.type}.${call.method}`)
     const client = large ? (bulk ??= open('bulk')) : control
     const duplex = client.Call()
@@ -143,9 +142,11 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
   }
 
   return {
-    call: (call) =>
-      new Promise<Value>((resolve, reject) => {
-        const flight = begin(call, false)
+    async call(call) {
+      const encoded = outgoingInSlices(call.args)
+      const args = encoded instanceof Promise ? await encoded : encoded
+      return new Promise<Value>((resolve, reject) => {
+        const flight = begin(call, args, false)
         const { duplex } = flight
         let incoming: Incoming | undefined
         let problem: Error | undefined
@@ -155,7 +156,7 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
             if (problem !== undefined) throw problem
             if (incoming === undefined) throw failure('malformed-message', 'the call ended well but brought no result')
             noteSize(call, incoming.bytes)
-            resolve(incoming.value())
+            resolve(incoming.valueInSlices())
           } catch (error) {
             reject(error)
           }
@@ -184,10 +185,12 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
           else duplex.once('end', () => settle(arrived.metadata))
         })
         duplex.on('error', ignored)
-      }),
+      })
+    },
 
     async *stream(call) {
-      const flight = begin(call, true)
+      const encoded = outgoingInSlices(call.args)
+      const flight = begin(call, encoded instanceof Promise ? await encoded : encoded, true)
       const { duplex } = flight
       // Stays empty where the reader leaves before the end.
       let metadata = new Metadata()
@@ -206,7 +209,7 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
           if (incoming.complete) {
             const whole = incoming
             incoming = undefined
-            yield whole.value()
+            yield whole.valueInSlices()
           }
         }
         finished = true

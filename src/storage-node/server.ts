@@ -3,9 +3,10 @@ import { monotonicNow } from '../core/clock.ts'
 import { type ActiveStorageError, failure, toFailure } from '../core/errors.ts'
 import { type CallId, callId, objectId, type SiteName, typeName } from '../core/ids.ts'
 import type { Call, CallContext, CallReport } from '../core/transport.ts'
+import type { Value } from '../core/value.ts'
 import { statusOf } from '../wire/failure.ts'
 import type { ReceivedFrame } from '../wire/frame-codec.ts'
-import { Incoming, type Outgoing, outgoing } from '../wire/frames.ts'
+import { Incoming, type Outgoing, outgoingInSlices } from '../wire/frames.ts'
 import type { CallStart } from '../wire/gen/active_storage/v1/CallStart.ts'
 import type { ClientFrame } from '../wire/gen/active_storage/v1/ClientFrame.ts'
 import type { ServerFrameIn } from '../wire/gen/active_storage/v1/ServerFrame.ts'
@@ -180,7 +181,8 @@ class ServedCall {
     this.#whole = true
     this.#intake.working()
     try {
-      await this.#runAndSend(this.#madeCall())
+      const made = this.#madeCall()
+      await this.#runAndSend(made instanceof Promise ? await made : made)
       this.#finish()
     } catch (error) {
       this.#fail(toFailure(error))
@@ -188,11 +190,14 @@ class ServedCall {
   }
 
   /** Nothing but this call keeps its arguments afterwards. */
-  #madeCall(): Call {
+  #madeCall(): Call | Promise<Call> {
     const [start, incoming] = [this.#start, this.#incoming]
     if (start === undefined || incoming === undefined) throw failure('internal', 'a call that has not begun')
     this.#incoming = undefined
-    const args = incoming.value((bytes) => this.#intake.hold.take(bytes))
+    const decoded = incoming.valueInSlices((bytes) => this.#intake.hold.take(bytes))
+    return decoded instanceof Promise ? decoded.then((args) => this.#callOf(start, args)) : this.#callOf(start, decoded)
+  }
+  #callOf(start: CallStart, args: Value): Call {
     if (!Array.isArray(args)) throw failure('malformed-message', 'the arguments are not a list')
     const { type, object, method } = start
     const { kind } = this.#host.entryOf(type, method)
@@ -203,7 +208,8 @@ class ServedCall {
     const { hold } = this.#intake
     if (this.#host.entryOf(call.type, call.method).stream) {
       for await (const item of this.#host.stream(call)) {
-        const value = outgoing(item)
+        const encoded = outgoingInSlices(item)
+        const value = encoded instanceof Promise ? await encoded : encoded
         hold.takeResult(value.bytes)
         await this.#send(value)
         if (this.#stream.writableNeedDrain) await this.#drained()
@@ -215,7 +221,8 @@ class ServedCall {
     const name = `${call.type}.${call.method}`
     const expected = this.#results.expected(name)
     if (expected > 0) hold.takeResult(expected)
-    const value = outgoing(await this.#host.call(call))
+    const encoded = outgoingInSlices(await this.#host.call(call))
+    const value = encoded instanceof Promise ? await encoded : encoded
     this.#results.made(name, value.bytes)
     try {
       hold.exchange(value.bytes)

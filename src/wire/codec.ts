@@ -29,7 +29,7 @@ class Slot {
 class NegativeZero {}
 
 /** The segments of one value. What stands in it several times is one segment. */
-class Segments {
+export class Segments {
   readonly list: SegmentOut[] = []
   #slots: Map<Tensor | Uint8Array, Slot> | undefined
   slotOf(item: Tensor | Uint8Array): Slot {
@@ -42,7 +42,7 @@ class Segments {
 }
 
 // A key named "toJSON" is data: msgpackr would call it.
-const packr = new Packr({ useRecords: false, mapsAsObjects: true, useToJSON: false })
+export const packr = new Packr({ useRecords: false, mapsAsObjects: true, useToJSON: false })
 // Extension callbacks take no context, and packing is synchronous: what is being decoded stands here meanwhile.
 let items: readonly (Tensor | Uint8Array)[] = []
 
@@ -98,7 +98,7 @@ const className = (value: object): string => {
 }
 
 /** Replaces what MessagePack has no word for, and refuses what cannot be sent, naming its place. */
-const lower = (value: unknown, segments: Segments, depth: number, path: string): unknown => {
+export const lower = (value: unknown, segments: Segments, depth: number, path: string): unknown => {
   const refuse = (what: string) => failure('invalid-argument', `${path === '' ? 'the value' : path} ${what}`)
   switch (typeof value) {
     case 'undefined':
@@ -142,18 +142,29 @@ const lower = (value: unknown, segments: Segments, depth: number, path: string):
   return plain
 }
 
+export const tooLarge = (bytes: number) =>
+  failure('too-large', `plain data of ${bytes} bytes; the most is ${limits.bodyBytes}: send numbers as a Tensor and pages of long lists`)
+
 /** @throws ActiveStorageError `invalid-argument` for what cannot be sent, `too-large` */
 export const encode = (value: Value): Encoded => {
   const found = new Segments()
   const body = packr.pack(lower(value, found, 0, ''))
   const segments = found.list
-  if (body.byteLength > limits.bodyBytes) {
-    throw failure(
-      'too-large',
-      `plain data of ${body.byteLength} bytes; the most is ${limits.bodyBytes}: send numbers as a Tensor and pages of long lists`,
-    )
-  }
+  if (body.byteLength > limits.bodyBytes) throw tooLarge(body.byteLength)
   return { body, segments, segmentBytes: checkHeads(segments) }
+}
+
+/** Reads some bytes of a body whose segments are these. */
+export const unpacking = <T>(segments: readonly (Tensor | Uint8Array)[], read: () => T): T => {
+  items = segments
+  try {
+    return read()
+  } catch (error) {
+    if (isActiveStorageError(error)) throw error.code === 'malformed-message' ? error : failure('malformed-message', error.text, error)
+    throw failure('malformed-message', `MessagePack body: ${error instanceof Error ? error.message : String(error)}`, error)
+  } finally {
+    items = []
+  }
 }
 
 /**
@@ -167,14 +178,7 @@ export const decode = (
   room: (bytes: number) => void = () => undefined,
 ): Value => {
   room(scan(body))
-  items = heads.map((head, index) => itemOf(head, bytes[index] ?? new Uint8Array()))
-  try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the scan has let through nothing but what Value names
-    return packr.unpack(body) as Value
-  } catch (error) {
-    if (isActiveStorageError(error)) throw error.code === 'malformed-message' ? error : failure('malformed-message', error.text, error)
-    throw failure('malformed-message', `MessagePack body: ${error instanceof Error ? error.message : String(error)}`, error)
-  } finally {
-    items = []
-  }
+  const segments = heads.map((head, index) => itemOf(head, bytes[index] ?? new Uint8Array()))
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the scan has let through nothing but what Value names
+  return unpacking(segments, () => packr.unpack(body) as Value)
 }

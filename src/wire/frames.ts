@@ -1,6 +1,7 @@
 import { failure, failureWith } from '../core/errors.ts'
 import type { Value } from '../core/value.ts'
 import { decode, encode, type Encoded } from './codec.ts'
+import { decodeInSlices, encodeInSlices } from './codec-sliced.ts'
 import type { Value as ValueMessage, ValueIn } from './gen/active_storage/v1/Value.ts'
 import { limits } from './limits.ts'
 import { checkHeads, type SegmentHead } from './segments.ts'
@@ -53,6 +54,12 @@ const outgoingOf = ({ body, segments, segmentBytes }: Encoded): Outgoing => {
 }
 
 export const outgoing = (value: Value): Outgoing => outgoingOf(encode(value))
+
+/** The same in slices of the main thread where the value has many parts. */
+export const outgoingInSlices = (value: Value): Outgoing | Promise<Outgoing> => {
+  const encoded = encodeInSlices(value)
+  return encoded instanceof Promise ? encoded.then(outgoingOf) : outgoingOf(encoded)
+}
 
 const headsOf = (message: ValueMessage): SegmentHead[] =>
   message.segments.map(({ dtype, shape, byteLength }) => ({ dtype, shape: shape.map(Number), byteLength: Number(byteLength) }))
@@ -153,7 +160,15 @@ export class Incoming {
    * @throws ActiveStorageError `malformed-message`
    */
   value(room?: (bytes: number) => void): Value {
-    if (!this.complete) throw failure('malformed-message', 'the call ended before all announced bytes came')
+    this.#whole()
     return decode(this.#body, this.#heads, this.#parts, room)
+  }
+  /** The same in slices of the main thread where the body is large. */
+  valueInSlices(room?: (bytes: number) => void): Value | Promise<Value> {
+    this.#whole()
+    return decodeInSlices(this.#body, this.#heads, this.#parts, undefined, room)
+  }
+  #whole(): void {
+    if (!this.complete) throw failure('malformed-message', 'the call ended before all announced bytes came')
   }
 }

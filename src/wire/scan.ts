@@ -23,6 +23,31 @@ const malformed = (offset: number, what: string) => failure('malformed-message',
 const ITEM_BYTES = 16
 const CONTAINER_BYTES = 64
 
+/** Thrown where an item has more parts than may be looked at at once. */
+export const tooManyParts = Symbol('too many parts')
+
+/** A walk over a body, item by item. */
+export interface Scanner {
+  /** Where the walk is. */
+  at: number
+  /** Lists and maps so far. */
+  containers: number
+  /** Items so far. */
+  items: number
+  /** Bytes of memory that a value of what was passed takes, roughly, with those of the body. */
+  readonly memory: number
+  /** Items that `item` may look at before it throws `tooManyParts`. */
+  left: number
+  /** Passes an item with all that is in it. */
+  item(depth: number): void
+  /** Passes the key of an entry of a map. */
+  key(): void
+  /** Passes the head of a list or map. @returns what it is; undefined for any other item, which is not passed */
+  head(depth: number): { readonly kind: 'list' | 'map'; readonly count: number } | undefined
+  /** @throws where bytes follow */
+  finish(): void
+}
+
 /**
  * Walks a MessagePack body and refuses, before msgpackr sees it, all that it would turn into more than plain data
  * (records, foreign extensions), deep nesting, lengths that the bytes cannot hold, and keys that name a prototype.
@@ -31,9 +56,18 @@ const CONTAINER_BYTES = 64
  * @throws ActiveStorageError `malformed-message`
  */
 export const scan = (bytes: Uint8Array, onExtension?: (type: number) => void): number => {
+  const scanner = createScanner(bytes, onExtension)
+  scanner.item(0)
+  scanner.finish()
+  return scanner.memory
+}
+
+/** The walk of `scan`, for bodies that are looked at in parts. @throws as `scan` does */
+export const createScanner = (bytes: Uint8Array, onExtension?: (type: number) => void): Scanner => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const end = bytes.byteLength
   let at = 0
+  let left = Number.POSITIVE_INFINITY
 
   const take = (count: number): number => {
     const start = at
@@ -69,14 +103,20 @@ export const scan = (bytes: Uint8Array, onExtension?: (type: number) => void): n
         `a body of more than ${limits.containers} lists and maps: send numbers as a Tensor and pages of long lists`,
       )
   }
-  const list = (count: number, depth: number) => {
+  const beginList = (count: number) => {
     contain()
     if (count > end - at) throw malformed(at, `a list of ${count} items in ${end - at} bytes`)
+  }
+  const beginMap = (count: number) => {
+    contain()
+    if (count * 2 > end - at) throw malformed(at, `a map of ${count} entries in ${end - at} bytes`)
+  }
+  const list = (count: number, depth: number) => {
+    beginList(count)
     for (let i = 0; i < count; i++) item(depth + 1)
   }
   const map = (count: number, depth: number) => {
-    contain()
-    if (count * 2 > end - at) throw malformed(at, `a map of ${count} entries in ${end - at} bytes`)
+    beginMap(count)
     for (let i = 0; i < count; i++) {
       key()
       item(depth + 1)
@@ -97,6 +137,8 @@ export const scan = (bytes: Uint8Array, onExtension?: (type: number) => void): n
     }
   }
   const item = (depth: number): void => {
+    // No error: whoever set the bound goes on in another way.
+    if (--left < 0) throw tooManyParts
     if (depth > limits.depth) throw malformed(at, `nested more than ${limits.depth} deep`)
     const start = at
     items++
@@ -151,7 +193,51 @@ export const scan = (bytes: Uint8Array, onExtension?: (type: number) => void): n
         throw malformed(start, `the tag 0x${tag.toString(16)} is not part of this protocol`)
     }
   }
-  item(0)
-  if (at !== end) throw malformed(at, `${end - at} bytes follow the value`)
-  return end + items * ITEM_BYTES + containers * CONTAINER_BYTES
+  const head: Scanner['head'] = (depth) => {
+    if (depth > limits.depth) throw malformed(at, `nested more than ${limits.depth} deep`)
+    const tag = at < end ? view.getUint8(at) : 0
+    const isMap = (tag & 0xf0) === 0x80 || tag === 0xde || tag === 0xdf
+    if (!isMap && (tag & 0xf0) !== 0x90 && tag !== 0xdc && tag !== 0xdd) return undefined
+    at++
+    items++
+    const count = tag < 0xa0 ? tag & 0x0f : tag === 0xdc || tag === 0xde ? u16() : u32()
+    if (isMap) beginMap(count)
+    else beginList(count)
+    return { kind: isMap ? 'map' : 'list', count }
+  }
+  return {
+    get at() {
+      return at
+    },
+    set at(place) {
+      at = place
+    },
+    get containers() {
+      return containers
+    },
+    set containers(count) {
+      containers = count
+    },
+    get items() {
+      return items
+    },
+    set items(count) {
+      items = count
+    },
+    get memory() {
+      return end + items * ITEM_BYTES + containers * CONTAINER_BYTES
+    },
+    get left() {
+      return left
+    },
+    set left(count) {
+      left = count
+    },
+    item,
+    key,
+    head,
+    finish() {
+      if (at !== end) throw malformed(at, `${end - at} bytes follow the value`)
+    },
+  }
 }

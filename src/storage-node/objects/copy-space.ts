@@ -27,9 +27,13 @@ export const copySpace = async (
   const to = newSpace()
   const [source, target] = [spacePrefix(from), spacePrefix(to)]
   let writes: Write[] = [fillingSpace(to)]
+  /** The commit before: the next is gathered while it is written. */
+  let before = Promise.resolve()
   const send = async () => {
+    await before
     await queue.room()
-    await queue.commit(writes, queue.generation).durable
+    before = queue.commit(writes, queue.generation).durable
+    before.catch(() => undefined) // it is told of when it is awaited
     writes = []
   }
   const add = async (key: string, value: Buffer) => {
@@ -38,8 +42,8 @@ export const copySpace = async (
     if (writes.length >= WRITES) await send()
     else if (sliceIsOver()) await nextSlice()
   }
-  await send()
   try {
+    await send()
     for (let after: string | undefined; ;) {
       const page = queue.range(source, { ...(after !== undefined && { after }), limit: PAGE })
       for (const [key, value] of page) {
@@ -54,6 +58,7 @@ export const copySpace = async (
       else if (sliceIsOver()) await nextSlice()
     }
     if (writes.length > 0) await send()
+    await before
     return to
   } catch (error) {
     abandoned(to)

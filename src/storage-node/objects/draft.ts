@@ -2,7 +2,7 @@ import type { ObjectType } from '../../core/define.ts'
 import type { Content, Table } from '../../core/self.ts'
 import { nextSlice, sliceIsOver } from '../../core/slices.ts'
 import type { Value } from '../../core/value.ts'
-import { fromBytes, toBytes } from '../../wire/stored.ts'
+import { fromBytes, toBytes, toBytesInSlices } from '../../wire/stored.ts'
 import type { Write } from '../store/store.ts'
 import { encodeRecord, keepState, newSpace, type ObjectRecord, recordKey, spacePrefix } from './record.ts'
 import { deadSpace, usedSpace } from './spaces.ts'
@@ -137,7 +137,7 @@ export class Draft {
       if (before !== undefined) writes.push({ key, value: undefined }, deadSpace(before.space), ...usesChanged(place, old, new Set()))
       return writes
     }
-    const bytes = toBytes(valueOf(this.state))
+    const bytes = await toBytesInSlices(valueOf(this.state))
     const same = before !== undefined && this.#bytes?.equals(bytes) === true
     const state = same ? before.state : await keepState(bytes, put)
     const record = { version: this.version, fence: this.fence, declared: this.type.version, space: this.space, state }

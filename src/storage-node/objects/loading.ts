@@ -1,6 +1,6 @@
 import { failureWith } from '../../core/errors.ts'
 import type { Call } from '../../core/transport.ts'
-import { fromBytes } from '../../wire/stored.ts'
+import { fromBytesInSlices } from '../../wire/stored.ts'
 import type { Declared } from './declared.ts'
 import { besideObject } from './lifecycle.ts'
 import { checkNotMoved } from './moves.ts'
@@ -25,7 +25,8 @@ export const createLoad = (declared: (type: string) => Declared) => async (view:
   }
   const record = decodeRecord(bytes, nameOf(call))
   const stored = await stateBytesOf(record.state, (ref) => running.content.read(ref, running.scope.signal))
-  const found = fromBytes(stored)
+  const decoded = fromBytesInSlices(stored)
+  const found = decoded instanceof Promise ? await decoded : decoded
   const state = record.declared === type.version ? found : declared(type.name).migrate(found, record.declared)
   return { bytes: stored, record, state }
 }
