@@ -93,7 +93,9 @@ export async function* jobOf<P>(
     }
   } catch (error) {
     // A reader that left has interrupted it, which is no failure.
-    if (!self.signal.aborted && !isActiveStorageError(error, 'fenced')) await recorder.fail(toFailure(error).message).catch(() => undefined)
+    // Nor is the end of its object, which a note would make anew.
+    if (!self.signal.aborted && !over.signal.aborted && !isActiveStorageError(error, 'fenced'))
+      await recorder.fail(toFailure(error).message).catch(() => undefined)
     throw error
   } finally {
     await self.sessions.close(session)
@@ -113,10 +115,16 @@ export const attending = (state: DeepReadonly<Trained>, session: string): void =
 export const fenced = (state: DeepReadonly<Trained>, run: number): void => {
   if (state.run !== run) throw failure('fenced', `run ${run} of this trainer is over: run ${state.run} has begun since`)
 }
+/** Ends the steps that a caller makes: another run begins, or another model is there. */
+const endSteps = (self: Self<Trained>): Promise<void> => {
+  const open = self.state.session === undefined ? undefined : self.sessions.find(steps, self.state.session)
+  delete self.state.session
+  return open === undefined ? Promise.resolve() : self.sessions.close(open)
+}
 const begin = (self: Self<Trained>): number => {
+  endSteps(self).catch(() => undefined)
   self.state.status = 'running'
   self.state.error = null
-  delete self.state.session
   return ++self.state.run
 }
 const note = (self: Self<Trained>, first: number, losses: readonly number[]): void => {
@@ -145,6 +153,7 @@ export const takeModel = async (self: Self<Trained>, given: Uint8Array | ModelHa
   // Decided once: parts of the model that are trained elsewhere have none of the notes by which it was.
   const decided = { trainable: [...decision.trainable], paddingRows: Object.fromEntries(decision.padding) }
   await (await openTraining(self, file, { ...spec, ...decided }, { seed: spec.seed })).close()
+  endSteps(self).catch(() => undefined)
   forget(self, 0)
   Object.assign(self.state, {
     file: await self.content.put(file),
@@ -176,8 +185,8 @@ export const beginSteps = async (
 ): Promise<{ run: number; session: string; step: number }> => {
   ready(self.state)
   if (isTraining(self)) throw failure('already-exists', 'the trainer is training: pause or cancel that first')
-  const before = self.sessions.find(steps, self.state.session)
-  if (before !== undefined) await self.sessions.close(before)
+  // Its model is closed before the next is opened: a host takes few.
+  await endSteps(self)
   if (!resume) Object.assign(self.state, { checkpoint: null, earlier: [] })
   self.state.plan = null
   const step = self.state.checkpoint?.step ?? 0
