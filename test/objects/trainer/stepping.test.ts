@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { newCallId, objectId, typeName } from '../../../src/core/ids.ts'
 import type { Transport } from '../../../src/core/transport.ts'
 import { Tensor } from '../../../src/core/tensor.ts'
+import { site } from '../../../src/objects/site.ts'
 import { trainer } from '../../../src/objects/trainer/trainer.ts'
 import { createLocalHost } from '../../../src/storage-node/local-host.ts'
 import { startNodeProcess } from '../../storage-node/node-process.ts'
@@ -128,4 +130,45 @@ test('a step that cannot be made is not made, and may be made otherwise', async 
   await assert.rejects(main.step(batchOf(1), { session, step: 3 }), { code: 'fenced', message: /so 2 is/ })
   await main.pause()
   await assert.rejects(main.step(batchOf(2), { session, step: 2 }), { code: 'fenced', message: /paused/ })
+})
+
+/** Deletes the trainer "main". */
+const deleted = (link: Transport) =>
+  link.call({
+    type: typeName('trainer'),
+    object: objectId('main'),
+    method: '$delete',
+    kind: 'stateful',
+    args: [],
+    context: { callId: newCallId(), chain: [] },
+  })
+
+test('what a trainer holds open is counted, and ends where it is deleted or begins another run', async (t) => {
+  const host = createLocalHost({ name: 'node', threads: 1 })
+  t.after(() => host.close())
+  const open = () => [host.stats().sessions, host.stats().sessionBytes > network().byteLength]
+  const main = await put(host)
+  const { session } = await main.start()
+  assert.deepEqual(open(), [0, false])
+  await steps(main, session, 1, 2)
+  assert.deepEqual(open(), [1, true])
+  const next = await main.start()
+  assert.deepEqual(open(), [0, false])
+  await assert.rejects(main.step(batchOf(1), { session, step: 1 }), { code: 'fenced' })
+  await steps(main, next.session, 1, 1)
+  await deleted(host)
+  assert.deepEqual(open(), [0, false])
+
+  await putPoints(host, 160)
+  await put(host)
+  const reports = main.run(await main.fit(plan({ epochs: 500 })))[Symbol.asyncIterator]()
+  await reports.next()
+  assert.deepEqual(open(), [1, true])
+  await deleted(host)
+  const rest = async () => {
+    for (let step = await reports.next(); step.done !== true; step = await reports.next()) continue
+  }
+  await assert.rejects(rest, { code: /session-ended|fenced/ })
+  assert.deepEqual(open(), [0, false])
+  assert.deepEqual(await remote(host, site).list({ type: 'trainer' }), [])
 })
