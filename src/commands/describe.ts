@@ -33,7 +33,12 @@ const methodsText = (description: Value): string => {
     const names = methods.filter(([, method]) => method.kind === kind).map(([name, { stream }]) => (stream ? `${name} (stream)` : name))
     return names.length === 0 ? [] : [`${words} ${names.join(', ')}`]
   }
-  return [...named('change it:', 'stateful'), ...named('read it:', 'readonly'), ...named('compute:', 'movable')].join('; ')
+  return [
+    ...named('change it:', 'stateful'),
+    ...named('read it:', 'readonly'),
+    ...named('work with what is open for it:', 'session'),
+    ...named('compute:', 'movable'),
+  ].join('; ')
 }
 
 const describeNode = async (transport: Transport, args: Parsed, timeoutMs: number) => {

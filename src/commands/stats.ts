@@ -35,6 +35,8 @@ export const stats: Command = {
           ['refused', String(now.refused)],
           ['fetched from peers', humanBytes(now.bytesFetched)],
           ['cached content', humanBytes(now.cacheBytes)],
+          // A node of an earlier version does not tell.
+          ...('sessions' in now ? [['open between calls', `${now.sessions} (${humanBytes(now.sessionBytes)})`] as const] : []),
           ['on their way to the disk', humanBytes(now.pendingBytes)],
           ['takes writes', now.writable ? 'yes' : 'no: its disk is full or read-only'],
           ['compute workers', String(now.workers)],

@@ -104,8 +104,8 @@ export const codes = {
   'permission-denied': {
     status: 'PERMISSION_DENIED',
     retry: 'never',
-    means: 'The operator of the node has not allowed this.',
-    remedy: 'Ask for the option that the message names.',
+    means: 'The operator of the node has not allowed this, or the method is not for clients.',
+    remedy: 'Ask for the option that the message names; call what the message names instead.',
   },
   'version-mismatch': {
     status: 'ABORTED',

@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs'
 import type { ContentRef } from './content.ts'
 import type { DType } from './dtype.ts'
+import type { SessionKind, Sessions } from './host-session.ts'
 import type { CallId, ObjectId, SiteName, TypeName } from './ids.ts'
 import type { ObjectRef } from './object-ref.ts'
 import type { Remote } from './remote.ts'
@@ -211,6 +212,9 @@ export interface HostStats {
   readonly rssBytes: number
   /** Bytes of changes on their way to the disk. */
   readonly pendingBytes: number
+  /** What is held open in memory between calls, and the bytes that are reserved for it. */
+  readonly sessions: number
+  readonly sessionBytes: number
   /** False while the disk takes no writes: full, or read-only. */
   readonly writable: boolean
   /**
@@ -238,7 +242,7 @@ export interface HostView {
    * `stream` and, where they are declared, `arguments` and `result`.
    * @throws `unknown-type`
    */
-  declaration(type: string): Value
+  declaration(type: string, options?: { readonly internal?: boolean }): Value
   stats(): HostStats
   /** Objects in order of type and id, from after `after` (`type/id`), `limit` at the most. */
   list(range: { type?: string; prefix?: string; after?: string; limit?: number }): readonly ObjectEntry[]
@@ -301,12 +305,19 @@ export interface ReadonlySelf<S> extends MovableSelf {
   readonly version: number
   readonly state: DeepReadonly<S>
   table<T extends Value = Value>(name: string): ReadonlyTable<T>
+  /** Whether this host holds a session of that kind open for this object. */
+  isOpen(kind: SessionKind): boolean
   /** Another object, called from within this call: deadline, cancellation and call chain travel along. */
   object<T extends ObjectType>(type: T, target: string | ObjectRef, options?: { readonly at?: string }): Remote<T>
 }
 
+/** What a method of the section `sessions` sees: the state as a readonly method does, and the sessions of its object. */
+export interface SessionSelf<S> extends ReadonlySelf<S> {
+  readonly sessions: Sessions
+}
+
 /** What a stateful method sees. Changes to `state` and tables are committed together when it returns, none when it throws. */
-export interface Self<S> extends Omit<ReadonlySelf<S>, 'state' | 'table' | 'content'> {
+export interface Self<S> extends Omit<SessionSelf<S>, 'state' | 'table' | 'content'> {
   state: S
   table<T extends Value = Value>(name: string): Table<T>
   readonly content: Content

@@ -6,8 +6,8 @@ export const site = defineObject({
   name: 'site',
   movable: {
     describe: (self) => self.host.describe(),
-    /** What an object type declares: its methods, and the schemas of state, arguments and results. No object of it need be there. */
-    declaration: (self, type: string) => self.host.declaration(type),
+    /** What an object type declares (with `internal` also the methods that are not for clients): its methods, and the schemas of state, arguments and results. No object of it need be there. */
+    declaration: (self, type: string, options: { internal?: boolean } = {}) => self.host.declaration(type, options),
     stats: (self) => self.host.stats(),
     /** The objects here, in order of type and name, in pages of at most 1,000. */
     list: (self, range: { type?: string; prefix?: string; after?: string; limit?: number } = {}) => self.host.list(range),
@@ -27,7 +27,7 @@ export const site = defineObject({
   // Not of echo: it measures what a call costs by itself.
   arguments: {
     describe: [],
-    declaration: [string()],
+    declaration: [string(), optional(object({ internal: optional(boolean()) }))],
     stats: [],
     list: [
       optional(

@@ -38,13 +38,14 @@ export async function* splitTraining(trainer: Remote<typeof trainerType>, run: n
   const trainings = createTrainings({ threads, kind })
   const { signal } = new AbortController()
   let back: Training | undefined
+  let session = ''
   // What fails in the back is told to the trainer, which would take it for a reader that left.
   const here = async <T>(work: (own: Training) => Promise<T>): Promise<T> => {
     if (back === undefined) throw failure('internal', 'the front has sent no back')
     try {
       return await work(back)
     } catch (error) {
-      await remote.fail(run, toFailure(error).message).catch(() => undefined)
+      await remote.failBack(session, toFailure(error).message).catch(() => undefined)
       throw error
     }
   }
@@ -53,6 +54,7 @@ export async function* splitTraining(trainer: Remote<typeof trainerType>, run: n
       switch (item.kind) {
         case 'begin': {
           const { model: graph, options: how, seed, state } = item
+          session = item.session
           back = await trainings.train(
             { graph, options: how, seed, ...(state !== null && { state: new Map(Object.entries(state)) }) },
             signal,
@@ -62,12 +64,12 @@ export async function* splitTraining(trainer: Remote<typeof trainerType>, run: n
         case 'batch': {
           const { step, learningRate, ids, feeds } = item
           const { inputs, ...told } = await here(async (own) => own.gather({ ...feeds, ...(await targets?.(ids)) }, 1, step))
-          const { norm } = await remote.backward(run, step, inputs, told)
+          const { norm } = await remote.backward(session, step, inputs, told)
           await here((own) => own.apply({ step, learningRate }, norm))
           break
         }
         case 'keep':
-          await remote.keepBack(run, item.step, Object.fromEntries(await here((own) => own.state())))
+          await remote.keepBack(session, item.step, Object.fromEntries(await here((own) => own.state())))
           break
         case 'report':
           yield item.progress

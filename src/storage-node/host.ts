@@ -24,6 +24,7 @@ import { createObjects } from './objects/objects.ts'
 import { createRecordSweeper, type RecordLimits } from './objects/recorded-results.ts'
 import { type CallHost, RunningCall } from './objects/running-call.ts'
 import { CallSelf } from './objects/selves.ts'
+import { createHostSessions, isSessionId, sessionEnded } from './objects/sessions.ts'
 import { createSweeper } from './objects/spaces.ts'
 import { contentTarget } from './objects/uses.ts'
 import { createCommitQueue } from './store/commit-queue.ts'
@@ -125,11 +126,13 @@ export const createHost = ({
     const type = byName.get(name)
     if (type === undefined) return unknown(name)
     const entry = type.entries.get(method) ?? objects.lifecycle.get(method)
-    if (entry === undefined)
+    if (entry === undefined) {
+      const names = [...type.entries].flatMap(([known, { internal }]) => (internal ? [] : [known]))
       throw failure(
         'unknown-method',
-        `${name} has no method "${method.slice(0, 80)}"${hint(method, [...type.entries.keys()])}; it has ${[...type.entries.keys()].sort().join(', ')}`,
+        `${name} has no method "${method.slice(0, 80)}"${hint(method, names)}; it has ${names.sort().join(', ')}`,
       )
+    }
     return { type, entry }
   }
 
@@ -146,6 +149,8 @@ export const createHost = ({
       argumentBytes: admission.argumentBytes,
       bytesFetched,
       cacheBytes: resolver.cacheBytes,
+      sessions: sessions.count,
+      sessionBytes: sessions.bytes,
       workers,
       ...(processes !== undefined && { compute: processes }),
       rssBytes: process.memoryUsage.rss(),
@@ -157,7 +162,7 @@ export const createHost = ({
   const view: HostView = {
     describe: () => description,
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a schema that JSON cannot say is refused when its type is registered
-    declaration: (name) => declaredOf(name).describe() as unknown as Value,
+    declaration: (name, options) => declaredOf(name).describe(options) as unknown as Value,
     stats,
     flush: () => queue.flush(),
     collect: (options) => collector.collect(options),
@@ -179,6 +184,13 @@ export const createHost = ({
   })
   const collector = createCollector({ content, queue, store, usesOf: contentTarget, oldestReader: () => objects.oldestSnapshot() })
   const spaces = createSweeper(queue, collector.letGoOf)
+  const sessions = createHostSessions({
+    reserve: (bytes) => {
+      const hold = admission.hold()
+      hold.take(bytes)
+      return () => hold.release()
+    },
+  })
   const shared: CallHost = {
     site,
     resolver,
@@ -187,6 +199,7 @@ export const createHost = ({
     memory: { most: admission.callBytes, hold: () => admission.hold() },
     hold: collector.hold,
     links: new Set(),
+    sessions,
   }
   const records = createRecordSweeper(queue, results)
   const following = createFollowing((name) => (name === site ? host : peers.get(name)))
@@ -205,6 +218,7 @@ export const createHost = ({
     peer,
     recorded: records.recorded,
     sweep: spaces.sweep,
+    gone: sessions.end,
     letGoOf: collector.letGoOf,
     departures,
     ...(snapshotMs !== undefined && { snapshotMs }),
@@ -217,6 +231,16 @@ export const createHost = ({
   const isNested = ({ context: { chain } }: Call): boolean => chain.some((link) => shared.links.has(link))
   /** Whoever watches a node has to hear of it when it is full. An echo measures what other calls find. */
   const isReserved = ({ type, method }: Call): boolean => type === 'site' && method !== 'echo'
+  /** @throws `permission-denied`, `session-ended` for a call of an internal method that nobody here has made, or was allowed */
+  const checkInternal = (call: Call): void => {
+    const [session] = call.args
+    if (isNested(call) || (typeof session === 'string' && sessions.has(`${call.type}/${call.object}`, session))) return
+    if (isSessionId(session)) throw sessionEnded(session)
+    throw failure(
+      'permission-denied',
+      `${call.type}.${call.method} is internal: objects of this host call it, and who has opened a session of "${call.object}" gives its id first`,
+    )
+  }
   /** Takes a call on. Whatever refuses it says which call it was. */
   const admit = (call: Call, stream: boolean) => {
     try {
@@ -229,6 +253,7 @@ export const createHost = ({
           'invalid-argument',
           `${call.type}.${call.method} ${entry.stream ? 'gives a stream' : 'gives one result'}: call it as such`,
         )
+      if (entry.internal) checkInternal(call)
       if (entry.arguments !== undefined) declaredOf(call.type).checkArguments(call.method, call.args)
       return { type, entry, leave: admission.enter({ stream: entry.stream, nested: isNested(call), reserved: isReserved(call) }) }
     } catch (error) {
@@ -267,7 +292,7 @@ export const createHost = ({
       try {
         const { kind } = running.entry
         work =
-          kind === 'movable' ? running.invoke(new CallSelf(running)) : kind === 'readonly' ? objects.read(running) : objects.turn(running)
+          kind === 'movable' ? running.invoke(new CallSelf(running)) : kind === 'stateful' ? objects.turn(running) : objects.read(running)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of a remote method lets through only values, and the codec checks what leaves
         return (await running.scope.limit(work)) as Value
       } catch (error) {
@@ -285,9 +310,9 @@ export const createHost = ({
         const items =
           kind === 'movable'
             ? running.invoke(new CallSelf(running))
-            : kind === 'readonly'
-              ? objects.readStream(running)
-              : objects.turnStream(running)
+            : kind === 'stateful'
+              ? objects.turnStream(running)
+              : objects.readStream(running)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entry.stream says that it is an async generator
         steps = limitedStream(items as AsyncGenerator<Value>, running.scope.signal)
         for await (const item of steps.items) {
@@ -307,6 +332,7 @@ export const createHost = ({
       const over = new AbortController()
       const grace = graceMs === undefined ? [] : [pause(graceMs, undefined, { signal: over.signal }).catch(() => undefined)]
       await Promise.race([admission.idle(), ...grace])
+      await Promise.race([sessions.close(), ...grace])
       over.abort()
       await departures.stop()
       await collector.stop()

@@ -20,10 +20,11 @@ export const limitedStream = <T>(method: AsyncGenerator<T>, signal: AbortSignal)
     signal.addEventListener('abort', abort, { once: true })
     try {
       for (;;) {
-        if (signal.aborted) throw abortedBy(signal)
         const step = await new Promise<IteratorResult<T>>((resolve, reject) => {
           stop = reject
+          // Also where the signal has fired meanwhile: the method then sees it, and ends in its own way.
           method.next().then(resolve, reject)
+          if (signal.aborted) abort()
         })
         if (step.done === true) return
         yield step.value

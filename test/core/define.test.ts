@@ -16,6 +16,7 @@ test('the section a method stands in is its kind, and an async generator is a st
     schema: object({ served: integer() }),
     methods: { tag() {} },
     readonly: { async served() {} },
+    sessions: { async *run() {} },
     movable: {
       async embed() {},
       async *batches() {
@@ -34,6 +35,7 @@ test('the section a method stands in is its kind, and an async generator is a st
     [
       ['tag', 'stateful', false],
       ['served', 'readonly', false],
+      ['run', 'session', true],
       ['embed', 'movable', false],
       ['batches', 'movable', true],
       ['plain', 'movable', false],
@@ -56,7 +58,7 @@ test('a method may stand in one section only', () => {
 test('a name that a stub cannot carry safely is refused', () => {
   const inherited = Object.getOwnPropertyNames(Object.prototype)
   for (const name of ['then', 'toJSON', 'prototype', '', '_a', 'a-b', '1a', 'a b', 'x'.repeat(65), ...inherited])
-    for (const section of ['methods', 'readonly', 'movable'])
+    for (const section of ['methods', 'readonly', 'sessions', 'movable'])
       assert.throws(() => untyped({ name: 'bad', [section]: Object.fromEntries([[name, () => {}]]) }), refused, name)
 })
 

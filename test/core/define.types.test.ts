@@ -1,6 +1,7 @@
 import { test } from 'node:test'
 import { expectTypeOf } from 'expect-type'
 import { defineObject } from '../../src/core/define.ts'
+import { sessionKind } from '../../src/core/host-session.ts'
 import type { NotSendable, Remote } from '../../src/core/remote.ts'
 import {
   type Schema,
@@ -153,4 +154,35 @@ test('declared arguments and results agree with their methods', () => {
   defineObject({ name: 'g', movable, arguments: { all: [value()] } })
   // @ts-expect-error a wider schema would let through what the method does not take
   defineObject({ name: 'h', movable: { take: (_self, kind: 'a' | 'b') => kind }, arguments: { take: [string()] } })
+})
+
+test('sessions are for the methods that may have them, and hold what their kind says', () => {
+  const counters = sessionKind<{ readonly count: number; close(): Promise<void> }>('counter')
+  const tally = defineObject({
+    name: 'tally',
+    state: () => ({ kept: 0 }),
+    schema: object({ kept: integer() }),
+    methods: {
+      end: (self, session: string) => self.sessions.close(session),
+    },
+    readonly: {
+      isCounting(self): boolean {
+        // @ts-expect-error a readonly method has no sessions
+        void self.sessions
+        return self.isOpen(counters)
+      },
+    },
+    sessions: {
+      count(self, session: string): Promise<number> {
+        // @ts-expect-error a method with sessions sees the state as a readonly one does
+        self.state.kept = 1
+        return self.sessions.use(counters, session, (counter) => {
+          expectTypeOf(counter.count).toEqualTypeOf<number>()
+          return Promise.resolve(counter.count)
+        })
+      },
+    },
+    internal: ['count'],
+  })
+  expectTypeOf<Remote<typeof tally>['count']>().toEqualTypeOf<(session: string) => Promise<number>>()
 })

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import * as onnx from 'onnxruntime-node'
@@ -148,14 +149,16 @@ test('what cannot be split is refused, and what fails in the back is known at th
   assert.match(error ?? '', /tensor-mismatch.*"labels"/)
   // A call that the training does not wait for.
   const run = await main.fit(plan())
-  await assert.rejects(main.backward(run, 1, {}, { loss: 1 }), { code: 'session-ended' })
+  await assert.rejects(main.backward('guess', 1, {}, { loss: 1 }), { code: 'permission-denied', message: /trainer.backward is internal/ })
+  await assert.rejects(main.backward(randomUUID(), 1, {}, { loss: 1 }), { code: 'session-ended' })
   const items = main.front(run, { cut: [CUT] })[Symbol.asyncIterator]()
-  await items.next()
+  const begin = await items.next()
+  const session = begin.value?.kind === 'begin' ? begin.value.session : assert.fail('no session')
   const batch = await items.next()
   assert.equal(batch.value?.kind, 'batch')
-  await assert.rejects(main.backward(run, 2, {}, { loss: 1 }), { code: 'fenced', message: /the gradients of step 1/ })
-  await assert.rejects(main.keepBack(run, 1, {}), { code: 'fenced' })
-  await assert.rejects(main.backward(run, 1, {}, { loss: 1 }), { code: 'tensor-mismatch', message: /gradient\/Relu.out/ })
+  await assert.rejects(main.backward(session, 2, {}, { loss: 1 }), { code: 'fenced', message: /the gradients of step 1/ })
+  await assert.rejects(main.keepBack(session, 1, {}), { code: 'fenced' })
+  await assert.rejects(main.backward(session, 1, {}, { loss: 1 }), { code: 'tensor-mismatch', message: /gradient\/Relu.out/ })
   await assert.rejects(async () => items.next(), { code: 'tensor-mismatch' })
 })
 

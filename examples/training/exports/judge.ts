@@ -70,17 +70,17 @@ const isOfFrozen = ({ trained }: Case, { places = {} }: ExportedFile, listed: re
 const lossesOf = async (client: Client, each: Case, file: Uint8Array, kind: keyof typeof RATES): Promise<readonly number[]> => {
   const object = client.object(trainer, `${each.name}-${kind}`)
   await object.put(file, specOf(each, kind))
-  const { run } = await object.start()
+  const { session } = await object.start()
   const losses: number[] = []
   try {
     for (let step = 1; step <= (each.references[kind][0]?.length ?? 0); step++) {
       const { x, target } = each.batches[(step - 1) % each.batches.length] ?? {}
       if (x === undefined || target === undefined) throw new Error(`${each.name} has no batches`)
-      losses.push((await object.step({ x, target }, { run, step })).loss)
+      losses.push((await object.step({ x, target }, { session, step })).loss)
     }
   } finally {
     // A node holds few models open at a time.
-    await tried(() => object.save(run, { close: true }))
+    await tried(() => object.save(session, { close: true }))
   }
   return losses
 }

@@ -45,7 +45,7 @@ export async function* mapAhead<T, R>(
       }
       if (ahead > 0) void fill()
       const made = await head
-      underWay.shift()
+      void underWay.shift()
       if (ahead > 0) void fill()
       yield made
     }

@@ -1,24 +1,24 @@
 import { createHash } from 'node:crypto'
 import { abortedBy, failure } from '../../core/errors.ts'
+import { type Closable, sessionKind } from '../../core/host-session.ts'
 import { permutation } from '../../core/random.ts'
 import { eachSliced } from '../../core/slices.ts'
-import type { Feeds, ReadonlySelf, Training, TrainingTold } from '../../core/self.ts'
+import type { Feeds, SessionSelf, Training, TrainingTold } from '../../core/self.ts'
 import { bytesOf, type Tensor } from '../../core/tensor.ts'
 import { readGraph } from '../../graph/read.ts'
 import { weightsOf } from '../../training/shares.ts'
 import { prefetching } from '../loader/prefetching.ts'
 import { lossesOf } from '../trainer/feeds.ts'
-import { Held } from '../trainer/held.ts'
 import { batchOf, type Source } from '../trainer/job.ts'
 import { sourceOf } from '../trainer/source.ts'
 import type { TrainerSpec } from '../trainer/spec.ts'
-import { openTraining } from '../trainer/training.ts'
+import { openTraining, trainingBytes } from '../trainer/training.ts'
 import type { Gathered, Places, RoundAsk, RoundDone, Shard, ShardDescription, StepAsk } from './member.ts'
 
-type Self = ReadonlySelf<unknown>
+type Self = SessionSelf<unknown>
 
 /** A model open for a coordinator. */
-interface Session {
+interface Session extends Closable {
   readonly training: Training
   readonly source: Source
   readonly spec: TrainerSpec
@@ -27,11 +27,9 @@ interface Session {
   order?: { readonly epoch: number; readonly places: Uint32Array }
   /** The batch that will likely be asked for next. */
   ahead?: { readonly places: string; readonly feeds: Promise<Feeds> }
-  close(): Promise<void>
 }
 
-const held = new Held<Session>()
-const ownerOf = ({ site, id }: Self) => `${site}/${id}`
+const models = sessionKind<Session>('model')
 
 /** Of plain names, in an order of their own. */
 export const digestOf = (state: ReadonlyMap<string, Tensor>): string => {
@@ -50,7 +48,7 @@ export const open = async (
   const inputs = [...readGraph(graph).graph.inputs.keys()]
   const found = await sourceOf(self, { inputs, spec }, shard)
   const source = shard.classes === undefined ? found : { ...found, rule: { ...found.rule, classes: shard.classes } }
-  const session = await held.open(ownerOf(self), key, async () => {
+  const session = await self.sessions.open(models, { key, bytes: trainingBytes(graph.byteLength) }, async () => {
     const training = await openTraining(self, graph, spec, { seed: shard.maskSeed })
     return { training, source, spec, shard, close: () => training.close() }
   })
@@ -96,8 +94,8 @@ const gather = async (self: Self, session: Session, { draw, ...places }: Places 
 const asMap = (tensors: Feeds) => new Map(Object.entries(tensors))
 
 export const step = (self: Self, id: string, turn: number, { apply, gather: places }: StepAsk): Promise<Gathered | null> =>
-  held.use(
-    ownerOf(self),
+  self.sessions.use(
+    models,
     id,
     async (session) => {
       if (apply !== undefined) {
@@ -110,8 +108,8 @@ export const step = (self: Self, id: string, turn: number, { apply, gather: plac
   )
 
 export const round = (self: Self, id: string, turn: number, { state, places, batchSize, steps }: RoundAsk): Promise<RoundDone> =>
-  held.use(
-    ownerOf(self),
+  self.sessions.use(
+    models,
     id,
     async (session) => {
       const began = performance.now()
@@ -134,8 +132,8 @@ export const round = (self: Self, id: string, turn: number, { state, places, bat
   )
 
 export const restore = (self: Self, id: string, turn: number, state: Feeds): Promise<string> =>
-  held.use(
-    ownerOf(self),
+  self.sessions.use(
+    models,
     id,
     async ({ training }) => {
       await training.restore(asMap(state))
@@ -144,5 +142,5 @@ export const restore = (self: Self, id: string, turn: number, state: Feeds): Pro
     turn,
   )
 export const digest = (self: Self, id: string): Promise<string> =>
-  held.use(ownerOf(self), id, async ({ training }) => digestOf(await training.state()))
-export const close = (self: Self, id: string): Promise<void> => held.close(ownerOf(self), id)
+  self.sessions.use(models, id, async ({ training }) => digestOf(await training.state()))
+export const close = (self: Self, id: string): Promise<void> => self.sessions.close(id)

@@ -114,7 +114,7 @@ const work = () => import('./member-work.ts')
  */
 export const trainingMember = defineObject({
   name: 'training-member',
-  readonly: {
+  sessions: {
     /**
      * Opens a model in training. What the same key had open here is closed.
      * @param key of the coordinator, and of the member among its own
@@ -147,4 +147,6 @@ export const trainingMember = defineObject({
     digest: [string()],
     close: [string()],
   },
+  // `open` gives the session by which the others are called.
+  internal: ['step', 'round', 'restore', 'digest', 'close'],
 })

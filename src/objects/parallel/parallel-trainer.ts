@@ -5,7 +5,7 @@ import { bytes, integer, union } from '../../core/schema.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { modelHandle } from '../model/schemas.ts'
 import { trainerSpec, type TrainerSpec } from '../trainer/spec.ts'
-import { beginPlan, takeModel, turnArguments, turns, views, jobOf } from '../trainer/turns.ts'
+import { beginPlan, internalTurns, takeModel, turnArguments, turns, views, jobOf } from '../trainer/turns.ts'
 import type { ParallelProgress } from './progress.ts'
 import { checkMembers, member, type Member, parallelPlan, type ParallelPlan, parallelState, type ParallelState } from './plan.ts'
 
@@ -45,6 +45,8 @@ export const parallelTrainer = defineObject({
   readonly: {
     ...views,
     members: (self): readonly Member[] => self.state.plan?.members ?? [],
+  },
+  sessions: {
     /**
      * Does the work of a run that `fit` or `resume` has begun, and reports. Where its reader leaves, it stops; `resume` goes on.
      * @throws `fenced` where another run has begun since; `unavailable` where no member is there
@@ -64,4 +66,5 @@ export const parallelTrainer = defineObject({
     members: [],
     run: [integer()],
   },
+  internal: internalTurns,
 })

@@ -1,5 +1,5 @@
 import type { ObjectType } from '../../core/define.ts'
-import type { ReadonlySelf } from '../../core/self.ts'
+import type { SessionSelf } from '../../core/self.ts'
 import { measure } from '../trainer/job.ts'
 import type { Recorder } from '../trainer/journal.ts'
 import { sourceOf } from '../trainer/source.ts'
@@ -16,7 +16,7 @@ const maskSeedOf = (seed: number, place: number): number => (seed + (place + 1) 
 
 /** Does the work of a run, as the coordinator of its members. */
 export async function* runParallel(
-  self: ReadonlySelf<ParallelState>,
+  self: SessionSelf<ParallelState>,
   type: ObjectType,
   recorder: Recorder,
 ): AsyncGenerator<ParallelProgress> {

@@ -1,5 +1,6 @@
 import { abortedBy, failure } from '../../core/errors.ts'
-import type { Feeds, ReadonlySelf, TrainingTold } from '../../core/self.ts'
+import { type Closable, sessionKind } from '../../core/host-session.ts'
+import type { Feeds, SessionSelf, TrainingTold } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import type { Value } from '../../core/value.ts'
 import { readGraph } from '../../graph/read.ts'
@@ -18,33 +19,42 @@ import { sourceOf } from './source.ts'
 import { type FitPlan, type Point, ready, type SplitPlan, type TrainerState } from './spec.ts'
 import { settledSpec } from './weights.ts'
 import { openTraining, plainOptions } from './training.ts'
-import { fenced, nameOf } from './turns.ts'
 
 /** What the front of a model tells whoever has its back. */
 export type FrontItem =
   /** The back as it is at first: its graph, how it is trained, and its part of a checkpoint. */
-  | { readonly kind: 'begin'; readonly model: Uint8Array; readonly options: Value; readonly seed: number; readonly state: Feeds | null }
+  | {
+      readonly kind: 'begin'
+      /** By which `backward`, `keepBack` and `failBack` are called. */
+      readonly session: string
+      readonly model: Uint8Array
+      readonly options: Value
+      readonly seed: number
+      readonly state: Feeds | null
+    }
   /** Activations, inputs of the model that the back takes, and targets, unless the back has them: it answers by `backward`. */
   | { readonly kind: 'batch'; readonly step: number; readonly learningRate: number; readonly feeds: Feeds; readonly ids: readonly string[] }
   /** A checkpoint is due: it answers by `keepBack`. */
   | { readonly kind: 'keep'; readonly step: number }
   | { readonly kind: 'report'; readonly progress: Progress }
 
-type Own = ReadonlySelf<TrainerState>
-/** By site and trainer. */
-const open = new Map<string, { readonly run: number; readonly exchange: Exchange }>()
+type Own = SessionSelf<TrainerState>
 
-const exchangeOf = (self: Own, run: number): Exchange => {
-  fenced(self.state, run)
-  const known = open.get(nameOf(self))
-  if (known?.run === run) return known.exchange
-  throw failure('session-ended', `run ${run} has no front that is open here: resume, and begin the run again`)
+/** The front of a model, whose back is elsewhere. */
+interface Front extends Closable {
+  readonly run: number
+  readonly exchange: Exchange
 }
+const fronts = sessionKind<Front>('front')
+
 /** The gradients of a step's activations, and what the back tells of it. @returns the norm of the front's own gradients */
-export const deliverGradients = (self: Own, run: number, step: number, given: { gradients: Feeds; told: TrainingTold }) =>
-  exchangeOf(self, run).deliver<typeof given, { norm: number }>('gradients', step, given)
-export const deliverState = (self: Own, run: number, step: number, state: Feeds) =>
-  exchangeOf(self, run).deliver<Feeds, null>('state', step, state)
+export const deliverGradients = (self: Own, session: string, step: number, given: { gradients: Feeds; told: TrainingTold }) =>
+  self.sessions.use(fronts, session, ({ exchange }) => exchange.deliver<typeof given, { norm: number }>('gradients', step, given))
+export const deliverState = (self: Own, session: string, step: number, state: Feeds) =>
+  self.sessions.use(fronts, session, ({ exchange }) => exchange.deliver<Feeds, null>('state', step, state))
+/** The run that a front belongs to. */
+export const runOfFront = (self: Own, session: string): Promise<number> =>
+  self.sessions.use(fronts, session, ({ run }) => Promise.resolve(run))
 
 const checkPlan = (plan: FitPlan): void => {
   const other = (['features', 'validate', 'accumulate'] as const).find((name) => plan[name] !== undefined && plan[name] !== 1)
@@ -80,8 +90,8 @@ export async function* runFront(self: Own, run: number, { cut, labels = true }: 
   const seed = spec.seed ?? 0
   const training = await openTraining(self, writeGraph({ graph: front.graph }), front.options, { seed, state: kept })
   const exchange = new Exchange()
-  const own = { run, exchange }
-  open.set(nameOf(self), own)
+  const own = { run, exchange, close: () => Promise.resolve() }
+  const session = await self.sessions.open(fronts, { untilCallEnds: true }, () => Promise.resolve(own))
   try {
     const from = state.checkpoint ?? { step: 0, epoch: 0, next: 0 }
     const { seed: drawn, steps, inEpoch } = orderOf(source.samples, plan)
@@ -101,7 +111,7 @@ export async function* runFront(self: Own, run: number, { cut, labels = true }: 
       await taken
     }
     const backs = kept === undefined ? null : Object.fromEntries([...kept].filter(([name]) => prepared.initial.has(name)))
-    yield { kind: 'begin', model: writeGraph({ graph: back.graph }), options: plainOptions(back.options), seed, state: backs }
+    yield { kind: 'begin', session, model: writeGraph({ graph: back.graph }), options: plainOptions(back.options), seed, state: backs }
     let learningRate = 0
     for (let { epoch } = from; epoch < plan.epochs; epoch++) {
       const batches = await inEpoch(epoch)
@@ -143,7 +153,7 @@ export async function* runFront(self: Own, run: number, { cut, labels = true }: 
       yield { kind: 'report', progress: await journal.report({ epoch, steps, learningRate }) }
     }
   } finally {
-    if (open.get(nameOf(self)) === own) open.delete(nameOf(self))
+    await self.sessions.close(session)
     await training.close()
   }
 }

@@ -189,7 +189,7 @@ export type SplitPlan = TypeOf<typeof splitPlan>
 /** A step with a batch that the caller brings. */
 export const stepPlan = object({
   /** As `start` gave it. */
-  run: whole,
+  session: string({ maxLength: 100 }),
   /** From 1: one more than are made. The same again is done once. */
   step: integer({ minimum: 1 }),
   /** Whether it is on disk before it is acknowledged. Default: checkpoints are made as often as costs less than 3.5 % of the time. */
@@ -233,6 +233,8 @@ export const trained = {
   earlier: list(checkpoint),
   /** What `put` found to be trained; none in a state that was put before this was kept. */
   decided: optional(object({ trainable: list(string()), paddingRows: record(whole) })),
+  /** Who has it may make steps with batches of its own: drawn by `start`. */
+  session: optional(string()),
 }
 /** What a trainer is, durably. */
 export const trainerState = object({ ...trained, plan: nullable(fitPlan) })

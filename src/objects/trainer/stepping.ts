@@ -1,14 +1,14 @@
 import { Tensor } from '../../core/tensor.ts'
 import type { BatchData } from '../../core/batch.ts'
 import { failure, isActiveStorageError } from '../../core/errors.ts'
-import type { Feeds, ReadonlySelf, Training } from '../../core/self.ts'
+import type { Feeds, SessionSelf, Training } from '../../core/self.ts'
 import { learningRateAfter } from '../../training/schedule.ts'
 import { Interval } from './checkpoints.ts'
 import { feedsOf, inputOf, lossesOf } from './feeds.ts'
-import { Held } from './held.ts'
 import type { Recorder } from './journal.ts'
 import { ready, type StepPlan, type TrainerSpec, type TrainerState } from './spec.ts'
-import { attended, fenced, nameOf } from './turns.ts'
+import { trainingBytes } from './training.ts'
+import { attending, steps } from './turns.ts'
 import { opened } from './weights.ts'
 
 /** A batch that a caller brings: of a loader, or tensors by the names of the model's inputs and the losses' targets. */
@@ -28,23 +28,20 @@ export interface Stepped {
   readonly checkpoint: number
 }
 
-/** A model that is trained by single calls. */
-class Stepping {
+/** A model that is trained by single calls, as a session holds it. */
+export class Steps {
   readonly #training: Training
   readonly #spec: TrainerSpec
   readonly #interval = new Interval(performance.now())
-  readonly #name: string
   #losses: number[] = []
   #step: number
   #kept: number
   #last: Stepped | undefined
 
-  constructor(name: string, training: Training, spec: TrainerSpec, step: number) {
-    this.#name = name
+  constructor(training: Training, spec: TrainerSpec, step: number) {
     this.#training = training
     this.#spec = spec
     this.#step = this.#kept = step
-    attended.add(name)
   }
 
   async step(feeds: Feeds, { step, save = false }: StepPlan, recorder: Recorder): Promise<Stepped> {
@@ -78,65 +75,49 @@ class Stepping {
   }
 
   async close(): Promise<void> {
-    attended.delete(this.#name)
     await this.#training.close()
   }
 }
 
 /** So long one is kept that nobody steps, in ms: a client may evaluate, or think. */
 const IDLE_MS = 600_000
-const held = new Held<Stepping>({ idleMs: IDLE_MS })
-/** By site and trainer: the run, and its lease. */
-const open = new Map<string, { readonly run: number; readonly session: Promise<string> }>()
 
-type Own = ReadonlySelf<TrainerState>
+type Own = SessionSelf<TrainerState>
 
-/** The lease of a run; opened where the step to come is that after the last checkpoint, so that nothing is lost. */
-const leaseOf = async (self: Own, run: number, step: number | undefined): Promise<string> => {
-  const name = nameOf(self)
-  const known = open.get(name)
-  if (known?.run === run) return known.session
+/** The session of a run; opened where the step to come is that after the last checkpoint, so that nothing is lost. */
+const sessionOf = async (self: Own, key: string, step: number | undefined): Promise<string> => {
+  const known = self.sessions.find(steps, key)
+  if (known !== undefined) return known
   const kept = self.state.checkpoint?.step ?? 0
   if (step !== kept + 1)
     throw failure(
       'session-ended',
-      `run ${run} is not open here: nobody stepped it for ${IDLE_MS / 60_000} minutes, or the node has started since. Its last checkpoint is of step ${kept}: go on with step ${kept + 1}`,
+      `run ${self.state.run} is not open here: nobody stepped it for ${IDLE_MS / 60_000} minutes, or the node has started since. Its last checkpoint is of step ${kept}: go on with step ${kept + 1}`,
     )
-  const session = held.open(name, 'steps', async () => new Stepping(name, await opened(self, self.state), ready(self.state).spec, kept))
-  const own = { run, session }
-  open.set(name, own)
-  session.catch(() => open.get(name) === own && open.delete(name))
-  return session
+  const { file, spec } = ready(self.state)
+  const options = { key, idleMs: IDLE_MS, bytes: trainingBytes(file.bytes) }
+  return self.sessions.open(steps, options, async () => new Steps(await opened(self, self.state), spec, kept))
 }
 
-const using = async <R>(self: Own, run: number, step: number | undefined, work: (stepping: Stepping) => Promise<R>): Promise<R> => {
-  fenced(self.state, run)
-  if (self.state.status !== 'running') throw failure('fenced', `run ${run} of this trainer is ${self.state.status}: start again`)
-  const name = nameOf(self)
+const using = async <R>(self: Own, key: string, step: number | undefined, work: (stepping: Steps) => Promise<R>): Promise<R> => {
+  attending(self.state, key)
+  const { run, status } = self.state
+  if (status !== 'running') throw failure('fenced', `run ${run} of this trainer is ${status}: start again`)
+  const session = await sessionOf(self, key, step)
   try {
-    return await held.use(name, await leaseOf(self, run, step), work)
+    return await self.sessions.use(steps, session, work)
   } catch (error) {
-    if (isActiveStorageError(error, 'session-ended') && open.get(name)?.run === run) {
-      // The lease ran out. Its step may be the one that the last checkpoint waits for.
-      open.delete(name)
-      return held.use(name, await leaseOf(self, run, step), work)
-    }
-    if (isActiveStorageError(error, 'worker-died') || isActiveStorageError(error, 'internal')) await release(name)
+    // The lease ran out in between. Its step may be the one that the last checkpoint waits for.
+    if (isActiveStorageError(error, 'session-ended')) return self.sessions.use(steps, await sessionOf(self, key, step), work)
+    if (isActiveStorageError(error, 'worker-died') || isActiveStorageError(error, 'internal')) await self.sessions.close(session)
     throw error
   }
-}
-
-/** Ends what is open for steps of a trainer. */
-export const release = async (name: string): Promise<void> => {
-  const known = open.get(name)
-  open.delete(name)
-  if (known !== undefined) await held.close(name, await known.session)
 }
 
 const isNamed = (batch: StepBatch): batch is Feeds => Object.values(batch).every((value) => value instanceof Tensor)
 
 export const stepOf = (self: Own, recorder: Recorder, batch: StepBatch, at: StepPlan): Promise<Stepped> =>
-  using(self, at.run, at.step, (stepping) => {
+  using(self, at.session, at.step, (stepping) => {
     const { inputs } = self.state
     const { spec } = ready(self.state)
     const named = isNamed(batch)
@@ -149,8 +130,9 @@ export const stepOf = (self: Own, recorder: Recorder, batch: StepBatch, at: Step
   })
 
 /** @returns the step of the checkpoint */
-export const saveOf = async (self: Own, recorder: Recorder, run: number, close = false): Promise<number> => {
-  const step = await using(self, run, undefined, (stepping) => stepping.save(recorder))
-  if (close) await release(nameOf(self))
+export const saveOf = async (self: Own, recorder: Recorder, key: string, close = false): Promise<number> => {
+  const step = await using(self, key, undefined, (stepping) => stepping.save(recorder))
+  const session = close ? self.sessions.find(steps, key) : undefined
+  if (session !== undefined) await self.sessions.close(session)
   return step
 }

@@ -12,7 +12,7 @@ import { fitPlan, type FitPlan, measurePlan, type MeasurePlan, ready, trainerSpe
 import type { Probed } from './probe.ts'
 import { type ProbePlan, probePlan, stepKey } from './probe-plan.ts'
 import type { StepBatch, Stepped } from './stepping.ts'
-import { beginPlan, beginSteps, jobOf, nameOf, recorderOf, takeModel, turnArguments, turns, views } from './turns.ts'
+import { beginPlan, beginSteps, internalTurns, jobOf, recorderOf, takeModel, turnArguments, turns, views } from './turns.ts'
 
 // Loaded by the host that trains, not by clients that know of the type.
 const work = () => import('./work.ts')
@@ -86,52 +86,12 @@ export const trainer = defineObject({
     fit: (self, plan: FitPlan): number => beginPlan(self, plan),
     /**
      * Begins steps with batches that the caller brings: from the model's first weights, or from the last checkpoint.
-     * @returns the number for `step` and `save`, and the steps that are made
+     * @returns the session for `step` and `save`, which cannot be guessed, and the steps that are made
      */
-    async start(self, options: { resume?: boolean } = {}): Promise<{ run: number; step: number }> {
-      const { release } = await work()
-      const begun = beginSteps(self, options)
-      await release(nameOf(self))
-      return begun
-    },
+    start: (self, options: { resume?: boolean } = {}): Promise<{ run: number; session: string; step: number }> => beginSteps(self, options),
   },
   readonly: {
     ...views,
-    /**
-     * Does the work of a run that `fit` or `resume` has begun, and reports. Where its reader leaves, it stops; `resume` goes on.
-     * @throws `fenced` where another run has begun since
-     */
-    async *run(self, run: number): AsyncGenerator<Progress> {
-      yield* jobOf(self, trainer as ObjectType, run, (recorder) => train(self, recorder))
-    },
-    /**
-     * One step of the optimizer on a batch that the caller brings. It is in memory until the next checkpoint: what the answer
-     * names as `checkpoint` is on disk.
-     * @throws `session-ended` where the steps since the last checkpoint are lost: it names the step to go on with; `fenced`
-     * for another run, or for a step that is not the next; `tensor-mismatch`, `bad-sample`, `training-diverged`: the step is
-     * then not made
-     */
-    async step(self, batch: StepBatch, at: StepPlan): Promise<Stepped> {
-      return (await work()).stepOf(self, recorderOf(self, trainer as ObjectType, at.run), batch, at)
-    },
-    /**
-     * Makes a checkpoint of the steps so far.
-     * @param close whether the model is let go of then, which is done by itself after ten minutes without a step
-     * @returns their number, once it is on disk
-     */
-    async save(self, run: number, { close = false }: { close?: boolean } = {}): Promise<number> {
-      return (await work()).saveOf(self, recorderOf(self, trainer as ObjectType, run), run, close)
-    },
-    /** For `splitTraining` alone: does the work of a run as `run` does, with the back of the model where this is read. */
-    async *front(self, run: number, how: SplitPlan): AsyncGenerator<FrontItem> {
-      const { runFront } = await work()
-      yield* jobOf(self, trainer as ObjectType, run, (recorder) => runFront(self, run, how, recorder))
-    },
-    /** For `splitTraining` alone: gradients of a step's activations. @returns the norm of the front's own */
-    backward: async (self, run: number, step: number, gradients: Feeds, told: TrainingTold): Promise<{ norm: number }> =>
-      (await work()).deliverGradients(self, run, step, { gradients, told }),
-    /** For `splitTraining` alone: the back's part of a checkpoint. It answers when that is on disk. */
-    keepBack: async (self, run: number, step: number, state: Feeds): Promise<null> => (await work()).deliverState(self, run, step, state),
     /** The loss, and the share of right classes, of the last checkpoint on samples. */
     async evaluate(self, plan: MeasurePlan): Promise<Measured> {
       const { measure, opened, sourceOf } = await work()
@@ -143,6 +103,52 @@ export const trainer = defineObject({
       } finally {
         await training.close()
       }
+    },
+  },
+  sessions: {
+    /**
+     * Does the work of a run that `fit` or `resume` has begun, and reports. Where its reader leaves, it stops; `resume` goes on.
+     * @throws `fenced` where another run has begun since
+     */
+    async *run(self, run: number): AsyncGenerator<Progress> {
+      yield* jobOf(self, trainer as ObjectType, run, (recorder) => train(self, recorder))
+    },
+    /**
+     * One step of the optimizer on a batch that the caller brings. It is in memory until the next checkpoint: what the answer
+     * names as `checkpoint` is on disk.
+     * @throws `session-ended` where the steps since the last checkpoint are lost: it names the step to go on with; `fenced`
+     * for the session of another run, or a step that is not the next; `permission-denied` for what is no session; `tensor-mismatch`, `bad-sample`, `training-diverged`: the step is
+     * then not made
+     */
+    async step(self, batch: StepBatch, at: StepPlan): Promise<Stepped> {
+      return (await work()).stepOf(self, recorderOf(self, trainer as ObjectType, self.state.run), batch, at)
+    },
+    /**
+     * Makes a checkpoint of the steps so far.
+     * @param close whether the model is let go of then, which is done by itself after ten minutes without a step
+     * @returns their number, once it is on disk
+     */
+    async save(self, session: string, { close = false }: { close?: boolean } = {}): Promise<number> {
+      return (await work()).saveOf(self, recorderOf(self, trainer as ObjectType, self.state.run), session, close)
+    },
+    /**
+     * For `splitTraining`: does the work of a run as `run` does, with the back of the model where this is read. Its first item
+     * has the session by which the other three are called.
+     */
+    async *front(self, run: number, how: SplitPlan): AsyncGenerator<FrontItem> {
+      const { runFront } = await work()
+      yield* jobOf(self, trainer as ObjectType, run, (recorder) => runFront(self, run, how, recorder))
+    },
+    /** For `splitTraining`: gradients of a step's activations. @returns the norm of the front's own */
+    backward: async (self, session: string, step: number, gradients: Feeds, told: TrainingTold): Promise<{ norm: number }> =>
+      (await work()).deliverGradients(self, session, step, { gradients, told }),
+    /** For `splitTraining`: the back's part of a checkpoint. It answers when that is on disk. */
+    keepBack: async (self, session: string, step: number, state: Feeds): Promise<null> =>
+      (await work()).deliverState(self, session, step, state),
+    /** For `splitTraining`: notes that the run has failed where the back is, and why. */
+    async failBack(self, session: string, text: string): Promise<void> {
+      const run = await (await work()).runOfFront(self, session)
+      await recorderOf(self, trainer as ObjectType, run).fail(text)
     },
   },
   movable: {
@@ -160,12 +166,14 @@ export const trainer = defineObject({
     fit: [fitPlan],
     start: [optional(object({ resume: optional(boolean()) }))],
     step: [stepBatch, stepPlan],
-    save: [integer(), optional(object({ close: optional(boolean()) }))],
+    save: [string(), optional(object({ close: optional(boolean()) }))],
     run: [integer()],
     front: [integer(), splitPlan],
-    backward: [integer(), integer(), record(tensor()), told],
-    keepBack: [integer(), integer(), record(tensor())],
+    backward: [string(), integer(), record(tensor()), told],
+    keepBack: [string(), integer(), record(tensor())],
+    failBack: [string(), string()],
     evaluate: [measurePlan],
     probe: [bytes(), trainerSpec, probePlan, list(sample, { minItems: 1, maxItems: 65_536 })],
   },
+  internal: [...internalTurns, 'backward', 'keepBack', 'failBack'],
 })

@@ -9,6 +9,13 @@ export const plainOptions = (options: TrainOptions): Value =>
   options as unknown as Value
 
 /**
+ * Memory that a model takes in training, as far as its file tells: weights, gradients, and what the optimizer keeps, each as
+ * large as the file. Activations come on top.
+ * @param file bytes of the model
+ */
+export const trainingBytes = (file: number): number => 4 * file
+
+/**
  * A model in a thread that trains it.
  * @param graph an ONNX file, with all tensors inside
  * @param from.seed of random masks; default 0

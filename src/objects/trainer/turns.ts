@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import type { ObjectType } from '../../core/define.ts'
 import { failure, isActiveStorageError, toFailure } from '../../core/errors.ts'
+import { type Closable, sessionKind } from '../../core/host-session.ts'
 import { integer, list, number, object, oneOf, optional, record, string, tensor } from '../../core/schema.ts'
-import type { DeepReadonly, Feeds, ReadonlySelf, Self } from '../../core/self.ts'
+import type { DeepReadonly, Feeds, ReadonlySelf, Self, SessionSelf } from '../../core/self.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import type { ModelHandle } from '../model/forward.ts'
 import { inputOf } from './feeds.ts'
@@ -10,7 +12,8 @@ import { type Role, roleKinds } from '../../training/roles/kinds.ts'
 import type { RoleReport } from '../../training/roles/report.ts'
 import type { RolesAsked } from './roles.ts'
 import { point, type Point, ready, type Status, type Trained, type TrainerSpec } from './spec.ts'
-import { openTraining } from './training.ts'
+import type { Steps } from './stepping.ts'
+import { openTraining, trainingBytes } from './training.ts'
 
 /** What a trainer is doing. */
 export interface TrainerStatus {
@@ -34,16 +37,15 @@ const BLOCK = 1000
 /** Losses in one answer. */
 const TOLD = 10_000
 const keyOf = (step: number): string => String(step).padStart(12, '0')
-/** Jobs of this process, by site and trainer. */
-const active = new Map<string, number>()
-/** Trainers that are open in this process for steps that callers bring. */
-export const attended = new Set<string>()
-type Named = { readonly site: string; readonly type: string; readonly id: string }
-export const nameOf = ({ site, type, id }: Named): string => `${site}/${type}/${id}`
 
-/** Whether a job of this object is under way in this process. */
-export const isTraining = (self: Named & { readonly state: DeepReadonly<Trained> }): boolean =>
-  self.state.status === 'running' && active.has(nameOf(self))
+/** The job of a run that is under way: its session ends with it. */
+const job = sessionKind<Closable>('job')
+/** A model that is open for steps that a caller brings. */
+export const steps = sessionKind<Steps>('steps')
+
+/** Whether a job of this object is under way on this host. */
+export const isTraining = (self: Pick<ReadonlySelf<Trained>, 'isOpen'> & { readonly state: DeepReadonly<Trained> }): boolean =>
+  self.state.status === 'running' && self.isOpen(job)
 
 /** The methods that are for the job alone. */
 interface Own {
@@ -70,32 +72,57 @@ export const recorderOf = (
 
 /** Does the work of a run, one at a time, and notes why it failed. */
 export async function* jobOf<P>(
-  self: ReadonlySelf<Trained>,
+  self: SessionSelf<Trained>,
   type: ObjectType,
   run: number,
-  job: (recorder: Recorder) => AsyncGenerator<P>,
+  work: (recorder: Recorder) => AsyncGenerator<P>,
 ): AsyncGenerator<P> {
-  const name = nameOf(self)
   fenced(self.state, run)
   if (self.state.status !== 'running' || self.state.plan === null) throw failure('fenced', `run ${run} of this trainer is over`)
-  if (active.has(name)) throw failure('already-exists', `run ${run} of this trainer is under way`)
-  active.set(name, run)
+  if (self.isOpen(job)) throw failure('already-exists', `run ${run} of this trainer is under way`)
+  const over = new AbortController()
+  const holding = { close: () => Promise.resolve(over.abort()) }
+  const bytes = trainingBytes(ready(self.state).file.bytes)
+  const session = await self.sessions.open(job, { taken: 'refuse', untilCallEnds: true, bytes }, () => Promise.resolve(holding))
   const recorder = recorderOf(self, type, run)
   try {
-    yield* job(recorder)
+    for await (const item of work(recorder)) {
+      // Its object was deleted, or has moved, or the host ends: nothing that it makes could be kept.
+      if (over.signal.aborted) throw failure('session-ended', `run ${run} has ended here: the trainer is gone, or the node is stopping`)
+      yield item
+    }
   } catch (error) {
     // A reader that left has interrupted it, which is no failure.
-    if (!self.signal.aborted && !isActiveStorageError(error, 'fenced')) await recorder.fail(toFailure(error).message).catch(() => undefined)
+    // Nor is the end of its object, which a note would make anew.
+    if (!self.signal.aborted && !over.signal.aborted && !isActiveStorageError(error, 'fenced'))
+      await recorder.fail(toFailure(error).message).catch(() => undefined)
     throw error
   } finally {
-    active.delete(name)
+    await self.sessions.close(session)
   }
+}
+
+/** The session of steps has the run and a text that cannot be guessed. */
+export const newStepsSession = (run: number): string => `${run}.${randomUUID()}`
+/** @throws `fenced` for the session of an earlier run; `permission-denied` for what is none */
+export const attending = (state: DeepReadonly<Trained>, session: string): void => {
+  if (session === state.session) return
+  const run = /^(\d+)\./.exec(session)?.[1]
+  if (run !== undefined && Number(run) < state.run) fenced(state, Number(run))
+  throw failure('permission-denied', 'this is no session of this trainer: give the one that `start` has returned')
 }
 
 export const fenced = (state: DeepReadonly<Trained>, run: number): void => {
   if (state.run !== run) throw failure('fenced', `run ${run} of this trainer is over: run ${state.run} has begun since`)
 }
+/** Ends the steps that a caller makes: another run begins, or another model is there. */
+const endSteps = (self: Self<Trained>): Promise<void> => {
+  const open = self.state.session === undefined ? undefined : self.sessions.find(steps, self.state.session)
+  delete self.state.session
+  return open === undefined ? Promise.resolve() : self.sessions.close(open)
+}
 const begin = (self: Self<Trained>): number => {
+  endSteps(self).catch(() => undefined)
   self.state.status = 'running'
   self.state.error = null
   return ++self.state.run
@@ -126,6 +153,7 @@ export const takeModel = async (self: Self<Trained>, given: Uint8Array | ModelHa
   // Decided once: parts of the model that are trained elsewhere have none of the notes by which it was.
   const decided = { trainable: [...decision.trainable], paddingRows: Object.fromEntries(decision.padding) }
   await (await openTraining(self, file, { ...spec, ...decided }, { seed: spec.seed })).close()
+  endSteps(self).catch(() => undefined)
   forget(self, 0)
   Object.assign(self.state, {
     file: await self.content.put(file),
@@ -150,15 +178,23 @@ export const beginPlan = <P extends Trained['plan']>(self: Self<Omit<Trained, 'p
   return begin(self)
 }
 
-/** Begins steps with batches that callers bring. @returns the run, and the steps that are made */
-export const beginSteps = (self: Self<Trained>, { resume = false }: { resume?: boolean } = {}): { run: number; step: number } => {
+/** Begins steps with batches that callers bring. @returns the run, the session of its steps, and the steps that are made */
+export const beginSteps = async (
+  self: Self<Trained>,
+  { resume = false }: { resume?: boolean } = {},
+): Promise<{ run: number; session: string; step: number }> => {
   ready(self.state)
   if (isTraining(self)) throw failure('already-exists', 'the trainer is training: pause or cancel that first')
+  // Its model is closed before the next is opened: a host takes few.
+  await endSteps(self)
   if (!resume) Object.assign(self.state, { checkpoint: null, earlier: [] })
   self.state.plan = null
   const step = self.state.checkpoint?.step ?? 0
   forget(self, step)
-  return { run: begin(self), step }
+  const run = begin(self)
+  const session = newStepsSession(run)
+  self.state.session = session
+  return { run, session, step }
 }
 
 /** The turns that all trainers have. */
@@ -220,7 +256,7 @@ export const views = {
   status(self: ReadonlySelf<Trained>): TrainerStatus {
     const { status, run, checkpoint: kept, plan, error } = self.state
     return {
-      status: status === 'running' && !isTraining(self) && !attended.has(nameOf(self)) ? 'interrupted' : status,
+      status: status === 'running' && !isTraining(self) && !self.isOpen(steps) ? 'interrupted' : status,
       run,
       step: kept?.step ?? 0,
       epoch: kept?.epoch ?? 0,
@@ -274,3 +310,6 @@ export const turnArguments = {
   predict: [record(tensor())],
   export: [],
 } as const
+
+/** The turns that are for the job of the trainer alone. */
+export const internalTurns = ['record', 'checkpoint', 'finish', 'fail'] as const

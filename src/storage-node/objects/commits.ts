@@ -16,6 +16,8 @@ export interface CommitsOptions {
   readonly declarations: Declarations
   /** Told of a space that is no longer used. */
   readonly sweep: (space: string) => void
+  /** Told of an object that is no longer here, or another one under its name. */
+  readonly gone: (object: string) => void
   /** Told of content that one reference less leads to. */
   readonly letGoOf: (hashes: readonly string[]) => void
 }
@@ -23,7 +25,7 @@ export interface CommitsOptions {
 const RECORDS = keyOf('object')
 
 /** Commits what turns have changed, all or nothing, and what follows from it once that is on disk. */
-export const createCommits = ({ queue, declared, declarations, sweep, letGoOf }: CommitsOptions) => {
+export const createCommits = ({ queue, declared, declarations, sweep, gone, letGoOf }: CommitsOptions) => {
   /** The last commit of each object that is on its way to the disk. */
   const underWay = new Map<string, Promise<void>>()
   const entered = (objects: readonly string[], durable: Promise<void>) => {
@@ -59,7 +61,9 @@ export const createCommits = ({ queue, declared, declarations, sweep, letGoOf }:
           declarations.recorded(name)
           for (const act of draft.afterwards) act()
           letGoOf(released)
-          if (draft.before !== undefined && (draft.deleted || draft.space !== draft.before.space)) sweep(draft.before.space)
+          if (draft.before === undefined || (!draft.deleted && draft.space === draft.before.space)) return
+          gone(nameOf(running.call))
+          sweep(draft.before.space)
         }, forget)
         if (draft.lost !== undefined) queued.durable.catch(draft.lost)
       }

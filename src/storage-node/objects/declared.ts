@@ -39,7 +39,8 @@ export interface Declared {
   checkResult(method: string, result: unknown): void
   /** A state that version `from` wrote, as this version has it. @throws `declaration-changed` */
   migrate(state: Value, from: number): unknown
-  describe(): TypeDescription
+  /** @param options.internal also the methods that are not for clients */
+  describe(options?: { readonly internal?: boolean }): TypeDescription
 }
 
 const checks: Readonly<Record<Instance, (data: unknown) => boolean>> = {
@@ -163,15 +164,20 @@ const declare = (type: ObjectType): Declared => {
         ? changed(`version ${version} cannot read a state of version ${from}: ${wrong}; add a migrate that makes one of the other`)
         : changed(`its migrate made of a state of version ${from} what the schema of version ${version} refuses: ${wrong}`)
     },
-    describe: () => ({
+    describe: ({ internal = false } = {}) => ({
       type: name,
       version,
       ...(stateSchema !== undefined && { state: stateSchema }),
       methods: Object.fromEntries(
-        Array.from(type.entries, ([method, { kind, stream, arguments: declared, result }]) => [
-          method,
-          { kind, stream, ...(declared !== undefined && { arguments: declared }), ...(result !== undefined && { result }) },
-        ]),
+        [...type.entries].flatMap(([method, { kind, stream, internal: hidden, arguments: declared, result }]) => {
+          if (hidden && !internal) return []
+          const more = {
+            ...(hidden && { internal: true }),
+            ...(declared !== undefined && { arguments: declared }),
+            ...(result !== undefined && { result }),
+          }
+          return [[method, { kind, stream, ...more }]]
+        }),
       ),
     }),
   }

@@ -76,7 +76,7 @@ export const lifecycleMethods = ({
     })
   }
   const add = (name: string, kind: MethodKind, run: MethodEntry['run']) =>
-    entries.set(name, { kind, stream: false, run, arguments: undefined, result: undefined })
+    entries.set(name, { kind, stream: false, internal: false, run, arguments: undefined, result: undefined })
 
   /** Makes the object, which must not be there. @returns its version, 1 */
   stateful('$create', (draft) => {

@@ -1,4 +1,5 @@
 import type { MethodEntry, ObjectType } from '../../core/define.ts'
+import type { Sessions } from '../../core/host-session.ts'
 import { type ContentHash, newCallId, type SiteName } from '../../core/ids.ts'
 import type { CallMemory, Compute, Content, HostView } from '../../core/self.ts'
 import { eachSliced } from '../../core/slices.ts'
@@ -9,6 +10,7 @@ import { CallScope } from './call-scope.ts'
 import type { Hold } from '../holds.ts'
 import type { Fetched, Resolver } from '../content/resolver.ts'
 import { nameOf } from './names.ts'
+import type { HostSessions } from './sessions.ts'
 import type { Caller } from './turns.ts'
 
 /** Different stages that one call reports. Trailers of some 128 KiB end a client's connection, whatever else goes over it. */
@@ -28,6 +30,7 @@ export interface CallHost {
   hold(hash: ContentHash): () => void
   /** The links of calls that run here: what a caller says of the calls that it is made in is believed by these alone. */
   readonly links: Set<string>
+  readonly sessions: HostSessions
 }
 
 /** One call while it runs: its life, what it costs, and what its method sees. */
@@ -46,6 +49,7 @@ export class RunningCall implements Caller {
   #link: string | undefined
   #ended = false
   #content: Content | undefined
+  #sessions: Sessions | undefined
 
   constructor(call: Call, type: ObjectType, entry: MethodEntry, host: CallHost) {
     this.call = call
@@ -97,6 +101,11 @@ export class RunningCall implements Caller {
         return hold.release
       },
     }
+  }
+
+  /** Those of the call's object. */
+  get sessions(): Sessions {
+    return (this.#sessions ??= this.#host.sessions.of(nameOf(this.call), (act) => this.#held.push(act)))
   }
 
   /** The call has been answered. */

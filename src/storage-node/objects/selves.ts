@@ -1,10 +1,12 @@
 import type { ObjectType } from '../../core/define.ts'
 import { failure } from '../../core/errors.ts'
+import type { SessionKind, Sessions } from '../../core/host-session.ts'
 import type { CallId, ObjectId, SiteName, TypeName } from '../../core/ids.ts'
 import type { ObjectRef } from '../../core/object-ref.ts'
 import type { Remote } from '../../core/remote.ts'
 import type { CallMemory, Compute, Content, HostView, MovableSelf, Table } from '../../core/self.ts'
 import type { Draft } from './draft.ts'
+import { nameOf } from './names.ts'
 import type { RunningCall } from './running-call.ts'
 import type { Caller } from './turns.ts'
 
@@ -59,6 +61,14 @@ class ObjectSelf extends CallSelf {
   }
   get type(): TypeName {
     return this.running.call.type
+  }
+  get isOpen() {
+    return (kind: SessionKind): boolean => this.running.host.sessions.isOpen(nameOf(this.running.call), kind)
+  }
+  get sessions(): Sessions {
+    if (this.running.entry.kind === 'readonly')
+      throw failure('unsupported', 'a readonly method has no sessions: declare it in the section `sessions`')
+    return this.running.sessions
   }
 }
 

@@ -31,8 +31,8 @@ test('a trainer predicts with a model that is larger than the cache for fetched 
     y: b.op('MatMul', [x!, b.initializer('w.weight', floats([300, 300]))]),
   }))
   await object.put(file, { loss: { kind: 'mse', target: 'target' }, optimizer: { kind: 'sgd' }, learningRate: 0.1 })
-  const { run } = await object.start()
-  await object.step({ x: floats([1, 300]), target: floats([1, 300]) }, { run, step: 1, save: true })
+  const { session } = await object.start()
+  await object.step({ x: floats([1, 300]), target: floats([1, 300]) }, { session, step: 1, save: true })
   const { y } = await object.predict({ x: floats([1, 300]) })
   assert.deepEqual(y?.shape, [1, 300])
 })

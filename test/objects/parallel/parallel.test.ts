@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { Tensor } from '../../../src/core/tensor.ts'
 import { dataset } from '../../../src/objects/dataset/dataset.ts'
@@ -182,6 +183,7 @@ test('a plan that cannot be is refused, with what to do', async (t) => {
   const away = await main.fit({ ...plan(1, { waitMs: 50 }), members: [{ site: 'n9', dataset: 'points' }] })
   assert.match((await failing(follow(main, away), 'unavailable')).message, /--peer n9=/)
   const member = remote(link, trainingMember, 'main')
-  assert.match((await failing(member.step('none', 1, {}), 'session-ended')).message, /open it again/)
+  assert.match((await failing(member.step(randomUUID(), 1, {}), 'session-ended')).message, /open it again/)
+  await failing(member.step('none', 1, {}), 'permission-denied')
   assert.ok(apart(await main.export(), network()) === 0)
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import * as onnx from 'onnxruntime-node'
+import { defineObject, type ObjectType } from '../../../src/core/define.ts'
 import type { CallReport, Transport } from '../../../src/core/transport.ts'
 import { Tensor } from '../../../src/core/tensor.ts'
 import { readGraph } from '../../../src/graph/read.ts'
@@ -11,8 +12,16 @@ import { createLocalHost } from '../../../src/storage-node/local-host.ts'
 import { linkTo, remote, startNode, temporaryFolder } from '../../storage-node/support.ts'
 import { network, plan, pointsOf, putPoints, spec } from './material.ts'
 
-const local = (t: TestContext): Transport => {
-  const host = createLocalHost({ name: 'node', threads: 1 })
+/** An object that does what the job of the trainer "main" does: it runs on the same host. */
+const asJob = defineObject({
+  name: 'as-job',
+  readonly: {
+    record: (self, run: number, first: number, losses: readonly number[]): Promise<string> =>
+      self.object(trainer, 'main').record(run, first, losses),
+  },
+})
+const local = (t: TestContext, objects: readonly ObjectType[] = []): Transport => {
+  const host = createLocalHost({ name: 'node', threads: 1, objects })
   t.after(() => host.close())
   return host
 }
@@ -58,12 +67,15 @@ test('a trainer goes through its plan, reports, and learns', async (t) => {
 })
 
 test('the losses of a long training are told in parts, however they were reported', async (t) => {
-  const main = await prepared(local(t))
+  const link = local(t, [asJob])
+  const main = await prepared(link)
+  const job = remote(link, asJob)
   const run = await main.fit(plan())
+  await assert.rejects(main.record(run, 1, [1]), { code: 'permission-denied', message: /trainer.record is internal/ })
   const losses = Array.from({ length: 12_500 }, (_, i) => 1 / (i + 1))
   // Many small reports, and one as large as a checkpoint after a long silence.
-  for (let from = 0; from < 10_500; from += 5) await main.record(run, from + 1, losses.slice(from, from + 5))
-  await main.record(run, 10_501, losses.slice(10_500))
+  for (let from = 0; from < 10_500; from += 5) await job.record(run, from + 1, losses.slice(from, from + 5))
+  await job.record(run, 10_501, losses.slice(10_500))
   assert.deepEqual(await main.curve(), losses.slice(0, 10_000))
   for (const after of [1, 7000, 10_499, 10_500, 10_501, 11_499, 11_500, 12_499, 12_500, 20_000])
     assert.deepEqual(await main.curve({ after }), losses.slice(after, after + 10_000))
@@ -126,12 +138,13 @@ test('pause and status answer while it trains; resume goes on to the same bits',
 })
 
 test('a reader that leaves interrupts it, and an earlier run can no longer speak', async (t) => {
-  const main = await prepared(local(t))
+  const link = local(t, [asJob])
+  const main = await prepared(link)
   const run = await main.fit(plan({ epochs: 50 }))
   for await (const report of main.run(run)) if (report.step > 0) break
   assert.equal((await main.status()).status, 'interrupted')
   const next = await main.resume()
-  await assert.rejects(main.record(run, 1, [1]), { code: 'fenced' })
+  await assert.rejects(remote(link, asJob).record(run, 1, [1]), { code: 'fenced' })
   await assert.rejects(all(main.run(run)), { code: 'fenced' })
   const reports = main.run(next)[Symbol.asyncIterator]()
   await reports.next()

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { defineObject, type ObjectType } from '../../../src/core/define.ts'
 import { integer, nullable, object } from '../../../src/core/schema.ts'
-import type { ReadonlySelf, Self } from '../../../src/core/self.ts'
+import type { Self, SessionSelf } from '../../../src/core/self.ts'
 import { trained, type Trained } from '../../../src/objects/trainer/spec.ts'
 import { beginPlan, jobOf, turns, views } from '../../../src/objects/trainer/turns.ts'
 import { createLocalHost } from '../../../src/storage-node/local-host.ts'
@@ -36,9 +36,9 @@ test('a run that fails while a checkpoint is on its way to the disk has failed, 
         turns.fail(self, ...given)
       },
     },
-    readonly: {
-      ...views,
-      async *run(self: ReadonlySelf<Trained>, run: number): AsyncGenerator<null> {
+    readonly: views,
+    sessions: {
+      async *run(self: SessionSelf<Trained>, run: number): AsyncGenerator<null> {
         yield* jobOf<null>(self, failing as ObjectType, run, async function* (recorder) {
           const begun = once(kept, 'begun')
           void recorder.checkpoint({ step: 4, epoch: 0, next: 4 }, new Map(), 1, [4, 3, 2, 1]).catch(() => undefined)
