@@ -1,6 +1,6 @@
 import { Tensor } from '../../core/tensor.ts'
 import type { BatchData } from '../../core/batch.ts'
-import { failure, isActiveStorageError } from '../../core/errors.ts'
+import { type Code, failure, isActiveStorageError } from '../../core/errors.ts'
 import type { Feeds, ReadonlySelf, Training } from '../../core/self.ts'
 import { learningRateAfter } from '../../training/schedule.ts'
 import { Interval } from './checkpoints.ts'
@@ -109,6 +109,9 @@ const leaseOf = async (self: Own, run: number, step: number | undefined): Promis
   return session
 }
 
+/** Errors after which the model is not open any more, or may not be. */
+const GONE: ReadonlySet<Code> = new Set(['worker-died', 'model-crashed', 'internal'])
+
 const using = async <R>(self: Own, run: number, step: number | undefined, work: (stepping: Stepping) => Promise<R>): Promise<R> => {
   fenced(self.state, run)
   if (self.state.status !== 'running') throw failure('fenced', `run ${run} of this trainer is ${self.state.status}: start again`)
@@ -121,7 +124,7 @@ const using = async <R>(self: Own, run: number, step: number | undefined, work: 
       open.delete(name)
       return held.use(name, await leaseOf(self, run, step), work)
     }
-    if (isActiveStorageError(error, 'worker-died') || isActiveStorageError(error, 'internal')) await release(name)
+    if (isActiveStorageError(error) && GONE.has(error.code)) await release(name)
     throw error
   }
 }
