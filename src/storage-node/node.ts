@@ -91,6 +91,9 @@ export interface StorageNode extends AsyncDisposable {
   close(options?: { graceMs?: number }): Promise<void>
 }
 
+/** Memory that a compute process needs to run any model at all. */
+const LEAST_PROCESS = 256 * 1024 ** 2
+
 /** When a node stops, runs of models that go on for longer fail with `unavailable`, so that it ends within 10 s of them. */
 const COMPUTE_STOP_MS = 8000
 
@@ -179,7 +182,7 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
       // Decoded again is sooner had than fetched again.
       shrinkCache: (bytes) => resolver.shrinkCache(bytes - decodedCache.shrink(bytes)),
       dropSessions: () => void compute.endIdle(),
-      elsewhere: () => compute.memoryBytes(),
+      elsewhere: () => compute.watchMemory(),
       busy: () => admission.inFlight > 0 || admission.argumentBytes > 0,
     })
     closers.push(() => memory.stop())
@@ -199,6 +202,8 @@ export const createStorageNode = async (options: StorageNodeOptions): Promise<St
     const compute = createCompute({
       threads,
       sessionBytes: plan.sessionBytes,
+      resultBytes: plan.argumentBytes,
+      processBytes: Math.max(plan.limit, LEAST_PROCESS),
       ...(options.compute !== undefined && { kind: options.compute }),
       ...(options.computeGraceMs !== undefined && { graceMs: options.computeGraceMs }),
       ...openerFor(contentStore, resolver),

@@ -1,6 +1,6 @@
 import { Tensor } from '../../core/tensor.ts'
 import type { BatchData } from '../../core/batch.ts'
-import { failure, isActiveStorageError } from '../../core/errors.ts'
+import { type Code, failure, isActiveStorageError } from '../../core/errors.ts'
 import type { Feeds, SessionSelf, Training } from '../../core/self.ts'
 import { learningRateAfter } from '../../training/schedule.ts'
 import { Interval } from './checkpoints.ts'
@@ -99,6 +99,9 @@ const sessionOf = async (self: Own, key: string, step: number | undefined): Prom
   return self.sessions.open(steps, options, async () => new Steps(await opened(self, self.state), spec, kept))
 }
 
+/** Errors after which the model is not open any more, or may not be. */
+const GONE: ReadonlySet<Code> = new Set(['worker-died', 'model-crashed', 'internal'])
+
 const using = async <R>(self: Own, key: string, step: number | undefined, work: (stepping: Steps) => Promise<R>): Promise<R> => {
   attending(self.state, key)
   const { run, status } = self.state
@@ -109,7 +112,7 @@ const using = async <R>(self: Own, key: string, step: number | undefined, work: 
   } catch (error) {
     // The lease ran out in between. Its step may be the one that the last checkpoint waits for.
     if (isActiveStorageError(error, 'session-ended')) return self.sessions.use(steps, await sessionOf(self, key, step), work)
-    if (isActiveStorageError(error, 'worker-died') || isActiveStorageError(error, 'internal')) await self.sessions.close(session)
+    if (isActiveStorageError(error) && GONE.has(error.code)) await self.sessions.close(session)
     throw error
   }
 }

@@ -25,6 +25,10 @@ export interface ComputeOptions {
   readonly graceMs?: number
   /** How long `close` waits for runs in processes whose callers still wait, in ms. Default 5000. */
   readonly closeMs?: number
+  /** Bytes of the outputs of a run in a process at the most. Default 2 GiB. */
+  readonly resultBytes?: number
+  /** Memory that a process may have for itself; one that has more is ended as if it had crashed, by `watchMemory`. Default: any. */
+  readonly processBytes?: number
   /** Default: one of its own. */
   readonly quarantine?: Quarantine
   /** The file that processes run; tests have others. */
@@ -47,8 +51,8 @@ export interface ComputePool extends Compute {
   endIdle(): Promise<boolean>
   /** Ids of the compute processes. */
   pids(): readonly number[]
-  /** Memory that processes have for themselves, in bytes. */
-  memoryBytes(): number
+  /** Looks at the memory of processes. @returns what all have for themselves, in bytes */
+  watchMemory(): number
   /** The host is about to stop: runs that go on for longer than `ms` fail with `unavailable`, where they are in processes. */
   hurry(ms: number): void
   /** Refuses what waits, waits for what runs (in threads for abandoned runs too, in processes not for long), ends the workers. */
@@ -88,6 +92,7 @@ export type ComputeKind = (typeof computeKinds)[number]
 const GRACE_MS = 5000
 /** A host that closes waits so long for runs whose callers still wait. */
 const CLOSE_MS = 5000
+const RESULT_BYTES = 2 ** 31
 
 /**
  * Runs models in processes or threads of their own, since `session.run` blocks its thread.
@@ -103,6 +108,8 @@ export const createCompute = ({
   sessionBytes = 512 * 1024 ** 2,
   graceMs = GRACE_MS,
   closeMs = CLOSE_MS,
+  resultBytes = RESULT_BYTES,
+  processBytes = Infinity,
   quarantine,
   program,
   openModel,
@@ -112,7 +119,7 @@ export const createCompute = ({
   const workers: Workers =
     ledger === undefined
       ? createThreads(2 * threads, { sessionBytes, intraOpThreads })
-      : createProcesses({ ledger, graceMs, closeMs, sessionBytes, intraOpThreads })
+      : createProcesses({ ledger, graceMs, closeMs, sessionBytes, intraOpThreads, resultBytes })
   let generation = 0
   let closed = false
   let abandoned = 0
@@ -201,7 +208,7 @@ export const createCompute = ({
       ...(ledger !== undefined && { processes: ledger.figures }),
     }),
     pids: () => ledger?.pids ?? [],
-    memoryBytes: () => ledger?.memoryBytes ?? 0,
+    watchMemory: () => ledger?.watchMemory(processBytes) ?? 0,
     hurry: (ms) => {
       workers.hurry(ms)
       trainings.hurry(ms)

@@ -53,3 +53,7 @@ export interface WorkerOptions {
   readonly sessionBytes: number
   readonly intraOpThreads: number
 }
+export interface ProcessOptions extends WorkerOptions {
+  /** Bytes of the outputs of a run at the most. */
+  readonly resultBytes: number
+}

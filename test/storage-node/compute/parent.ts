@@ -10,14 +10,14 @@ await compute.inspect(source('e'), live)
 const [, , mode] = process.argv
 if (mode === 'idle') {
   // Ends by itself: a compute process without work keeps no program alive.
-  console.log(compute.pids()[0])
+  process.stdout.write(`${compute.pids()[0]}\n`)
 } else {
   const run = compute.run(
     source('e'),
     { x: new Tensor('float32', Float32Array.of(1), [1]) },
     AbortSignal.timeout(mode === 'left' ? 50 : 2 ** 30),
   )
-  console.log(compute.pids()[0])
+  process.stdout.write(`${compute.pids()[0]}\n`)
   // Nor does one that works for nobody any more.
   await run.catch(() => undefined)
 }

@@ -22,7 +22,6 @@ const wholes = (a: bigint, b: bigint) => ({
 const trap = wholes(-(2n ** 63n), -1n)
 const one = { x: new Tensor('float32', Float32Array.of(1), [1]) }
 const sound = { in0: new Tensor('float32', Float32Array.of(7), [1]) }
-/** Ids of the processes that this one has started and that run one of the program's files. */
 const until = async (holds: () => boolean) => {
   while (!holds()) await new Promise(setImmediate)
 }
@@ -166,7 +165,6 @@ test('large inputs and outputs go through, whole, and their memory is given back
 
 test('an input by reference whose file has another length is refused before it is read', async (t) => {
   const compute = start(t, { openContent: () => Promise.resolve(import.meta.filename) })
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the opener looks at nothing of it
   const content = {} as ContentRef
   await assert.rejects(compute.run(source('a'), { in0: { content, dtype: 'float32', shape: [3] } }, live), {
     code: 'tensor-mismatch',
@@ -177,4 +175,25 @@ test('an input by reference whose file has another length is refused before it i
 test('a model of millions of empty parts is refused before onnxruntime reads it', async (t) => {
   const compute = start(t, { openModel: opener({ b: shared(hollow(1, new Uint8Array(), 2_000_000)) }) })
   await assert.rejects(compute.inspect(source('b'), live), { code: 'bad-model', message: /more than 262144 nodes/ })
+})
+
+test('outputs larger than the host takes are refused in the process that made them', async (t) => {
+  const compute = start(t, { resultBytes: 1_000_000 })
+  const data = new Float32Array(300_000)
+  await assert.rejects(compute.run(source('a'), { in0: new Tensor('float32', data, [300_000]) }, live), {
+    code: 'too-large',
+    message: /1200000 bytes/,
+  })
+  assert.deepEqual((await compute.run(source('a'), sound, live))['out0'], sound.in0)
+  assert.equal(figures(compute).crashes, 0)
+})
+
+test('a process that takes more memory than one may have is ended, and its run fails as a crash', async (t) => {
+  const compute = start(t, { processBytes: 1_000_000 })
+  await compute.inspect(source('e'), live)
+  const run = compute.run(source('e'), one, live)
+  run.catch(() => undefined)
+  await until(() => compute.stats().running === 1)
+  assert.ok(compute.watchMemory() > 1_000_000)
+  await assert.rejects(run, { code: 'model-crashed', message: /bytes of memory, where 1000000 are the most/ })
 })

@@ -73,15 +73,22 @@ export class ProcessLedger {
       restarts: this.#restarts,
       crashes: this.#crashes,
       kills: this.#kills,
-      memoryBytes: this.memoryBytes,
+      memoryBytes: this.watchMemory(),
       quarantined: this.quarantine.list,
     }
   }
   get pids(): readonly number[] {
     return [...this.#open].map(({ pid }) => pid)
   }
-  get memoryBytes(): number {
-    return [...this.#open].reduce((sum, process) => sum + process.memoryBytes, 0)
+  /** Ends processes that have more memory than one may have. @returns what all have for themselves, in bytes */
+  watchMemory(most = Infinity): number {
+    let sum = 0
+    for (const process of this.#open) {
+      const { memoryBytes } = process
+      sum += memoryBytes
+      if (memoryBytes > most) process.kill(`took ${memoryBytes} bytes of memory, where ${most} are the most, and was ended`, false)
+    }
+    return sum
   }
   /** Ends all at once. */
   async end(): Promise<void> {

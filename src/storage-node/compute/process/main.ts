@@ -50,16 +50,16 @@ const fromFile =
     return into
   }
 
-const send = (value: Value): void => {
-  const { packet, filed } = pack(value)
+const send = (value: Value, mostBytes: number): void => {
+  const { packet, filed, fileBytes } = pack(value)
+  if (fileBytes > mostBytes)
+    throw failure(
+      'too-large',
+      `the outputs of the model take ${fileBytes} bytes, where this host takes ${mostBytes} in one result: ask for less at a time, or raise --memory, of which that is half`,
+    )
   for (const { offset, bytes } of filed) writeAll(FILE, bytes, offset)
   writeAll(PIPE, packet, null)
 }
-const failed = (error: unknown): Value => {
-  const { code, text } = toFailure(error)
-  return { kind: 'failed', code: code === 'too-large' ? 'too-large' : 'internal', text }
-}
-
 const receive = (): Frame => readFrame(filled) ?? process.exit(0)
 
 await tieTo(Number(process.argv[2]))
@@ -76,8 +76,9 @@ for (;;) {
     answer = opened.answer
   } else answer = await server.answer(asked)
   try {
-    send(answer)
+    send(answer, server.mostBytes)
   } catch (error) {
-    send(failed(error))
+    const { code, text } = toFailure(error)
+    send(server.failed(code === 'too-large' ? 'too-large' : 'internal', text), Infinity)
   }
 }

@@ -1,12 +1,12 @@
 import { failure, isActiveStorageError } from '../../../core/errors.ts'
 import type { Value } from '../../../core/value.ts'
-import type { Answer, Task, WorkerOptions } from '../task.ts'
+import type { Answer, ProcessOptions, Task } from '../task.ts'
 import type { Work, Workers } from '../workers.ts'
 import { type ComputeProcess, ProcessEnded } from './compute-process.ts'
 import type { ProcessLedger } from './ledger.ts'
 import { answerOf, messageOf, NEEDS_MODEL } from './run-messages.ts'
 
-export interface ProcessesOptions extends WorkerOptions {
+export interface ProcessesOptions extends ProcessOptions {
   readonly ledger: ProcessLedger
   /** How long a run may go on whose caller has given up, before its process is ended, in ms. */
   readonly graceMs: number
@@ -36,8 +36,8 @@ export const rubbish = (process: ComputeProcess, what: string): ProcessEnded => 
 }
 
 /** Runs tasks in processes of their own, one at a time each, so that to end one ends one run. */
-export const createProcesses = ({ ledger, graceMs, closeMs, sessionBytes, intraOpThreads }: ProcessesOptions): Workers => {
-  const opening: Value = { job: 'run', options: { sessionBytes, intraOpThreads } }
+export const createProcesses = ({ ledger, graceMs, closeMs, sessionBytes, intraOpThreads, resultBytes }: ProcessesOptions): Workers => {
+  const opening: Value = { job: 'run', options: { sessionBytes, intraOpThreads, resultBytes } }
   const idle: Idle[] = []
   const active = new Map<Active, Promise<unknown>>()
   let stopping = false

@@ -1,15 +1,17 @@
 import { toFailure } from '../../../core/errors.ts'
 import { createModelRunner } from '../model-runner.ts'
 import { loadOnnxruntime } from '../onnxruntime.ts'
-import type { WorkerOptions } from '../task.ts'
+import type { ProcessOptions } from '../task.ts'
 import { answerMessage, NEEDS_MODEL, taskOf } from './run-messages.ts'
 import type { Server } from './server.ts'
 
 /** Runs tasks, with the sessions of the models that were run. */
-export const serveRuns = (options: WorkerOptions): Server => {
+export const serveRuns = (options: ProcessOptions): Server => {
   const run = createModelRunner(loadOnnxruntime(), options)
   return {
     reuses: true,
+    failed: (code, text) => ({ kind: 'failed', code, text }),
+    mostBytes: options.resultBytes,
     async answer(asked) {
       try {
         const { model, ...task } = taskOf(asked)

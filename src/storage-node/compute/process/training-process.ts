@@ -17,6 +17,9 @@ export interface TrainingProcessOptions {
   readonly hash: string
 }
 
+/** No step takes so long. Who asks for one in a call of its own is not there any more. */
+const MOST_MS = 1_800_000
+
 /** A process that trains a model. */
 class TrainingProcess implements TrainingPort {
   readonly #process: ComputeProcess
@@ -43,6 +46,7 @@ class TrainingProcess implements TrainingPort {
   async #exchange(message: Value): Promise<TrainingDone> {
     const { ledger, hash } = this.#options
     if (this.#process.gone) throw failure('worker-died', 'the process of a model in training has ended')
+    const timer = setTimeout(() => ledger.overran(this.#process), MOST_MS).unref()
     try {
       const answer = await this.#process.ask(message)
       return doneOf(this.#checked(answer))
@@ -50,6 +54,8 @@ class TrainingProcess implements TrainingPort {
       if (!(error instanceof ProcessEnded)) throw error
       if (!error.killed) throw ledger.crashed(hash, error)
       throw failure('unavailable', 'the host ended a model in training: it is stopping, or nobody waited for the model any more', error)
+    } finally {
+      clearTimeout(timer)
     }
   }
   #checked(answer: Value) {
@@ -62,32 +68,40 @@ class TrainingProcess implements TrainingPort {
 
   /** @throws as `Compute.train` */
   async open(data: TrainingData): Promise<void> {
-    const { signal, ledger, graceMs } = this.#options
+    const { signal, graceMs } = this.#options
     const opening = this.#send(trainingDataMessage(data))
     opening.catch(() => this.#process.kill())
-    await new Promise<void>((resolve, reject) => {
+    const aborted = new Promise<never>((_, reject) => {
+      // Held for as long as the model is open: what a caller asks who then gives up is ended as a run is.
       const abort = () => {
-        const timer = setTimeout(() => ledger.overran(this.#process), graceMs).unref()
-        // Opened for nobody: it ends, if need be after a while.
-        opening
-          .then(() => this.#process.kill())
-          .finally(() => clearTimeout(timer))
-          .catch(() => undefined)
+        this.#endLate(graceMs)
         reject(abortedBy(signal))
       }
       signal.addEventListener('abort', abort, { once: true })
-      opening.finally(() => signal.removeEventListener('abort', abort)).then(() => resolve(), reject)
+      void this.ended.then(() => signal.removeEventListener('abort', abort))
     })
+    aborted.catch(() => undefined)
+    try {
+      await Promise.race([opening, aborted])
+    } catch (error) {
+      // Opened for nobody.
+      opening.then(() => this.#process.kill()).catch(() => undefined)
+      throw error
+    }
   }
-  ask(asked: TrainingAsk): Promise<TrainingDone> {
-    return this.#send(trainingAskMessage(asked))
-  }
-  hurry(ms: number): void {
+  /** Ends the process where what it is asked now has not come to its end after `ms`. */
+  #endLate(ms: number): void {
     const { ledger } = this.#options
     const asked = this.#asked
     if (this.#answered === asked) return
     const timer = setTimeout(() => this.#answered < asked && ledger.overran(this.#process), ms).unref()
     void this.ended.then(() => clearTimeout(timer))
+  }
+  ask(asked: TrainingAsk): Promise<TrainingDone> {
+    return this.#send(trainingAskMessage(asked))
+  }
+  hurry(ms: number): void {
+    this.#endLate(ms)
   }
   async close(): Promise<void> {
     const { ledger, closeMs } = this.#options

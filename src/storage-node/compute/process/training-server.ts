@@ -9,6 +9,8 @@ export const serveTraining = (): Server => {
   let trainer: Trainer | undefined
   return {
     reuses: false,
+    failed: (code, text) => ({ failed: { code, text } }),
+    mostBytes: Infinity,
     async answer(asked) {
       if (trainer !== undefined) return trainingAnswerMessage(await trainer.perform(trainingAskOf(asked)))
       trainer = openTrainer(onnx, trainingDataOf(asked))
