@@ -79,7 +79,8 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
     if (large + small <= held || large === 0) return undefined
     if (large + count > most)
       return [`calls under way hold ${large} bytes of arguments and results; ${count} more are over the limit of ${most}`]
-    if (count > memory.room()) return [`the node is at its limit of memory: ${count} more bytes of arguments or results are too many now`, SHORT_MS]
+    if (count > memory.room())
+      return [`the node is at its limit of memory: ${count} more bytes of arguments or results are too many now`, SHORT_MS]
     return undefined
   }
   /** Ends calls whose other end is idle, the idlest first, until there is room. */
@@ -138,7 +139,11 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
         if (held + count > SMALL) memory.touched(count)
         if (held === 0 && holder !== undefined) holders.set(holder, () => inLarge + inSmall)
         if (place(count) === undefined) return
-        makeRoom(holder, held + count <= SMALL ? IDLE_SMALL_MS : IDLE_MS, () => isSmall(held + count, count) || shortage(held, count) === undefined)
+        makeRoom(
+          holder,
+          held + count <= SMALL ? IDLE_SMALL_MS : IDLE_MS,
+          () => isSmall(held + count, count) || shortage(held, count) === undefined,
+        )
         const short = place(count)
         if (short !== undefined) throw refuse(...short)
       }

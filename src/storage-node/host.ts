@@ -161,7 +161,15 @@ export const createHost = ({
   })
   const collector = createCollector({ content, queue, usesOf: contentTarget })
   const spaces = createSweeper(queue, collector.letGoOf)
-  const shared: CallHost = { site, resolver, compute, view, memory: { most: admission.callBytes, hold: () => admission.hold() }, hold: collector.hold, links: new Set() }
+  const shared: CallHost = {
+    site,
+    resolver,
+    compute,
+    view,
+    memory: { most: admission.callBytes, hold: () => admission.hold() },
+    hold: collector.hold,
+    links: new Set(),
+  }
   const records = createRecordSweeper(queue, results)
   const following = createFollowing((name) => (name === site ? host : peers.get(name)))
   const peer = (name: SiteName) => {

@@ -11,7 +11,7 @@ import { createBreaker } from '../link/breaker.ts'
 import { isLoopback, parseAddress } from '../link/address.ts'
 import { grpcTransport } from '../link/grpc-transport.ts'
 import { resilient } from '../link/resilient.ts'
-import { channelOptions, protocol } from '../wire/protocol.ts'
+import { channelOptions, liveness, protocol } from '../wire/protocol.ts'
 import { decodedCache } from '../objects/pipeline/decoded-cache.ts'
 import { type AdmissionLimits, createAdmission, defaultAdmission } from './admission.ts'
 import { createBackups } from './backup/backup.ts'
@@ -81,9 +81,6 @@ export interface StorageNode extends AsyncDisposable {
   /** Stops taking calls, finishes those under way (at most `graceMs`, default 30,000), and closes the store. */
   close(options?: { graceMs?: number }): Promise<void>
 }
-
-/** A caller whose machine is gone without a word is missed after 50 s, and its calls end. */
-const liveness = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 20_000 } as const
 
 /** Why an address cannot be listened on, in words: grpc-js puts the system's errors into a text. */
 const bindFailure = (listen: string, error: Error): Error => {

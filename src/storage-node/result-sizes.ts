@@ -1,8 +1,11 @@
-/** What results of methods have lately been large, so that room is taken before the next is made. */
+/** Which calls have lately had large results, so that room is taken before the next is made. */
 export interface ResultSizes {
-  /** Bytes that a result of this method may have; 0 for a small one, and for a method of which nothing is known. */
-  expected(method: string): number
-  made(method: string, bytes: number): void
+  /**
+   * Bytes that a result may have; 0 for a small one, and where nothing is known.
+   * @param like a name that calls share whose results may be of one size
+   */
+  expected(like: string): number
+  made(like: string, bytes: number): void
 }
 
 /** Results up to this many bytes are not worth a thought. */
@@ -13,16 +16,16 @@ const HALF_LIFE_MS = 10_000
 /** @param now milliseconds */
 export const createResultSizes = (now: () => number = () => performance.now()): ResultSizes => {
   const largest = new Map<string, { readonly bytes: number; readonly at: number }>()
-  const expected = (method: string): number => {
-    const found = largest.get(method)
+  const expected = (like: string): number => {
+    const found = largest.get(like)
     if (found === undefined) return 0
     const bytes = Math.floor(found.bytes * 2 ** ((found.at - now()) / HALF_LIFE_MS))
     return bytes > SMALL ? bytes : 0
   }
   return {
     expected,
-    made(method, bytes) {
-      if (bytes > SMALL && bytes >= expected(method)) largest.set(method, { bytes, at: now() })
+    made(like, bytes) {
+      if (bytes > SMALL && bytes >= expected(like)) largest.set(like, { bytes, at: now() })
     },
   }
 }

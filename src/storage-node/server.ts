@@ -203,12 +203,12 @@ class ServedCall {
       return
     }
     const { kind } = call
-    // What it will make is not known before it is made: what its method has lately made is.
-    const name = `${call.type}.${call.method}`
-    const expected = this.#results.expected(name)
+    // What it will make is not known before it is made: what calls of the method with as many arguments have made is.
+    const like = `${call.type}.${call.method} ${Math.round(Math.log2(hold.bytes + 1))}`
+    const expected = this.#results.expected(like)
     if (expected > 0) hold.takeResult(expected)
     const value = outgoing(await this.#host.call(call))
-    this.#results.made(name, value.bytes)
+    this.#results.made(like, value.bytes)
     try {
       hold.exchange(value.bytes)
     } catch (error) {

@@ -31,7 +31,10 @@ export interface Verdict {
 const judged = (told: Omit<Verdict, 'wrong'>, lived: boolean): Verdict => {
   const wrong = lived ? [] : ['the node ended']
   if (told.peakMib > MOST_MIB) wrong.push(`${Math.round(told.peakMib)} MiB`)
-  for (const [what, { worstMs, failed, answers, lastError }] of [['health', told.health], ['a small call', told.small]] as const) {
+  for (const [what, { worstMs, failed, answers, lastError }] of [
+    ['health', told.health],
+    ['a small call', told.small],
+  ] as const) {
     if (worstMs > MOST_MS) wrong.push(`${what} took ${Math.round(worstMs)} ms`)
     if (failed > 0) wrong.push(`${what} failed ${failed} of ${failed + answers} times: ${lastError.slice(0, 120)}`)
   }
@@ -57,7 +60,15 @@ export const abuseRun = async (name: AbuseName, seconds: number): Promise<Verdic
   const sampling = (async () => {
     for (; !over; await pause(100)) peakMib = Math.max(peakMib, residentMib(node.pid))
   })()
-  const [asked, called] = await Promise.all([ask(() => over, health.check), ask(() => over, () => small.echo('small')), ended, sampling])
+  const [asked, called] = await Promise.all([
+    ask(() => over, health.check),
+    ask(
+      () => over,
+      () => small.echo('small'),
+    ),
+    ended,
+    sampling,
+  ])
   clearTimeout(force)
   return judged({ name, restMib, peakMib, health: asked, small: called }, node.alive)
 }

@@ -242,10 +242,10 @@ export const abuses = {
           method: 'echo',
           callId: 'abuse-lists',
           arguments: {
-            body: Buffer.concat([
-              Buffer.from([0x91, 0xdd, 0, 0x3c, 0, 0]),
-              Buffer.alloc(2 * 0x3c0000, Buffer.from([0xa1, 0x61])),
-            ]).subarray(0, limits.bodyBytes),
+            body: Buffer.concat([Buffer.from([0x91, 0xdd, 0, 0x3c, 0, 0]), Buffer.alloc(2 * 0x3c0000, Buffer.from([0xa1, 0x61]))]).subarray(
+              0,
+              limits.bodyBytes,
+            ),
             segments: [],
             inline: Buffer.alloc(0),
           },
@@ -273,7 +273,12 @@ export const abuses = {
   pad: {
     about: 'calls of 300 bytes that pad texts to a million tokens',
     run: made('pipeline', 'run', [
-      { ops: [{ op: 'tokenize', level: 'byte' }, { op: 'pad', length: 1_048_576, output: 'none' }] },
+      {
+        ops: [
+          { op: 'tokenize', level: 'byte' },
+          { op: 'pad', length: 1_048_576, output: 'none' },
+        ],
+      },
       Array.from({ length: 300 }, (_, index) => ({ id: String(index), content: Buffer.from('x') })),
       { seed: 0, epoch: 0 },
     ]),

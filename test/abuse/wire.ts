@@ -38,7 +38,13 @@ export const message = (frame: ClientFrameIn): Buffer => {
 }
 
 type Start = NonNullable<ClientFrameIn['start']>
-export const startOf = (type: string, object: string, method: string, args: readonly Value[], more: Partial<Start> = {}): ClientFrameIn => ({
+export const startOf = (
+  type: string,
+  object: string,
+  method: string,
+  args: readonly Value[],
+  more: Partial<Start> = {},
+): ClientFrameIn => ({
   start: { type, object, method, callId: newCallId(), arguments: outgoing(args).head, ...more },
 })
 
