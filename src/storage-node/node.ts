@@ -62,7 +62,7 @@ export interface StorageNodeOptions {
   readonly cacheBytes?: number
   /**
    * Bytes of memory that the process may have, and at least what it needs to run. Beyond it the node lets go of what can
-   * be had again, then refuses arguments. Default: three quarters of the machine's memory, or of the control group's.
+   * be had again, then refuses arguments and results. Default: three quarters of the machine's memory, or of the control group's.
    */
   readonly memoryBytes?: number
   readonly limits?: Partial<AdmissionLimits>

@@ -13,7 +13,6 @@ const session = (address: string, destroyed: string[], name: string): Http2Sessi
       made.emit('close')
     },
   })
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of a session as is used here
   return made as unknown as Http2Session
 }
 

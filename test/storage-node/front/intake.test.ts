@@ -14,7 +14,6 @@ const fake = () => {
   const failed: string[] = []
   const socket = { bytesWritten: 0 }
   const push = (piece: unknown) => pushed.push(piece) > 0
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of a stream as an intake uses
   const stream = { push, close: (code: number) => closed.push(code), session: { socket } } as unknown as ServerHttp2Stream
   const admission = createAdmission({ ...defaultAdmission, bytes: 1_000_000 })
   const intake = new Intake(stream, admission.hold, { first: 1_000_000, later: 1_000_000 }, PACE)

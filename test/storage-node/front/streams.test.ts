@@ -22,7 +22,6 @@ const setUp = () => {
         streams.remove(intake)
       },
     }
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of an intake as is looked at here
     const intake = made as unknown as Intake
     streams.add({ intake, connection: on, other })
   }
