@@ -1,7 +1,7 @@
-import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js'
+import type { Metadata, ServerDuplexStream } from '@grpc/grpc-js'
 import { type ActiveStorageError, failure, toFailure } from '../core/errors.ts'
-import { type CallId, callId, objectId, type SiteName, typeName } from '../core/ids.ts'
-import type { Call, CallContext, CallReport } from '../core/transport.ts'
+import { objectId, typeName } from '../core/ids.ts'
+import type { Call, CallReport } from '../core/transport.ts'
 import { statusOf } from '../wire/failure.ts'
 import type { ReceivedFrame } from '../wire/frame-codec.ts'
 import { Incoming, type Outgoing, outgoing } from '../wire/frames.ts'
@@ -9,64 +9,12 @@ import type { CallStart } from '../wire/gen/active_storage/v1/CallStart.ts'
 import type { ClientFrame } from '../wire/gen/active_storage/v1/ClientFrame.ts'
 import type { ServerFrameIn } from '../wire/gen/active_storage/v1/ServerFrame.ts'
 import type { StorageNodeHandlers } from '../wire/gen/active_storage/v1/StorageNode.ts'
-import { encodeLoad } from '../wire/load-report.ts'
-import { protocol, trailers } from '../wire/protocol.ts'
 import type { Intake } from './front/intake.ts'
 import { begun, type Host } from './host.ts'
+import { ServedContext, trailersOf } from './served-context.ts'
 import { createResultSizes, type ResultSizes } from './result-sizes.ts'
 
 type Stream = ServerDuplexStream<ClientFrame, ServerFrameIn>
-
-const trailersOf = (site: SiteName, report: CallReport | undefined, inFlight: number): Metadata => {
-  const metadata = new Metadata()
-  metadata.set(trailers.load, encodeLoad({ inFlight, queueMs: report?.load?.queueMs ?? 0, serviceMs: report?.load?.serviceMs ?? 0 }))
-  if (report !== undefined && (report.stages.length > 0 || report.bytesFetched > 0)) {
-    metadata.set(
-      trailers.accounting,
-      protocol.Accounting.serialize({
-        site,
-        bytesFetched: report.bytesFetched,
-        fetchMs: report.fetchMs,
-        stages: report.stages.map(({ key, ms, units }) => ({ key, ms, units })),
-      }),
-    )
-  }
-  return metadata
-}
-
-/** What a served call hands to the host. A class, since it is made for every call and its signal for few. */
-class ServedContext implements CallContext {
-  readonly callId: CallId
-  readonly chain: readonly string[]
-  readonly idempotencyKey?: string
-  readonly budgetMs?: number
-  readonly expectedVersion?: number
-  readonly fencingToken?: number
-  readonly durability?: 'async'
-  readonly traceParent?: string
-  readonly #served: ServedCall
-
-  constructor(start: CallStart, served: ServedCall) {
-    this.#served = served
-    this.callId = callId(start.callId)
-    this.chain = start.chain
-    if (start.idempotencyKey !== '') this.idempotencyKey = start.idempotencyKey
-    if (start.budgetMs !== undefined) this.budgetMs = start.budgetMs
-    if (start.expectedVersion !== undefined) this.expectedVersion = start.expectedVersion
-    if (start.fencingToken !== undefined) this.fencingToken = start.fencingToken
-    if (start.asyncDurability) this.durability = 'async'
-    if (start.traceParent !== '') this.traceParent = start.traceParent
-  }
-  get signal(): AbortSignal {
-    return this.#served.signal
-  }
-  get aborted(): boolean {
-    return this.#served.gone
-  }
-  get onReport() {
-    return this.#served.onReport
-  }
-}
 
 /** One call on its stream: gathers its arguments, has the host run it, and ends it with a status, whatever happens. */
 class ServedCall {
