@@ -152,11 +152,14 @@ class ServedCall {
     }
     const { kind } = call
     // What it will make is not known before it is made: what calls of the method with as many arguments have made is.
-    const like = `${call.type}.${call.method} ${Math.round(Math.log2(hold.bytes + 1))}`
-    const expected = this.#results.expected(like)
-    if (expected > 0) hold.takeResult(expected)
+    const results = this.#results
+    const size = hold.bytes
+    if (!results.empty) {
+      const expected = results.expected(call, size)
+      if (expected > 0) hold.takeResult(expected)
+    }
     const value = outgoing(await this.#host.call(call))
-    this.#results.made(like, value.bytes)
+    results.made(call, size, value.bytes)
     try {
       hold.exchange(value.bytes)
     } catch (error) {
@@ -205,7 +208,7 @@ class ServedCall {
   #trailers(): Metadata | undefined {
     if (this.#over) return undefined
     this.#over = true
-    this.#stream.once('finish', () => this.#intake.over(!this.#sent))
+    if (!this.#intake.ended || !this.#sent) this.#stream.once('finish', () => this.#intake.over(!this.#sent))
     return trailersOf(this.#host.description.name, this.#report, this.#host.admission.inFlight)
   }
   #finish(): void {

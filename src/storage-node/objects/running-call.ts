@@ -82,15 +82,17 @@ export class RunningCall implements Caller {
     return { most: memory.most, reserve: (bytes) => this.#reserve(bytes) }
   }
 
+  #newRoom(): Hold {
+    const room = this.#host.memory.hold()
+    this.#held.push(() => room.release())
+    return room
+  }
+
   #reserve(bytes: number): () => void {
     const { memory, site } = this.#host
     if (!(bytes >= 0)) throw failure('invalid-argument', `${bytes} is no number of bytes that can be reserved`)
     // One for the whole call: alone it may have more than its share.
-    if (this.#room === undefined) {
-      this.#room = memory.hold()
-      this.#held.push(this.#room.release)
-    }
-    const room = this.#room
+    const room = (this.#room ??= this.#newRoom())
     if (room.bytes + bytes > memory.most)
       throw failureWith(
         'resource-exhausted',
