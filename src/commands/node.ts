@@ -84,7 +84,7 @@ export const node: Command = {
       value: 'SIZE',
       help: "memory to keep within, such as 512MiB or 8GiB (default three quarters of the machine's)",
     },
-    'max-calls': { type: 'string', value: 'N', help: 'calls under way before more are refused (default 1024)' },
+    'max-calls': { type: 'string', value: 'N', help: 'calls under way before more are refused (default 1024, less with a small --memory)' },
     insecure: { type: 'boolean', help: 'listen beyond loopback without encryption' },
     supervised: { type: 'boolean', help: 'start the node again at once where it dies; give --listen a port' },
     stacks: { type: 'boolean', help: 'send the stacks of errors to callers' },

@@ -200,7 +200,7 @@ export interface HostStats {
   readonly calls: number
   readonly failures: number
   readonly refused: number
-  /** Bytes of arguments that calls under way hold. */
+  /** Bytes of arguments and results that calls hold, from the first that comes to the last that is taken. */
   readonly argumentBytes: number
   readonly bytesFetched: number
   readonly cacheBytes: number

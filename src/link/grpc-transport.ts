@@ -10,7 +10,7 @@ import type { ClientFrameIn } from '../wire/gen/active_storage/v1/ClientFrame.ts
 import type { ServerFrame } from '../wire/gen/active_storage/v1/ServerFrame.ts'
 import { limits } from '../wire/limits.ts'
 import { decodeLoad } from '../wire/load-report.ts'
-import { channelOptions, protocol, trailers } from '../wire/protocol.ts'
+import { channelOptions, liveness, protocol, trailers } from '../wire/protocol.ts'
 import { parseAddress } from './address.ts'
 import { proxyFor } from './proxy.ts'
 
@@ -72,6 +72,7 @@ export const grpcTransport = (address: string, site: SiteName, observe?: (report
   const open = (name: string) =>
     new protocol.StorageNode(proxy === undefined ? target : `dns:${proxy.address}`, credentials.createInsecure(), {
       ...channelOptions,
+      ...liveness,
       ...reconnect,
       // Which proxy is used is decided here: grpc-js would send calls to this machine through it as well.
       'grpc.enable_http_proxy': 0,

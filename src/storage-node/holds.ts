@@ -52,6 +52,8 @@ const SHORT_MS = 200
 const IDLE_SMALL_MS = 500
 const IDLE_MS = 2000
 
+/** Why there is no room, and when there may be. */
+type Shortage = readonly [text: string, leastMs?: number]
 type Refuse = (what: string, leastMs?: number) => ActiveStorageError
 
 /** A node's memory, as far as it matters here. */
@@ -68,13 +70,13 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
   const reserve = Math.min(RESERVE, most / 4)
   let large = 0
   let small = 0
-  const holders = new Map<Holder, () => number>()
+  const holders = new Set<Holder & { readonly bytes: number }>()
 
   /** Whether bytes of a call that then holds `total` fit into the reserve. */
   const isSmall = (total: number, count: number): boolean =>
     total <= SMALL && small + count <= (total <= TINY ? reserve : reserve - reserve / 4)
   /** Why a call that holds `own` bytes beside the reserve cannot have so many more now. */
-  const shortage = (own: number, count: number): readonly [text: string, leastMs?: number] | undefined => {
+  const shortage = (own: number, count: number): Shortage | undefined => {
     // One call larger than the limit is let in when no other large one is there, or it could never run beside small ones.
     if (large - own <= 0) return undefined
     if (large + count > most)
@@ -84,10 +86,10 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
     return undefined
   }
   /** Ends calls whose other end is idle, the idlest first, until there is room. */
-  const makeRoom = (asker: Holder | undefined, leastMs: number, enough: () => boolean): void => {
+  const makeRoom = (asker: Holder, leastMs: number, enough: () => boolean): void => {
     const idle = [...holders]
-      .filter(([holder, held]) => holder !== asker && held() > 0)
-      .map(([holder]) => ({ holder, ms: holder.idleMs() }))
+      .filter((holder) => holder !== asker && holder.bytes > 0)
+      .map((holder) => ({ holder, ms: holder.idleMs() }))
       .filter(({ ms }) => ms >= leastMs)
       .sort((a, b) => b.ms - a.ms)
     for (const { holder, ms } of idle) {
@@ -104,71 +106,81 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
       )
   }
 
+  /** A class, since one is made for every call. */
+  class CallHold implements Hold {
+    readonly #holder: Holder | undefined
+    #large = 0
+    #small = 0
+
+    constructor(holder: Holder | undefined) {
+      this.#holder = holder
+    }
+    get bytes(): number {
+      return this.#large + this.#small
+    }
+    idleMs(): number {
+      return this.#holder?.idleMs() ?? 0
+    }
+    evict(error: ActiveStorageError): void {
+      this.#holder?.evict(error)
+    }
+    take(count: number): void {
+      if (this.bytes + count > callBytes) check(this.bytes + count)
+      this.takeResult(count)
+    }
+    takeResult(count: number): void {
+      const held = this.#large + this.#small
+      if (held === 0 && this.#holder !== undefined) holders.add(this)
+      // Small calls have room of their own, so that statistics, health and the like are answered whatever others hold.
+      if (this.#placeSmall(held, count)) return
+      memory.touched(count)
+      if (this.#placeLarge(count) === undefined) return
+      makeRoom(
+        this,
+        held + count <= SMALL ? IDLE_SMALL_MS : IDLE_MS,
+        () => (this.#large === 0 && isSmall(held + count, count)) || shortage(this.#large, count) === undefined,
+      )
+      if (this.#placeSmall(held, count)) return
+      const short = this.#placeLarge(count)
+      if (short !== undefined) throw refuse(...short)
+    }
+    #placeSmall(held: number, count: number): boolean {
+      if (this.#large > 0 || !isSmall(held + count, count)) return false
+      small += count
+      this.#small += count
+      return true
+    }
+    #placeLarge(count: number): Shortage | undefined {
+      const short = shortage(this.#large, count)
+      if (short !== undefined) return short
+      large += count
+      this.#large += count
+      return undefined
+    }
+    giveBack(count: number): void {
+      const ofLarge = Math.min(this.#large, count)
+      this.#large -= ofLarge
+      large -= ofLarge
+      const ofSmall = Math.min(this.#small, count - ofLarge)
+      this.#small -= ofSmall
+      small -= ofSmall
+    }
+    exchange(count: number): void {
+      if (count <= this.bytes) return this.giveBack(this.bytes - count)
+      this.release()
+      this.takeResult(count)
+    }
+    release(): void {
+      small -= this.#small
+      large -= this.#large
+      this.#small = this.#large = 0
+      holders.delete(this)
+    }
+  }
+
   return {
     check,
-    hold(holder) {
-      let inLarge = 0
-      let inSmall = 0
-      const release = () => {
-        small -= inSmall
-        large -= inLarge
-        inSmall = inLarge = 0
-        if (holder !== undefined) holders.delete(holder)
-      }
-      const place = (count: number) => {
-        const held = inLarge + inSmall
-        // Small calls have room of their own, so that statistics, health and the like are answered whatever others hold.
-        if (inLarge === 0 && isSmall(held + count, count)) {
-          small += count
-          inSmall += count
-          return undefined
-        }
-        const short = shortage(inLarge, count)
-        if (short === undefined) {
-          large += count
-          inLarge += count
-        }
-        return short
-      }
-      const take = (count: number) => {
-        check(inLarge + inSmall + count)
-        takeResult(count)
-      }
-      const takeResult = (count: number) => {
-        const held = inLarge + inSmall
-        if (held + count > SMALL) memory.touched(count)
-        if (held === 0 && holder !== undefined) holders.set(holder, () => inLarge + inSmall)
-        if (place(count) === undefined) return
-        makeRoom(
-          holder,
-          held + count <= SMALL ? IDLE_SMALL_MS : IDLE_MS,
-          () => isSmall(held + count, count) || shortage(inLarge, count) === undefined,
-        )
-        const short = place(count)
-        if (short !== undefined) throw refuse(...short)
-      }
-      return {
-        get bytes() {
-          return inLarge + inSmall
-        },
-        take,
-        takeResult,
-        giveBack(count) {
-          const ofLarge = Math.min(inLarge, count)
-          inLarge -= ofLarge
-          large -= ofLarge
-          const ofSmall = Math.min(inSmall, count - ofLarge)
-          inSmall -= ofSmall
-          small -= ofSmall
-        },
-        exchange(count) {
-          if (count <= inLarge + inSmall) return this.giveBack(inLarge + inSmall - count)
-          release()
-          takeResult(count)
-        },
-        release,
-      }
-    },
+    hold: (holder) => new CallHold(holder),
     get bytes() {
       return large + small
     },

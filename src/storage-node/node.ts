@@ -11,7 +11,7 @@ import { createBreaker } from '../link/breaker.ts'
 import { isLoopback, parseAddress } from '../link/address.ts'
 import { grpcTransport } from '../link/grpc-transport.ts'
 import { resilient } from '../link/resilient.ts'
-import { channelOptions, protocol } from '../wire/protocol.ts'
+import { channelOptions, liveness, protocol } from '../wire/protocol.ts'
 import { decodedCache } from '../objects/pipeline/decoded-cache.ts'
 import { type AdmissionLimits, createAdmission, defaultAdmission } from './admission.ts'
 import { createBackups } from './backup/backup.ts'
@@ -71,7 +71,7 @@ export interface StorageNodeOptions {
   readonly cacheBytes?: number
   /**
    * Bytes of memory that the process may have, and at least what it needs to run. Beyond it the node lets go of what can
-   * be had again, then refuses arguments. Default: three quarters of the machine's memory, or of the control group's.
+   * be had again, then refuses arguments and results. Default: three quarters of the machine's memory, or of the control group's.
    */
   readonly memoryBytes?: number
   readonly limits?: Partial<AdmissionLimits>
@@ -96,9 +96,6 @@ const LEAST_PROCESS = 256 * 1024 ** 2
 
 /** When a node stops, runs of models that go on for longer fail with `unavailable`, so that it ends within 10 s of them. */
 const COMPUTE_STOP_MS = 8000
-
-/** A caller whose machine is gone without a word is missed after 50 s, and its calls end. */
-const liveness = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 20_000 } as const
 
 /** Why an address cannot be listened on, in words: grpc-js puts the system's errors into a text. */
 const bindFailure = (listen: string, error: Error): Error => {

@@ -1,8 +1,8 @@
-import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js'
+import type { Metadata, ServerDuplexStream } from '@grpc/grpc-js'
 import { monotonicNow } from '../core/clock.ts'
 import { type ActiveStorageError, failure, toFailure } from '../core/errors.ts'
-import { type CallId, callId, objectId, type SiteName, typeName } from '../core/ids.ts'
-import type { Call, CallContext, CallReport } from '../core/transport.ts'
+import { objectId, typeName } from '../core/ids.ts'
+import type { Call, CallReport } from '../core/transport.ts'
 import type { Value } from '../core/value.ts'
 import { statusOf } from '../wire/failure.ts'
 import type { ReceivedFrame } from '../wire/frame-codec.ts'
@@ -11,64 +11,12 @@ import type { CallStart } from '../wire/gen/active_storage/v1/CallStart.ts'
 import type { ClientFrame } from '../wire/gen/active_storage/v1/ClientFrame.ts'
 import type { ServerFrameIn } from '../wire/gen/active_storage/v1/ServerFrame.ts'
 import type { StorageNodeHandlers } from '../wire/gen/active_storage/v1/StorageNode.ts'
-import { encodeLoad } from '../wire/load-report.ts'
-import { protocol, trailers } from '../wire/protocol.ts'
 import type { Intake } from './front/intake.ts'
 import { begun, type Host } from './host.ts'
+import { ServedContext, trailersOf } from './served-context.ts'
 import { createResultSizes, type ResultSizes } from './result-sizes.ts'
 
 type Stream = ServerDuplexStream<ClientFrame, ServerFrameIn>
-
-const trailersOf = (site: SiteName, report: CallReport | undefined, inFlight: number): Metadata => {
-  const metadata = new Metadata()
-  metadata.set(trailers.load, encodeLoad({ inFlight, queueMs: report?.load?.queueMs ?? 0, serviceMs: report?.load?.serviceMs ?? 0 }))
-  if (report !== undefined && (report.stages.length > 0 || report.bytesFetched > 0)) {
-    metadata.set(
-      trailers.accounting,
-      protocol.Accounting.serialize({
-        site,
-        bytesFetched: report.bytesFetched,
-        fetchMs: report.fetchMs,
-        stages: report.stages.map(({ key, ms, units }) => ({ key, ms, units })),
-      }),
-    )
-  }
-  return metadata
-}
-
-/** What a served call hands to the host. A class, since it is made for every call and its signal for few. */
-class ServedContext implements CallContext {
-  readonly callId: CallId
-  readonly chain: readonly string[]
-  readonly idempotencyKey?: string
-  readonly deadline?: number
-  readonly expectedVersion?: number
-  readonly fencingToken?: number
-  readonly durability?: 'async'
-  readonly traceParent?: string
-  readonly #served: ServedCall
-
-  constructor(start: CallStart, served: ServedCall) {
-    this.#served = served
-    this.callId = callId(start.callId)
-    this.chain = start.chain
-    if (start.idempotencyKey !== '') this.idempotencyKey = start.idempotencyKey
-    if (start.budgetMs !== undefined) this.deadline = served.began + start.budgetMs
-    if (start.expectedVersion !== undefined) this.expectedVersion = start.expectedVersion
-    if (start.fencingToken !== undefined) this.fencingToken = start.fencingToken
-    if (start.asyncDurability) this.durability = 'async'
-    if (start.traceParent !== '') this.traceParent = start.traceParent
-  }
-  get signal(): AbortSignal {
-    return this.#served.signal
-  }
-  get aborted(): boolean {
-    return this.#served.gone
-  }
-  get onReport() {
-    return this.#served.onReport
-  }
-}
 
 /** One call on its stream: gathers its arguments, has the host run it, and ends it with a status, whatever happens. */
 class ServedCall {
@@ -217,13 +165,16 @@ class ServedCall {
       return
     }
     const { kind } = call
-    // What it will make is not known before it is made: what its method has lately made is.
-    const name = `${call.type}.${call.method}`
-    const expected = this.#results.expected(name)
-    if (expected > 0) hold.takeResult(expected)
+    // What it will make is not known before it is made: what calls of the method with as many arguments have made is.
+    const results = this.#results
+    const size = hold.bytes
+    if (!results.empty) {
+      const expected = results.expected(call, size)
+      if (expected > 0) hold.takeResult(expected)
+    }
     const encoded = outgoingInSlices(await this.#host.call(call))
     const value = encoded instanceof Promise ? await encoded : encoded
-    this.#results.made(name, value.bytes)
+    results.made(call, size, value.bytes)
     try {
       hold.exchange(value.bytes)
     } catch (error) {
@@ -272,7 +223,7 @@ class ServedCall {
   #trailers(): Metadata | undefined {
     if (this.#over) return undefined
     this.#over = true
-    this.#stream.once('finish', () => this.#intake.over(!this.#sent))
+    if (!this.#intake.ended || !this.#sent) this.#stream.once('finish', () => this.#intake.over(!this.#sent))
     return trailersOf(this.#host.description.name, this.#report, this.#host.admission.inFlight)
   }
   #finish(): void {

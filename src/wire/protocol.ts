@@ -38,6 +38,12 @@ export const trailers = {
   accounting: 'active-storage-accounting-bin',
 } as const
 
+/**
+ * What both ends of a connection set, so that each misses the other after 50 s where its machine is gone without a word:
+ * the calls between them end.
+ */
+export const liveness = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 20_000 } as const
+
 /** What both ends of a connection set, so that a long stream is not throttled and no message is refused for its size. */
 export const channelOptions = {
   // The default window of 64 KiB halves the throughput of a stream.

@@ -286,5 +286,4 @@ export const abuses = {
 } satisfies Record<string, Abuse>
 
 export type AbuseName = keyof typeof abuses
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the table just above
 export const abuseNames = Object.keys(abuses) as AbuseName[]

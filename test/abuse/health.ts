@@ -7,7 +7,6 @@ import { loadSync } from '@grpc/proto-loader'
 export const askHealth = (address: string) => {
   const folder = dirname(createRequire(import.meta.url).resolve('grpc-health-check/package.json'))
   const service = loadSync(join(folder, 'proto/health/v1/health.proto'), { enums: String })['grpc.health.v1.Health']
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the loader gives for a service
   const { Check } = service as unknown as Record<
     'Check',
     { path: string; requestSerialize(value: object): Buffer; responseDeserialize(bytes: Buffer): object }

@@ -74,13 +74,54 @@ const latest = <T>(most: number, make: (bytes: Uint8Array) => Promise<T>) => {
 const vocabularyOf = latest(8, (bytes) => import('./values.ts').then(({ parseVocabulary }) => parseVocabulary(bytes)))
 const graphOf = latest(2, (bytes) => import('../dataset/graph/format.ts').then(({ decodeGraph }) => decodeGraph(bytes)))
 
+/** Gives back all that was reserved when the work is over: one call may preprocess batch after batch. */
+const withMemory = async <T>({ memory }: MovableSelf, work: (memory: CallMemory) => Promise<T>): Promise<T> => {
+  const reserved: (() => void)[] = []
+  const reserve = (bytes: number) => {
+    const giveBack = memory.reserve(bytes)
+    reserved.push(giveBack)
+    return giveBack
+  }
+  try {
+    return await work({ most: memory.most, reserve })
+  } finally {
+    for (const giveBack of reserved) giveBack()
+  }
+}
+
+/** Reads each piece of content once, for samples may be parts of one, in memory that was reserved for it. */
+const readerOf = ({ content, signal }: MovableSelf, memory: CallMemory) => {
+  const reading = new Map<string, Promise<Uint8Array>>()
+  const begin = async (ref: ContentRef): Promise<Uint8Array> => {
+    memory.reserve(ref.bytes)
+    const bytes = await content.read(ref, signal)
+    // A reference is its caller's word.
+    memory.reserve(Math.max(0, bytes.byteLength - ref.bytes))
+    return bytes
+  }
+  return (ref: ContentRef): Promise<Uint8Array> => {
+    const begun = reading.get(ref.hash) ?? begin(ref)
+    reading.set(ref.hash, begun)
+    return begun
+  }
+}
+
 /** Runs a pipeline over samples on the host that executes the call, as a stage whose unit is the encoded byte. */
-export const preprocess = async (
+export const preprocess = (
   self: MovableSelf,
   spec: PipelineSpec,
   samples: readonly SampleInput[],
   key: RandomKey,
   options: RunOptions = {},
+): Promise<BatchData> => withMemory(self, (memory) => preprocessWithin(memory, self, spec, samples, key, options))
+
+const preprocessWithin = async (
+  memory: CallMemory,
+  self: MovableSelf,
+  spec: PipelineSpec,
+  samples: readonly SampleInput[],
+  key: RandomKey,
+  options: RunOptions,
 ): Promise<BatchData> => {
   const { runSpec, fixedName } = await engine()
   const cache = options.cache === 'decoded' ? (await import('./decoded-cache.ts')).decodedCache : undefined
@@ -96,13 +137,7 @@ export const preprocess = async (
   await self.content.ensure([...refs, ...extras], self.signal)
   const [extra] = extras
   const vocabulary = extra === undefined ? undefined : await vocabularyOf(self, extra)
-  // Samples may be parts of one piece of content: it is read once.
-  const reading = new Map<string, Promise<Uint8Array>>()
-  const read = (ref: ContentRef) => {
-    const begun = reading.get(ref.hash) ?? self.content.read(ref, self.signal)
-    reading.set(ref.hash, begun)
-    return begun
-  }
+  const read = readerOf(self, memory)
   const node = spec.ops[0]?.op === 'neighbours' ? samples[0] : undefined
   const source = node?.row !== undefined && node.content instanceof ContentRef ? node.content : undefined
   const graph: Graph | undefined = source === undefined ? undefined : await graphOf(self, source)
@@ -122,16 +157,6 @@ export const preprocess = async (
     }
     return { ...about, bytes: sliced(content instanceof ContentRef ? await read(content) : content, sample) }
   })
-  // A call may preprocess batch after batch: what one was made in is given back when it is made.
-  const reserved: (() => void)[] = []
-  const memory: CallMemory = {
-    most: self.memory.most,
-    reserve(bytes) {
-      const giveBack = self.memory.reserve(bytes)
-      reserved.push(giveBack)
-      return giveBack
-    },
-  }
   return self.stage(preprocessKey(spec), unitsOf(samples), async () =>
     runSpec(spec, inputs, key, {
       signal: self.signal,
@@ -139,8 +164,6 @@ export const preprocess = async (
       ...(cache !== undefined && { cache }),
       ...(vocabulary !== undefined && { vocabulary }),
       ...(graph !== undefined && { graph }),
-    }).finally(() => {
-      for (const giveBack of reserved) giveBack()
     }),
   )
 }

@@ -36,6 +36,8 @@ type Waits = 'arguments' | 'nothing' | 'result' | 'close'
  */
 export class Intake implements Holder {
   readonly hold: Hold
+  /** The caller has said that nothing more comes: when all is sent the stream closes by itself. */
+  ended = false
   readonly #stream: ServerHttp2Stream
   readonly #framing: Framing
   readonly #pace: Pace
@@ -63,7 +65,7 @@ export class Intake implements Holder {
     this.#other = other
     this.hold = hold(this)
     // Node calls it for every piece that comes, also while nobody reads the stream.
-    this.#push = stream.push.bind(stream)
+    this.#push = stream.push
     stream.push = (piece: unknown) => this.#take(piece)
   }
 
@@ -178,11 +180,14 @@ export class Intake implements Holder {
   }
 
   #take(piece: unknown): boolean {
-    if (!(piece instanceof Buffer)) return this.#push(piece)
+    if (piece === null || !(piece instanceof Buffer)) {
+      this.ended = true
+      return this.#push.call(this.#stream, piece)
+    }
     // Nobody reads it any more.
     if (this.#failed || this.#waitsFor === 'close') return true
     try {
-      return this.#push(this.#counted(piece))
+      return this.#push.call(this.#stream, this.#counted(piece))
     } catch (error) {
       this.fail(toFailure(error))
       return true

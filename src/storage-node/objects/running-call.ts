@@ -5,7 +5,7 @@ import type { CallMemory, Compute, Content, HostView } from '../../core/self.ts'
 import { eachSliced } from '../../core/slices.ts'
 import type { Call, CallReport, StageReport } from '../../core/transport.ts'
 import type { Value } from '../../core/value.ts'
-import { failureWith } from '../../core/errors.ts'
+import { failure, failureWith } from '../../core/errors.ts'
 import { CallScope } from './call-scope.ts'
 import type { Hold } from '../holds.ts'
 import type { Fetched, Resolver } from '../content/resolver.ts'
@@ -50,6 +50,7 @@ export class RunningCall implements Caller {
   #ended = false
   #content: Content | undefined
   #sessions: Sessions | undefined
+  #room: Hold | undefined
 
   constructor(call: Call, type: ObjectType, entry: MethodEntry, host: CallHost) {
     this.call = call
@@ -86,20 +87,31 @@ export class RunningCall implements Caller {
 
   get memory(): CallMemory {
     const { memory } = this.#host
-    return {
-      most: memory.most,
-      reserve: (bytes) => {
-        if (bytes > memory.most)
-          throw failureWith(
-            'resource-exhausted',
-            `the call needs ${Math.ceil(bytes)} bytes of memory at a time; the most at ${this.#host.site} is ${memory.most}: make the batch or the sizes smaller, use another site, or start the node with more --memory`,
-            { retryAfterMs: 1000 },
-          )
-        const hold = memory.hold()
-        hold.take(bytes)
-        this.#held.push(hold.release)
-        return hold.release
-      },
+    return { most: memory.most, reserve: (bytes) => this.#reserve(bytes) }
+  }
+
+  #newRoom(): Hold {
+    const room = this.#host.memory.hold()
+    this.#held.push(() => room.release())
+    return room
+  }
+
+  #reserve(bytes: number): () => void {
+    const { memory, site } = this.#host
+    if (!(bytes >= 0)) throw failure('invalid-argument', `${bytes} is no number of bytes that can be reserved`)
+    // One for the whole call: alone it may have more than its share.
+    const room = (this.#room ??= this.#newRoom())
+    if (room.bytes + bytes > memory.most)
+      throw failureWith(
+        'resource-exhausted',
+        `the call needs ${Math.ceil(room.bytes + bytes)} bytes of memory at a time; the most at ${site} is ${memory.most}: make the batch or the sizes smaller, use another site, or start the node with more --memory`,
+        { retryAfterMs: 1000 },
+      )
+    room.take(bytes)
+    let given = false
+    return () => {
+      if (!given) room.giveBack(bytes)
+      given = true
     }
   }
 

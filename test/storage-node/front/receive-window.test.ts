@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { test } from 'node:test'
-import { channelOptions } from '../../src/wire/protocol.ts'
-import { startNode } from './support.ts'
+import { channelOptions } from '../../../src/wire/protocol.ts'
+import { startNode } from '../support.ts'
 
 test('a client may have as much on its way to a node as a node to a client', async (t) => {
   const node = await startNode(t)
