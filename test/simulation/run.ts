@@ -100,7 +100,12 @@ const runMany = async (mutant?: string): Promise<readonly Result[]> => {
     },
   })
   if (mutant === undefined) {
-    say(`${events} events; ${[...total].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([what, times]) => `${what} ${times}`).join(', ')}`)
+    say(
+      `${events} events; ${[...total]
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([what, times]) => `${what} ${times}`)
+        .join(', ')}`,
+    )
     say(failed.length === 0 ? `nothing found in ${done} seeds` : `seeds that found something: ${failed.map(({ seed }) => seed).join(', ')}`)
   }
   return failed

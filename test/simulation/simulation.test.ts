@@ -21,13 +21,27 @@ test(`${SEEDS} simulated runs with faults keep every promise`, async () => {
   )
   // The runs do what they are for.
   const total = (what: string) => results.reduce((sum, { counts }) => sum + (counts[what] ?? 0), 0)
-  for (const what of ['fault kill', 'fault cut', 'fault disk full', 'fault clock step', 'move done', 'collected', 'backup done', 'adopt done', 'asked again', 'key of another call refused', 'alias read'])
+  for (const what of [
+    'fault kill',
+    'fault cut',
+    'fault disk full',
+    'fault clock step',
+    'move done',
+    'collected',
+    'backup done',
+    'adopt done',
+    'asked again',
+    'key of another call refused',
+    'alias read',
+  ])
     assert.ok(total(what) >= 20, `${what}: ${total(what)} times`)
 })
 
 test('one seed gives the same events in another process', async () => {
   const here = await runSeed({ seed: 7, start: await buildProduct() })
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'test/simulation/run.ts', '--seed', '7'], { cwd: root })
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'test/simulation/run.ts', '--seed', '7'], {
+    cwd: root,
+  })
   assert.match(stdout, new RegExp(`seed 7: ${here.events} events, trace ${here.trace}, 0 found`))
 })
 

@@ -67,11 +67,25 @@ export const runSeed = async ({ seed, start, tell }: RunOptions): Promise<Result
     (ms) => scheduler.pause(ms, 'a method works'),
     (site, remote, idempotencyKey) => machines.get(site)?.product?.withCall(remote, { idempotencyKey }) ?? remote,
   )
-  const limits = { calls: draws.chance(0.3) ? 2 + draws.below(6) : 1024, pendingBytes: draws.chance(0.3) ? 300 + draws.below(3000) : 64 * 1024 ** 2 }
+  const limits = {
+    calls: draws.chance(0.3) ? 2 + draws.below(6) : 1024,
+    pendingBytes: draws.chance(0.3) ? 300 + draws.below(3000) : 64 * 1024 ** 2,
+  }
   const common = { seed, scheduler, network: () => network, start }
   for (const name of SITES) machines.set(name, createMachine({ ...common, ...limits, name, types: [log] }))
   const callers = ['u', 'v', 'w'].map((name) => createCaller({ ...common, name }))
-  const world: World = { seed, scheduler, network, machines, callers, targets: TARGETS, model, roaming: draws.chance(0.3), counts: new Map(), over: false }
+  const world: World = {
+    seed,
+    scheduler,
+    network,
+    machines,
+    callers,
+    targets: TARGETS,
+    model,
+    roaming: draws.chance(0.3),
+    counts: new Map(),
+    over: false,
+  }
 
   const hand = (name: string, caller = draws.pick(callers)) => createHand(world, name, caller, createDraws(seed, `hand ${name}`))
   /** The product on a machine's disk, in a process of its own. */
@@ -111,13 +125,16 @@ export const runSeed = async ({ seed, start, tell }: RunOptions): Promise<Result
     network.lose(losses)
     const eagerness = draws.pick([0.5, 1, 3])
     const work: Promise<void>[] = []
-    for (let index = 0; index < 2 + draws.below(5); index++) work.push(callLogs(hand(`hand${index}`, callers[index % callers.length]), keyed, eagerness))
-    for (let index = 0; index < 1 + draws.below(3); index++) work.push(moveLogs(hand(`mover${index}`), SITES, draws.pick([300, 1500, 6000])))
+    for (let index = 0; index < 2 + draws.below(5); index++)
+      work.push(callLogs(hand(`hand${index}`, callers[index % callers.length]), keyed, eagerness))
+    for (let index = 0; index < 1 + draws.below(3); index++)
+      work.push(moveLogs(hand(`mover${index}`), SITES, draws.pick([300, 1500, 6000])))
     for (const site of SITES) if (draws.chance(0.5)) work.push(ownAlias(hand(`owner-${site}`), site, 'name'))
     if (draws.chance(0.6)) work.push(collectGarbage(hand('collector'), SITES, draws.pick([50, 500, 3000])))
     work.push(activateNothing(hand('stranger'), SITES))
     if (draws.chance(0.3)) work.push(writeBackups(hand('keeper'), [...machines.values()], 3000, checkBackup))
-    for (const fault of faults) if (draws.chance(0.4)) void makeTrouble(world, fault, createDraws(seed, fault.name), draws.pick([300, 1500, 6000]))
+    for (const fault of faults)
+      if (draws.chance(0.4)) void makeTrouble(world, fault, createDraws(seed, fault.name), draws.pick([300, 1500, 6000]))
     await scheduler.pause(LOAD_MS, 'end of the load')
     world.over = true
     await heal(world)
@@ -157,5 +174,5 @@ export const runSeed = async ({ seed, start, tell }: RunOptions): Promise<Result
   } finally {
     process.off('unhandledRejection', unhandled)
   }
-  return { seed, found: model.found, trace: trace.hash(), events: trace.events, counts: Object.fromEntries([...world.counts].sort()) }
+  return { seed, found: model.found, trace: trace.hash(), events: trace.events, counts: Object.fromEntries(world.counts) }
 }

@@ -4,7 +4,17 @@ import type { Value } from '../../core/value.ts'
 import type { CommitQueue } from '../store/commit-queue.ts'
 import { toBytes } from '../../wire/stored.ts'
 import { keyOf, partsOf, type Write } from '../store/store.ts'
-import { type Arriving, arrivedKey, arrivedPrefix, arrivingKey, decodeArriving, decodeMoved, encodeMove, type Moved, movedKey } from './moves.ts'
+import {
+  type Arriving,
+  arrivedKey,
+  arrivedPrefix,
+  arrivingKey,
+  decodeArriving,
+  decodeMoved,
+  encodeMove,
+  type Moved,
+  movedKey,
+} from './moves.ts'
 import { decodeRecord, keepState, newSpace, recordKey, spacePrefix } from './record.ts'
 import { receivedRow, resultsPrefix } from './recorded-results.ts'
 import type { Declared } from './declared.ts'

@@ -22,7 +22,9 @@ export const ownAlias = async (hand: Hand, site: string, alias: string): Promise
   const ask = (method: string, kind: 'stateful' | 'readonly', args: readonly Value[], key?: string) =>
     caller
       .from(site)
-      .call(callOf(caller, ['directory', 'main', method], kind, args, { budgetMs: 5000, ...(key !== undefined && { idempotencyKey: key }) }))
+      .call(
+        callOf(caller, ['directory', 'main', method], kind, args, { budgetMs: 5000, ...(key !== undefined && { idempotencyKey: key }) }),
+      )
   /** Repeats a change until it is answered; undefined where that never happens. */
   const settled = async (method: string, args: readonly Value[]): Promise<Value> => {
     const key = hand.newEntry()
@@ -44,11 +46,17 @@ export const ownAlias = async (hand: Hand, site: string, alias: string): Promise
     const mayBeGone = known === undefined || (ends !== undefined && now >= ends.earliest - SLACK_MS)
     const mayBeThere = known !== undefined && (ends === undefined || began <= ends.latest + SLACK_MS)
     if (found === null) {
-      if (!mayBeGone) model.find(`lost: alias ${alias} at ${site} stands for nothing at ${now}, and was to stand for ${wanted} until ${ends?.earliest ?? 'it is removed'}`)
+      if (!mayBeGone)
+        model.find(
+          `lost: alias ${alias} at ${site} stands for nothing at ${now}, and was to stand for ${wanted} until ${ends?.earliest ?? 'it is removed'}`,
+        )
       return
     }
     const alive = found as { readonly target: ObjectRef; readonly revision: number }
-    if (!mayBeThere) model.find(`stale: alias ${alias} at ${site} stands for ${shown(found)} at ${now}, and was to be gone at ${ends?.latest ?? 'its removal'}`)
+    if (!mayBeThere)
+      model.find(
+        `stale: alias ${alias} at ${site} stands for ${shown(found)} at ${now}, and was to be gone at ${ends?.latest ?? 'its removal'}`,
+      )
     else if (alive.target.id !== wanted || alive.revision !== revision)
       model.find(`wrong: alias ${alias} at ${site} stands for ${shown(found)}, and was set to ${wanted} as revision ${revision}`)
   }
@@ -62,7 +70,8 @@ export const ownAlias = async (hand: Hand, site: string, alias: string): Promise
       const made = await settled('set', [alias, new ObjectRef('log', target, site), ttlMs === undefined ? {} : { ttlMs }])
       if (made === undefined) return
       const { revision } = made as { readonly revision: number }
-      if (known !== undefined && revision <= known.revision) model.find(`alias ${alias} at ${site}: revision ${revision} after ${known.revision}`)
+      if (known !== undefined && revision <= known.revision)
+        model.find(`alias ${alias} at ${site}: revision ${revision} after ${known.revision}`)
       known = { target, revision, ...(ttlMs !== undefined && { ends: { earliest: began + ttlMs, latest: scheduler.now + ttlMs } }) }
       count(world, 'alias set')
     } else if (draws.chance(0.1)) {

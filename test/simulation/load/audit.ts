@@ -34,7 +34,9 @@ const heldLogs = ({ machines }: World): readonly Held[] =>
 const checkCollection = async (hand: Hand): Promise<void> => {
   const { world, caller } = hand
   const call = (site: string, type: string, object: string, method: string, args: Parameters<typeof callOf>[3]) =>
-    caller.from(site).call(callOf(caller, [type, object, method], type === 'site' ? 'movable' : 'stateful', args, { budgetMs: PATIENCE_MS }))
+    caller
+      .from(site)
+      .call(callOf(caller, [type, object, method], type === 'site' ? 'movable' : 'stateful', args, { budgetMs: PATIENCE_MS }))
   const sites = [...world.machines.values()]
   const left = (site: (typeof sites)[number]) => {
     const used = usedIn(site.disk.rows)
@@ -45,9 +47,11 @@ const checkCollection = async (hand: Hand): Promise<void> => {
   for (const { name } of sites) await call(name, 'log', `probe-${name}`, 'detach', ['probed'])
   await world.scheduler.pause(COLLECTED_MS, 'collectors')
   for (const site of sites)
-    if (left(site).some((hash) => before.get(site)?.has(hash) !== true)) world.model.find(`garbage: ${site.name} does not remove what was released`)
+    if (left(site).some((hash) => before.get(site)?.has(hash) !== true))
+      world.model.find(`garbage: ${site.name} does not remove what was released`)
   for (const { name } of sites) await call(name, 'site', 'main', 'collect', [{}])
-  for (const site of sites) if (left(site).length > 0) world.model.find(`garbage: ${site.name} has ${left(site).length} contents after a collection`)
+  for (const site of sites)
+    if (left(site).length > 0) world.model.find(`garbage: ${site.name} has ${left(site).length} contents after a collection`)
 }
 
 /** After the faults: nothing hangs, nothing is left half done, and everything is as the callers were told. */
@@ -57,11 +61,13 @@ export const audit = async (hand: Hand, keyed: readonly Keyed[]): Promise<void> 
   await askEverywhere(hand)
   for (const [name, { disk, host }] of machines) {
     for (const left of leftoversIn(disk.rows)) model.find(`unfinished: ${name} has the note ${left}`)
-    if (host !== undefined && host.admission.inFlight > 0) model.find(`hangs: ${host.admission.inFlight} calls are under way at ${name} without load`)
+    if (host !== undefined && host.admission.inFlight > 0)
+      model.find(`hangs: ${host.admission.inFlight} calls are under way at ${name} without load`)
   }
   for (const target of world.targets) {
     if (!(await readAll(hand, target, PATIENCE_MS))) model.find(`hangs: nobody can read log/${target.name} of ${target.home}`)
-    if (!(await readPictures(hand, target, PATIENCE_MS))) model.find(`hangs: nobody can read the pictures of log/${target.name} of ${target.home}`)
+    if (!(await readPictures(hand, target, PATIENCE_MS)))
+      model.find(`hangs: nobody can read the pictures of log/${target.name} of ${target.home}`)
     if ((await change(hand, target, 'add', (entry) => [entry], { keyed: true, budgetMs: PATIENCE_MS })) === undefined)
       model.find(`hangs: nobody can change log/${target.name} of ${target.home}`)
   }

@@ -77,7 +77,9 @@ export const askOtherwise = async (hand: Hand, { target, key }: Keyed): Promise<
   if (!isAmbiguous(world, target)) asked.refused('invalid-argument')
   const what = `log/${target.name}.add(${entry}) at ${target.home}, with the key ${key} of another call`
   try {
-    await caller.from(target.home).call(callOf(caller, ['log', target.name, 'add'], 'stateful', [entry], { idempotencyKey: key, budgetMs: 5000 }))
+    await caller
+      .from(target.home)
+      .call(callOf(caller, ['log', target.name, 'add'], 'stateful', [entry], { idempotencyKey: key, budgetMs: 5000 }))
     if (!isAmbiguous(world, target)) world.model.find(`answered: ${what}`)
   } catch (error) {
     if (isActiveStorageError(error, 'invalid-argument')) count(world, 'key of another call refused')

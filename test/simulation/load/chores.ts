@@ -9,7 +9,9 @@ export const collectGarbage = async (hand: Hand, sites: readonly string[], every
     await pause(hand, draws.between(0, 2 * everyMs))
     const site = draws.pick(sites)
     try {
-      await caller.from(site).call(callOf(caller, ['site', 'main', 'collect'], 'movable', [{ dryRun: draws.chance(0.2) }], { budgetMs: 8000 }))
+      await caller
+        .from(site)
+        .call(callOf(caller, ['site', 'main', 'collect'], 'movable', [{ dryRun: draws.chance(0.2) }], { budgetMs: 8000 }))
       count(world, 'collected')
     } catch (error) {
       codeOf(world, `site/main.collect at ${site}`, error)

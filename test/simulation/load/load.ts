@@ -33,7 +33,13 @@ export const callLogs = async (hand: Hand, keyed: Keyed[], eagerness: number): P
     else if (kind < 34) await change(hand, target, 'add', (entry) => [entry], { ...settings, durable: false })
     else if (kind < 38) made = await change(hand, target, 'fill', (entry) => [entry, draws.pick([0, 100, 70_000])], settings)
     else if (kind < 46)
-      made = await change(hand, target, 'attach', (entry) => [entry, drawText(hand, entry), draws.pick([[entry], [entry, `${entry}b`]])], settings)
+      made = await change(
+        hand,
+        target,
+        'attach',
+        (entry) => [entry, drawText(hand, entry), draws.pick([[entry], [entry, `${entry}b`]])],
+        settings,
+      )
     else if (kind < 52) {
       const text = draws.pick(SHARED_TEXTS)
       made = await change(hand, target, 'adopt', (entry) => [entry, adoptedPath(text), text], settings)
@@ -77,7 +83,12 @@ export const moveLogs = async (hand: Hand, sites: readonly string[], everyMs: nu
       await caller.from(target.home).call(call)
       count(world, 'move done')
     } catch (error) {
-      codeOf(world, `log/${target.name}.$move to ${to} at ${target.home}`, error, target.twin ? ['already-exists', 'not-found'] : ['already-exists'])
+      codeOf(
+        world,
+        `log/${target.name}.$move to ${to} at ${target.home}`,
+        error,
+        target.twin ? ['already-exists', 'not-found'] : ['already-exists'],
+      )
     }
   }
 }

@@ -65,7 +65,8 @@ export const createModel = (now: () => number): Model => {
     const shown = there.map(({ log, position }) => `${log}:${position}`).join(', ')
     const twice = one.ambiguous === true ? there.length > new Set(there.map(({ log }) => log)).size : there.length > 1
     if (twice) find(`doubled: ${entry} is there ${there.length} times (${shown})${one.keyed ? ', though it had a key' : ''}`)
-    if (refusal !== undefined && answer === undefined && there.length > 0) find(`refused and done: ${entry} was refused with ${refusal} and is at ${shown}`)
+    if (refusal !== undefined && answer === undefined && there.length > 0)
+      find(`refused and done: ${entry} was refused with ${refusal} and is at ${shown}`)
     if (answer === undefined || !durable) return
     const { place } = answer
     if (there.length === 0) find(`lost: ${entry} was answered with ${place.log}:${place.position} at ${answer.at}`)
@@ -79,7 +80,11 @@ export const createModel = (now: () => number): Model => {
   const judgeReads = (logs: ReadonlyMap<string, readonly string[]>) => {
     /** By log: at which moments at least so much was to be seen. */
     const known = new Map<string, { readonly at: number; readonly length: number }[]>()
-    for (const log of logs.keys()) known.set(log, answeredIn(log).map(({ at, position }) => ({ at, length: position })))
+    for (const log of logs.keys())
+      known.set(
+        log,
+        answeredIn(log).map(({ at, position }) => ({ at, length: position })),
+      )
     for (const { seen, at } of reads) known.get(seen.log)?.push({ at, length: seen.entries.length })
     for (const list of known.values()) list.sort((a, b) => a.at - b.at)
     for (const { seen, began } of reads) {
@@ -89,7 +94,8 @@ export const createModel = (now: () => number): Model => {
         continue
       }
       const wrong = seen.entries.findIndex((entry, index) => last[index] !== entry)
-      if (wrong >= 0) find(`not lasting: a reader saw ${seen.entries[wrong]} at ${seen.log}:${wrong + 1}, where ${last[wrong] ?? 'nothing'} is now`)
+      if (wrong >= 0)
+        find(`not lasting: a reader saw ${seen.entries[wrong]} at ${seen.log}:${wrong + 1}, where ${last[wrong] ?? 'nothing'} is now`)
       let least = 0
       for (const { at, length } of known.get(seen.log) ?? []) {
         if (at >= began) break
@@ -101,7 +107,9 @@ export const createModel = (now: () => number): Model => {
           find(`stale: a reader that began at ${began} did not see ${entry}, which was answered at ${answer.at} before it was on disk`)
       }
       if (seen.entries.length < least)
-        find(`stale: a reader that began at ${began} saw ${seen.entries.length} entries of ${seen.log}, where ${least} had been told before`)
+        find(
+          `stale: a reader that began at ${began} saw ${seen.entries.length} entries of ${seen.log}, where ${least} had been told before`,
+        )
     }
   }
 

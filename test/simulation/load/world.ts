@@ -68,14 +68,23 @@ const FAULTS: ReadonlySet<Code> = new Set([
   'storage-failed',
 ])
 /** Codes which say that the call itself has changed nothing, where it was made once. */
-const NOTHING_DONE: ReadonlySet<Code> = new Set(['overloaded', 'read-only', 'storage-failed', 'method-threw', 'call-cycle', 'version-mismatch'])
+const NOTHING_DONE: ReadonlySet<Code> = new Set([
+  'overloaded',
+  'read-only',
+  'storage-failed',
+  'method-threw',
+  'call-cycle',
+  'version-mismatch',
+])
 
 export const changedNothing = (code: Code): boolean => NOTHING_DONE.has(code)
 
 /** The code of an error, which has to be one that the contract allows here. */
 export const codeOf = (world: World, what: string, error: unknown, also: readonly Code[] = []): Code => {
   if (!isActiveStorageError(error)) {
-    world.model.find(`${what} threw what is no error of the product: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    world.model.find(
+      `${what} threw what is no error of the product: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    )
     return 'internal'
   }
   if (!FAULTS.has(error.code) && !also.includes(error.code)) world.model.find(`unexpected answer: ${what}: ${error.message}`)

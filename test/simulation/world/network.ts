@@ -117,7 +117,11 @@ export const createNetwork = ({ scheduler, draws, servers }: NetworkOptions) => 
       const { life, transport } = server
       if (first) entry.life = life
       const decoded = fromBytes(args) as readonly Value[]
-      const served: Call = { ...call, args: decoded, context: { ...context, signal: first ? stopping.signal : new AbortController().signal } }
+      const served: Call = {
+        ...call,
+        args: decoded,
+        context: { ...context, signal: first ? stopping.signal : new AbortController().signal },
+      }
       const answer = (what: string, act: () => void) => {
         if (!first) return
         if (isUnlucky || draws.chance(losses.lostReply)) return entry.broken()

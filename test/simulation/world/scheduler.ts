@@ -48,7 +48,7 @@ const createHeap = () => {
       const last = heap.pop()
       if (first === undefined || last === undefined || heap.length === 0) return first
       heap[0] = last
-      for (let at = 0; ; ) {
+      for (let at = 0; ;) {
         let least = at
         for (const below of [2 * at + 1, 2 * at + 2]) if (below < heap.length && isBefore(heap[below]!, heap[least]!)) least = below
         if (least === at) return first
