@@ -133,8 +133,10 @@ export const createNetwork = ({ scheduler, draws, servers }: NetworkOptions) => 
       }
     }
     if (state.cut) refuse()
-    else if (lostBefore) entry.broken()
-    else {
+    else if (lostBefore) {
+      entry.broken()
+      if (draws.chance(0.5)) scheduler.in(draws.between(5, LATE_MS), `${label} arrives late`, () => serve(true))
+    } else {
       scheduler.in(delayOf(state), `${label} arrives`, () => serve(true))
       if (!stream && isRepeatable(call) && draws.chance(losses.duplicate))
         scheduler.in(delayOf(state) * draws.between(1, 200), `${label} arrives again`, () => serve(false))
@@ -225,4 +227,6 @@ interface Give {
 const givenUp = () => failure('cancelled', 'the caller gave the call up')
 /** A server misses a caller whose machine is gone after so long. */
 const MISSED_MS = 50_000
+/** What was lost on one connection may still arrive for so long, when the caller has made another. */
+const LATE_MS = 20_000
 const codeOf = (error: unknown) => (isActiveStorageError(error) ? error.code : String(error))
