@@ -48,7 +48,7 @@ const has = <K extends string>(value: Value, key: K): value is { readonly [key i
 
 const PAGE = 1000
 /** Activated moves of one name that are remembered, and as many that came to nothing. */
-const OVER_MOST = 16
+const OVER_MOST = 256
 /** A host keeps at most 256 MiB of recorded results; this bounds what one move can leave of them. */
 const RESULTS_MOST = 1_000_000
 
