@@ -11,6 +11,8 @@ import {
   arrivingKey,
   decodeArriving,
   decodeMoved,
+  discardedKey,
+  discardedPrefix,
   encodeMove,
   type Moved,
   movedKey,
@@ -45,8 +47,8 @@ const has = <K extends string>(value: Value, key: K): value is { readonly [key i
   typeof value === 'object' && value !== null && key in value
 
 const PAGE = 1000
-/** Activated moves of one object that are remembered. */
-const ARRIVED_MOST = 16
+/** Activated moves of one name that are remembered, and as many that came to nothing. */
+const OVER_MOST = 256
 /** A host keeps at most 256 MiB of recorded results; this bounds what one move can leave of them. */
 const RESULTS_MOST = 1_000_000
 
@@ -96,14 +98,17 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
     queue
       .range(guardPrefix(self), { limit: 1_000_000 })
       .flatMap(([key]) => [{ key, value: undefined }, unused(contentTarget(partsOf(key).at(-1) ?? ''), arrivingPlace(self.type, self.id))])
-  const arrivedNotes = (type: string, id: string, moveId: string): readonly Write[] => {
-    const known = queue.range(arrivedPrefix(type, id), { limit: 2 * ARRIVED_MOST })
+  /** Notes that a move is over, among the last ones under the prefix. */
+  const overNotes = (prefix: string, moveId: string): readonly Write[] => {
+    const known = queue.range(prefix, { limit: 2 * OVER_MOST })
     const at = (bytes: Buffer) => bytes.readDoubleBE()
-    const old = known.toSorted(([, a], [, b]) => at(b) - at(a)).slice(ARRIVED_MOST - 1)
+    const old = known.toSorted(([, a], [, b]) => at(b) - at(a)).slice(OVER_MOST - 1)
     const value = Buffer.alloc(8)
     value.writeDoubleBE(Math.max(steadyNow(), ...known.map(([, bytes]) => at(bytes) + 1)))
-    return [...old.map(([key]) => ({ key, value: undefined })), { key: arrivedKey(type, id, moveId), value }]
+    return [...old.map(([key]) => ({ key, value: undefined })), { key: prefix + keyOf(moveId), value }]
   }
+  const isOver = ({ type, id }: DraftSelf, moveId: string): boolean =>
+    queue.get(arrivedKey(type, id, moveId)) !== undefined || queue.get(discardedKey(type, id, moveId)) !== undefined
   const drop = (self: DraftSelf, { space }: Arriving) => {
     const dead = deadSpace(space)
     self.draft.writes.set(dead.key, dead.value)
@@ -121,6 +126,7 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
       const now = arriving(self)
       if (has(what, 'begin')) {
         if (now?.moveId === moveId) return
+        if (isOver(self, moveId)) throw failure('not-found', `${self.type}/${self.id}: this move is over already`)
         // Its source may have committed already: then this copy is the only one.
         if (now?.record !== undefined)
           throw failure(
@@ -179,12 +185,13 @@ export const createArrivals = (queue: CommitQueue, sweep: (space: string) => voi
         { key: arrivingKey(type, id), value: undefined },
         // It may have lived here before.
         { key: movedKey(type, id), value: undefined },
-        ...arrivedNotes(type, id, moveId),
+        ...overNotes(arrivedPrefix(type, id), moveId),
         ...guards(self),
       ])
     },
     discard(self, moveId) {
       const now = arriving(self)
+      if (!isOver(self, moveId)) self.draft.put(overNotes(discardedPrefix(self.type, self.id), moveId))
       if (now?.moveId !== moveId) return
       drop(self, now)
       settle(self)

@@ -13,6 +13,7 @@ import type { View } from './tables.ts'
  * - `moved`, at the source from then on: where callers are sent.
  * - `arriving`, at the target until it is told: the copy, which nobody can call.
  * - `arrived`, at the target from then on: the moves that it has activated, so that a repeated message is recognized.
+ * - `discarded`, at the target: the moves that came to nothing, so that a message of theirs that is late begins nothing.
  */
 export interface Leaving {
   readonly to: string
@@ -38,6 +39,8 @@ export const movedKey = (type: string, id: string) => keyOf('moved', type, id)
 export const arrivingKey = (type: string, id: string) => keyOf('arriving', type, id)
 export const arrivedPrefix = (type: string, id: string) => keyOf('arrived', type, id)
 export const arrivedKey = (type: string, id: string, moveId: string) => keyOf('arrived', type, id, moveId)
+export const discardedPrefix = (type: string, id: string) => keyOf('discarded', type, id)
+export const discardedKey = (type: string, id: string, moveId: string) => keyOf('discarded', type, id, moveId)
 
 export const encodeMove = (move: Leaving | Moved | Arriving): Buffer => toBytes({ ...move })
 

@@ -13,8 +13,8 @@ interface Family {
 const move = (bytes: Buffer) => {
   if (decodeMoved(bytes) === undefined) throw new Error('the note does not say where the object goes')
 }
-const arrived = (bytes: Buffer) => {
-  if (bytes.byteLength !== 8 || !Number.isFinite(bytes.readDoubleBE())) throw new Error('the note does not say when the object came')
+const over = (bytes: Buffer) => {
+  if (bytes.byteLength !== 8 || !Number.isFinite(bytes.readDoubleBE())) throw new Error('the note does not say when the move was over')
 }
 const json = (bytes: Buffer): unknown => JSON.parse(bytes.toString('utf8'))
 const known: Family = { kind: 'unknown-key', check: () => undefined }
@@ -24,7 +24,8 @@ const families: Readonly<Record<string, Family>> = {
   result: { kind: 'result', check: checkRow },
   leaving: { kind: 'move', check: move },
   moved: { kind: 'move', check: move },
-  arrived: { kind: 'move', check: arrived },
+  arrived: { kind: 'move', check: over },
+  discarded: { kind: 'move', check: over },
   declaration: { kind: 'note', check: json },
   adopted: { kind: 'adopted', check: json },
   // These have been looked at with the objects.

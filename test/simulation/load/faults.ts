@@ -1,6 +1,6 @@
 import type { Machine } from '../world/machine.ts'
 import type { Draws } from '../world/draws.ts'
-import { CALM } from '../world/network.ts'
+import { CALM } from '../world/links.ts'
 import { count, type World } from './world.ts'
 
 const HOUR_MS = 3600_000

@@ -67,20 +67,13 @@ export const callLogs = async (hand: Hand, keyed: Keyed[], eagerness: number): P
   }
 }
 
-/** Moves logs between sites until the load is over. */
+/** Moves logs between sites until the load is over; those of one name now and then at once. */
 export const moveLogs = async (hand: Hand, sites: readonly string[], everyMs: number): Promise<void> => {
   const { world, caller, draws } = hand
-  while (!world.over) {
-    await pause(hand, draws.between(0, 2 * everyMs))
-    if (world.over) return
-    const target = draws.pick(world.targets)
-    // Where they do not roam, logs of one name meet at the last site alone: no name at a site comes to mean another log.
-    const to = target.twin && !world.roaming ? sites.at(-1)! : draws.pick(sites)
-    const key = `$${caller.newCallId()}`
-    const budgetMs = draws.between(500, 15_000)
+  const move = async (target: Target, to: string): Promise<void> => {
+    const options = { budgetMs: draws.between(500, 15_000), idempotencyKey: `$${caller.newCallId()}` }
     try {
-      const call = callOf(caller, ['log', target.name, '$move'], 'stateful', [to], { budgetMs, idempotencyKey: key })
-      await caller.from(target.home).call(call)
+      await caller.from(target.home).call(callOf(caller, ['log', target.name, '$move'], 'stateful', [to], options))
       count(world, 'move done')
     } catch (error) {
       codeOf(
@@ -90,5 +83,15 @@ export const moveLogs = async (hand: Hand, sites: readonly string[], everyMs: nu
         target.twin ? ['already-exists', 'not-found'] : ['already-exists'],
       )
     }
+  }
+  while (!world.over) {
+    await pause(hand, draws.between(0, 2 * everyMs))
+    if (world.over) return
+    const target = draws.pick(world.targets)
+    // Where they do not roam, logs of one name meet at the last site alone: no name at a site comes to mean another log.
+    const to = target.twin && !world.roaming ? sites.at(-1)! : draws.pick(sites)
+    const twin = world.targets.find(({ name, home }) => name === target.name && home !== target.home)
+    if (twin === undefined || draws.chance(0.4)) await move(target, to)
+    else await Promise.all([move(target, to), pause(hand, draws.pick([0, 20, 100, 500, 2000]) * draws.next()).then(() => move(twin, to))])
   }
 }

@@ -118,4 +118,3 @@ export const logType = (pause: (ms: number) => Promise<void>, withKey: <R extend
   })
   return log
 }
-export type LogType = ReturnType<typeof logType>

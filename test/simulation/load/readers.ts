@@ -28,7 +28,7 @@ export const follow = async (hand: Hand, target: Target): Promise<void> => {
   try {
     const call = callOf(caller, ['log', target.name, 'follow'], 'readonly', [], { budgetMs: draws.between(500, 8000) })
     for await (const entry of caller.from(target.home).stream(call)) {
-      entries.push(String(entry))
+      entries.push(typeof entry === 'string' ? entry : '')
       if (entries.length >= leaveAfter) return
     }
     world.model.seen({ log: entries[0] ?? '', entries }, began)

@@ -78,6 +78,37 @@ export const mutants: readonly Mutant[] = [
     patches: [{ file: 'src/objects/directory.ts', from: 'alias.expires <= steadyNow()', to: 'alias.expires <= Date.now()' }],
   },
   {
+    name: 'late-begin',
+    about: 'the first part of a discarded move, arriving late, begins it again',
+    patches: [{ file: objects('arrivals'), from: 'if (isOver(self, moveId)) throw', to: 'if (false) throw' }],
+  },
+  {
+    name: 'name-still-leaving',
+    about: 'a name is taken that another object is still leaving, and the note of its move is lost',
+    patches: [{ file: objects('arrivals'), from: '!leaving.confirmed && leaving.to !== from', to: 'false' }],
+  },
+  {
+    name: 'followed-by-name',
+    about: 'a client takes an object of another site for one of the same name that has moved',
+    patches: [
+      {
+        file: 'src/link/following.ts',
+        from: 'const byHome = new WeakMap<Transport, Map<string, Transport>>()',
+        to: 'const all = new Map<string, Transport>()\n  const byHome = { get: (_: Transport) => all, set: (..._: unknown[]) => undefined }',
+      },
+    ],
+  },
+  {
+    name: 'collected-under-reader',
+    about: 'content that was released is collected though a reader began before',
+    patches: [{ file: 'src/storage-node/content/collector.ts', from: 'isReadSince(waiting.get(hash)) ||', to: '' }],
+  },
+  {
+    name: 'collected-unsynced',
+    about: 'content is collected though its release is not on disk yet',
+    patches: [{ file: 'src/storage-node/content/collector.ts', from: ' || isNoted(store, hash)', to: '' }],
+  },
+  {
     name: 'reply-before-sync',
     about: 'a call is answered before its commit is on disk',
     patches: [{ file: objects('objects'), from: 'await queued.durable\n      if (beforeReply', to: 'if (beforeReply' }],

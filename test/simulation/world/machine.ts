@@ -6,7 +6,8 @@ import { createDraws } from './draws.ts'
 import { fileModulesOf } from './file-modules.ts'
 import { globalsOf, type ProcessGlobals } from './globals.ts'
 import { createLife, type Life } from './life.ts'
-import type { Network, Server } from './network.ts'
+import type { Server } from './links.ts'
+import type { Network } from './network.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** 1 June 2026. */

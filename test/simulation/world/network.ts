@@ -2,41 +2,9 @@ import { ActiveStorageError, failure, isActiveStorageError, toFailure } from '..
 import type { Call, Transport } from '../../../src/core/transport.ts'
 import type { Value } from '../../../src/core/value.ts'
 import { fromBytes, toBytes } from '../../../src/wire/stored.ts'
-import type { Draws } from './draws.ts'
 import type { Life } from './life.ts'
-import type { Scheduled, Scheduler } from './scheduler.ts'
-
-/** What listens on a machine. */
-export interface Server {
-  /** The process that takes calls now; undefined while there is none. */
-  serving(): { readonly life: Life; readonly transport: Transport } | undefined
-}
-
-/** How calls fare between two places. */
-export interface LinkState {
-  cut: boolean
-  /** Whether calls hang on a cut link, rather than fail at once. */
-  silent: boolean
-  /** Times of one message. */
-  slowness: number
-}
-
-export interface NetworkOptions {
-  readonly scheduler: Scheduler
-  readonly draws: Draws
-  readonly servers: ReadonlyMap<string, Server>
-}
-
-/** What goes wrong on links that are whole: probabilities of one call. */
-export interface Losses {
-  readonly lostReply: number
-  readonly duplicate: number
-  /** How often calls of some methods are lost, before they arrive or after they were answered. */
-  readonly unlucky: ReadonlyMap<string, number>
-}
-
-/** Nothing is lost or repeated on links that are whole. */
-export const CALM: Losses = { lostReply: 0, duplicate: 0, unlucky: new Map() }
+import { CALM, type LinkState, type Losses, type NetworkOptions } from './links.ts'
+import type { Scheduled } from './scheduler.ts'
 
 /** One call on its way. */
 interface OpenCall {
@@ -112,6 +80,9 @@ export const createNetwork = ({ scheduler, draws, servers }: NetworkOptions) => 
     }
     open.add(entry)
     const serve = (first: boolean) => {
+      // What was sent on a link that is silent may arrive when it is whole again, though its caller has left.
+      if (state.cut && state.silent && draws.chance(0.8))
+        return void scheduler.in(draws.between(100, 1000), `${label} is on its way`, () => serve(first))
       if (first && over && draws.chance(0.5)) return
       if (state.cut) return refuse()
       const server = servers.get(to)?.serving()
@@ -162,8 +133,10 @@ export const createNetwork = ({ scheduler, draws, servers }: NetworkOptions) => 
       }
     }
     if (state.cut) refuse()
-    else if (lostBefore) entry.broken()
-    else {
+    else if (lostBefore) {
+      entry.broken()
+      if (draws.chance(0.5)) scheduler.in(draws.between(5, LATE_MS), `${label} arrives late`, () => serve(true))
+    } else {
       scheduler.in(delayOf(state), `${label} arrives`, () => serve(true))
       if (!stream && isRepeatable(call) && draws.chance(losses.duplicate))
         scheduler.in(delayOf(state) * draws.between(1, 200), `${label} arrives again`, () => serve(false))
@@ -254,4 +227,6 @@ interface Give {
 const givenUp = () => failure('cancelled', 'the caller gave the call up')
 /** A server misses a caller whose machine is gone after so long. */
 const MISSED_MS = 50_000
+/** What was lost on one connection may still arrive for so long, when the caller has made another. */
+const LATE_MS = 20_000
 const codeOf = (error: unknown) => (isActiveStorageError(error) ? error.code : String(error))

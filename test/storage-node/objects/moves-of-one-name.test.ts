@@ -194,3 +194,36 @@ test('a name that an object is still leaving is not taken by another, so that it
   assert.equal(await at('a').count(), 7)
   assert.equal(await at('c').count(), 100)
 })
+
+test('a part of a discarded move that arrives late begins nothing', async (t) => {
+  const { at, faults, hosts, move } = three(t)
+  await at('a').add(100)
+  let begin: Call | undefined
+  const discarded = deferred()
+  faults.between = async (call, to) => {
+    if (call.method === '$receive') begin ??= call
+    if (call.method === '$receive' && call !== begin) throw failure('unavailable', 'the link broke')
+    if (call.method !== '$discard') return
+    await hosts.get(to)!.call(call)
+    discarded.resolve()
+  }
+  await failing(move('a', 'c'), 'unavailable')
+  await discarded.promise
+  await failing(hosts.get('c')!.call(begin!), 'not-found')
+  faults.between = () => undefined
+  assert.equal(await at('c').add(1), 1)
+})
+
+test('a first part that arrives again after the object has come and gone begins nothing', async (t) => {
+  const { at, faults, hosts, move } = three(t)
+  await at('a').add(1)
+  let begin: Call | undefined
+  faults.between = (call) => {
+    if (call.method === '$receive') begin ??= call
+  }
+  await move('a', 'c')
+  await move('c', 'b')
+  await failing(hosts.get('c')!.call(begin!), 'not-found')
+  assert.deepEqual(await move('b', 'c'), { site: 'c' })
+  assert.equal(await at('c').count(), 1)
+})
