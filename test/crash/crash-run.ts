@@ -31,6 +31,8 @@ export interface CrashOptions {
   readonly longestMs?: number
   /** Ends the killing early, at the first findings that satisfy it. Default: all kills, checked at the end. */
   readonly until?: (findings: readonly Finding[]) => boolean
+  /** Ends the killing after so long. Default: never. */
+  readonly minutes?: number
   /** Told after each kill. */
   readonly onKill?: (progress: {
     readonly kills: number
@@ -192,7 +194,8 @@ export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
   }
 
   try {
-    for (let count = 1; count <= options.kills; count++) {
+    const until = began + (options.minutes ?? Infinity) * 60_000
+    for (let count = 1; count <= options.kills && performance.now() < until; count++) {
       const { kill, kinds } = await Promise.race([cycle(), broken])
       kills[kill.when]++
       await restoreAll()
