@@ -68,10 +68,10 @@ interface Cycle {
 /** What a first start takes, more or less; then what the last ones took. */
 const START_MS = 400
 /** A node that has not come to its kill in this time has stopped to answer. */
-const STUCK_MS = 60_000
+const STUCK_MS = 180_000
 /** Usual faults last no longer, and none longer than this. */
 const LONGEST_MS = 4000
-const FAULTS_MS = 180_000
+const FAULTS_MS = 300_000
 
 const medianOf = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
 
