@@ -101,7 +101,6 @@ export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
   const kills: Record<Kill['when'], number> = { 'start-up': 0, 'first-reply': 0, replies: 0, asked: 0 }
   const restarts: number[] = []
   const found: Finding[] = []
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made of all kinds
   const faults = Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as Record<FaultKind, number>
   const trouble = createTrouble()
   const made: MadeBackup[] = []

@@ -15,7 +15,6 @@ const linked = async (t: TestContext): Promise<{ link: Link; socket: Socket; sai
     socket.pipe(socket)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server's address is never a path
   const link = await startLink(`127.0.0.1:${(server.address() as AddressInfo).port}`)
   const socket = dial(link.address)
   let heard = ''

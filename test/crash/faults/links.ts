@@ -76,7 +76,6 @@ export const startLink = async (to: string): Promise<Link> => {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', resolve)
   })
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server's address is never a path
   const { port } = server.address() as AddressInfo
   return {
     address: `127.0.0.1:${port}`,
