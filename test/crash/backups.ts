@@ -11,7 +11,7 @@ import { createSession, emptyTally, type Epoch } from './callers.ts'
 import type { NodeName } from './cluster.ts'
 import type { MadeBackup } from './faults/fault.ts'
 import { createTrouble } from './faults/trouble.ts'
-import { fixedAddress, root, startLife } from './node.ts'
+import { fixedAddress, program, root, startLife } from './node.ts'
 import { type Finding, finding, type Judge, type Workload } from './workload.ts'
 
 export interface RestoredCounts {
@@ -38,6 +38,8 @@ interface Options {
 const KILL_MS = 3000
 
 export const problemsOf = async (data: string, name: NodeName): Promise<Finding[]> => {
+  // Of a node that has never served there is nothing.
+  if (!existsSync(join(data, 'store', 'data.mdb'))) return []
   const { problems } = await verifyStore(data, { name })
   return problems.slice(0, 5).map(({ kind, place, what }) => finding('torn', `node ${name}`, `verify: ${kind}: ${place}: ${what}`, []))
 }
@@ -48,7 +50,7 @@ export const createRestorer = ({ data, seed, draws, workloads, adopt }: Options)
   const inPlace = new Map<NodeName, MadeBackup>()
 
   const killedRestore = async (from: string, to: string): Promise<boolean> => {
-    const args = ['--import', 'tsx', 'src/cli.ts', 'restore', '--from', from, '--data', to, '--force']
+    const args = [...program, 'restore', '--from', from, '--data', to, '--force']
     const child = spawn(process.execPath, args, { cwd: root, stdio: 'ignore' })
     const exited = once(child, 'exit')
     const timer = setTimeout(() => child.kill('SIGKILL'), KILL_MS * draws.uniform())

@@ -117,7 +117,10 @@ export const createSession = ({ workload, caller, seed, tally, trouble, hurried 
           await pause(isActiveStorageError(error, 'overloaded') ? error.details.retryAfterMs : PAUSE_MS)
         }
         if (entry.tries === 1) tally.retried++
-        now = await epoch()
+        const next = await epoch()
+        // What another life has to answer in, begins with it.
+        if (next !== now) aliveUntil = undefined
+        now = next
       }
     }
   }

@@ -31,6 +31,8 @@ export interface CrashOptions {
   readonly longestMs?: number
   /** Ends the killing early, at the first findings that satisfy it. Default: all kills, checked at the end. */
   readonly until?: (findings: readonly Finding[]) => boolean
+  /** Ends the killing after so long. Default: never. */
+  readonly minutes?: number
   /** Told after each kill. */
   readonly onKill?: (progress: {
     readonly kills: number
@@ -66,10 +68,10 @@ interface Cycle {
 /** What a first start takes, more or less; then what the last ones took. */
 const START_MS = 400
 /** A node that has not come to its kill in this time has stopped to answer. */
-const STUCK_MS = 60_000
+const STUCK_MS = 180_000
 /** Usual faults last no longer, and none longer than this. */
 const LONGEST_MS = 4000
-const FAULTS_MS = 180_000
+const FAULTS_MS = 300_000
 
 const medianOf = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
 
@@ -99,7 +101,6 @@ export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
   const kills: Record<Kill['when'], number> = { 'start-up': 0, 'first-reply': 0, replies: 0, asked: 0 }
   const restarts: number[] = []
   const found: Finding[] = []
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made of all kinds
   const faults = Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as Record<FaultKind, number>
   const trouble = createTrouble()
   const made: MadeBackup[] = []
@@ -192,7 +193,8 @@ export const crashRun = async (options: CrashOptions): Promise<CrashReport> => {
   }
 
   try {
-    for (let count = 1; count <= options.kills; count++) {
+    const until = began + (options.minutes ?? Infinity) * 60_000
+    for (let count = 1; count <= options.kills && performance.now() < until; count++) {
       const { kill, kinds } = await Promise.race([cycle(), broken])
       kills[kill.when]++
       await restoreAll()

@@ -5,8 +5,12 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
-const objects = fileURLToPath(new URL('./objects.ts', import.meta.url))
-const substitute = fileURLToPath(new URL('./mutants/substitute.ts', import.meta.url))
+// Compiled or not, as this module is.
+const [ending, hooks] = import.meta.url.endsWith('.ts') ? ['ts', ['--import', 'tsx']] : ['js', []]
+const objects = fileURLToPath(new URL(`./objects.${ending}`, import.meta.url))
+const substitute = fileURLToPath(new URL(`./mutants/substitute.${ending}`, import.meta.url))
+/** The command line of the product, to be run in `root`. */
+export const program = [...hooks, `src/cli.${ending}`]
 
 /** A node as it is started again and again: the same folder, port and name. */
 export interface NodeSpec {
@@ -36,13 +40,13 @@ export interface NodeLife {
 }
 
 export const startLife = ({ name, data, address, peers, mutant, backups, adopt }: NodeSpec): NodeLife => {
-  const hooks = mutant === undefined ? [] : ['--import', substitute]
+  const mutation = mutant === undefined ? [] : ['--import', substitute]
   const peerArgs = Object.entries(peers).flatMap(([peer, at]) => ['--peer', `${peer}=${at}`])
   const folders = [...(backups === undefined ? [] : ['--backups', backups]), ...(adopt === undefined ? [] : ['--adopt', adopt])]
   const nodeArgs = ['--json', '--name', name, '--data', data, '--listen', address, '--threads', '1', '--objects', objects]
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--import', 'tsx', ...hooks, 'src/cli.ts', 'node', ...nodeArgs, ...peerArgs, ...folders],
+    [...program.slice(0, -1), ...mutation, ...program.slice(-1), 'node', ...nodeArgs, ...peerArgs, ...folders],
     {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -16,10 +16,11 @@ continued, links are cut, stall or swallow what is sent, disks and descriptors f
 are made, restored, and compared with what was acknowledged before they began.
 
   --kills N       kills (default 25)
+  --minutes M     no more kills after so long (default: until all kills are done)
   --seed S        what the callers do and when the node is killed (default: drawn; how calls interleave is not seeded)
   --clients C     clients, each with connections of its own and some callers for each workload (default 4)
   --faults KIND   this fault alone beside the kills; may be repeated: ${faultKinds.join(', ')},
-                  or none (default all, none to two at a time)
+                  or none (default all: up to two at a time, and a collection or a backup)
   --only NAME     this workload alone; may be repeated: ${workloadNames.join(', ')}
   --mutant NAME   puts a fault into the node, to see it found:
 ${mutantNames.map((name) => `                    ${name.padEnd(12)} ${mutants[name].about}`).join('\n')}
@@ -45,6 +46,7 @@ const parsed = () => {
     return parseArgs({
       options: {
         kills: { type: 'string' },
+        minutes: { type: 'string' },
         seed: { type: 'string' },
         clients: { type: 'string' },
         faults: { type: 'string', multiple: true },
@@ -78,6 +80,7 @@ const report = await crashRun({
   kills,
   seed: whole('seed', values.seed, 1 + Math.trunc(Math.random() * 1_000_000)),
   clients: whole('clients', values.clients, 4),
+  ...(values.minutes !== undefined && { minutes: whole('minutes', values.minutes, 1) }),
   ...(mutant !== undefined && { mutant }),
   ...(workloads !== undefined && { workloads }),
   ...(kinds?.length !== 0 && { drawFaults: (draws) => drawFaults(draws, kinds) }),

@@ -35,11 +35,15 @@ export const faults: Readonly<Record<FaultKind, Fault>> = {
   backup: backUp,
 }
 
-/** The faults of one life: none, one, or two at once. @param kinds default all */
-export const drawFaults = (draws: Draws, kinds: readonly FaultKind[] = faultKinds): readonly FaultKind[] =>
-  [...new Set(Array.from({ length: draws.below(3) }, () => draws.below(kinds.length)))].map((index) => kinds[index]!)
-
 const isTrouble = (kind: FaultKind) => kind !== 'collect' && kind !== 'backup'
+
+/** What befalls one life: up to two faults, and one of an operator's commands or none. @param kinds default all */
+export const drawFaults = (draws: Draws, kinds: readonly FaultKind[] = faultKinds): readonly FaultKind[] => {
+  const some = (of: readonly FaultKind[], most: number) =>
+    of.length === 0 ? [] : Array.from({ length: draws.below(most + 1) }, () => of[draws.below(of.length)]!)
+  const commands = kinds.filter((kind) => !isTrouble(kind))
+  return [...new Set([...some(kinds.filter(isTrouble), 2), ...some(commands, 1)])]
+}
 
 /** Begins faults that last until they end by themselves, or are ended. @param counts is told of those that took place */
 export const befall = (kinds: readonly FaultKind[], context: FaultContext, counts: Record<FaultKind, number>) => {

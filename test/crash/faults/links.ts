@@ -36,8 +36,9 @@ export const startLink = async (to: string): Promise<Link> => {
 
   const carry = (pair: Pair, from: Socket, dest: Socket, direction: Direction) => {
     const swallows = () => {
-      if (states[direction] === 'swallowing') pair.broken = true
-      return pair.broken
+      if (states[direction] !== 'swallowing') return false
+      pair.broken = true
+      return true
     }
     from.on('data', (chunk: Buffer) => {
       if (!swallows() && !dest.write(chunk)) from.pause()
@@ -54,11 +55,10 @@ export const startLink = async (to: string): Promise<Link> => {
       if (states[direction] !== 'open') pair.broken = true
       else if (from.errored !== null || dest.writableEnded) dest.destroy()
       else if (!pair.broken) dest.end()
-      if (near(pair) && pair.far.destroyed) pairs.delete(pair)
+      if (pair.near.destroyed && pair.far.destroyed) pairs.delete(pair)
     })
     if (states[direction] === 'stalled') from.pause()
   }
-  const near = (pair: Pair) => pair.near.destroyed
 
   const server = createServer({ allowHalfOpen: true }, (client) => {
     if (states.up === 'cut') {
@@ -76,7 +76,6 @@ export const startLink = async (to: string): Promise<Link> => {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', resolve)
   })
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server's address is never a path
   const { port } = server.address() as AddressInfo
   return {
     address: `127.0.0.1:${port}`,

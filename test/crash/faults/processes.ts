@@ -32,12 +32,17 @@ const injections = [
   ['fsync,rename:error=ENOSPC'],
 ] as const
 
-/** Ends `strace`, which lets its process go on as before. */
+/** Time for `strace` to end by itself. */
+const DETACH_MS = 1000
+
+/** Ends `strace`, which lets its process go on as before. Where that is killed meanwhile, `strace` may wait for ever. */
 const detach = async (tracer: ChildProcess): Promise<void> => {
   if (tracer.exitCode !== null || tracer.signalCode !== null) return
   const gone = once(tracer, 'exit')
   tracer.kill('SIGTERM')
+  const timer = setTimeout(() => tracer.kill('SIGKILL'), DETACH_MS)
   await gone
+  clearTimeout(timer)
 }
 
 /** The node's disk refuses writes and syncs for a while. */

@@ -19,7 +19,7 @@ export const mutants = {
   },
   'second-move': {
     replaces: 'objects/arrivals.ts',
-    finds: 'lost',
+    finds: 'torn',
     about: 'a second move of one name replaces the whole copy of the first, and a target confirms what it does not have',
   },
   'early-reply': { replaces: 'store/lmdb-store.ts', finds: 'lost', about: 'a call is answered before its commit' },
