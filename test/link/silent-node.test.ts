@@ -7,6 +7,7 @@ import { suite, test, type TestContext } from 'node:test'
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ActiveStorageError, type Client, type Code, connect, type ConnectOptions, site, withCall } from '../../src/index.ts'
+import { fixedAddress } from '../crash/node.ts'
 import { startNodeProcess } from '../storage-node/node-process.ts'
 import { temporaryFolder } from '../storage-node/support.ts'
 import { waiting } from './waiting-object.ts'
@@ -133,7 +134,7 @@ const relayTo = async (t: TestContext, address: string, bytes: number) => {
 void suite('a node that is killed', () => {
   test('in the middle of a call and of a stream: both are unavailable at once, and a node started again is found', async (t) => {
     const data = temporaryFolder(t)
-    const node = await nodeWith(t, '--data', data)
+    const node = await nodeWith(t, '--data', data, '--listen', await fixedAddress([]))
     const { hold, heardStream, object, timed } = await clientOf(t, node.address)
     const items = heardStream()
     assert.deepEqual(await items.next(), { done: false, value: 1 })
@@ -246,15 +247,7 @@ void suite('a node that is frozen', { concurrency: 3 }, () => {
 
 /** Addresses at which nobody answers, each in another way. */
 const nowhere: Readonly<Record<string, (t: TestContext) => Promise<string>>> = {
-  'nobody listens': async () => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const address = addressOf(server)
-    server.close()
-    await once(server, 'close')
-    return address
-  },
+  'nobody listens': () => fixedAddress([]),
   'connections are taken and nothing is ever said': async (t) => {
     const sockets = new Set<Socket>()
     const server = createServer((socket) => {
