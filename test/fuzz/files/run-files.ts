@@ -48,6 +48,7 @@ export const runFiles = async (name: string, options: FileFuzzOptions): Promise<
     const report = await fuzzFiles(format, {
       ...options,
       ...(options.replay !== undefined && { from: 0, count: 1 }),
+      onFinding: ({ kind, says, index }) => print(`  ${format}: input ${index}, ${kind}: ${says.split('\n', 1)[0]?.slice(0, 200)}`),
       onProgress: ({ inputs, ms, findings }) =>
         print(`  ${format}: ${inputs} inputs, ${(ms / 1000).toFixed(0)} s, ${findings.length} faults`),
     })
