@@ -20,7 +20,7 @@ const missingWords = ['', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-Na
 const isMissing = (cell: string, options: AdoptOptions): boolean => {
   const { missing = [], defaultMissing = true } = options
   const all = [...(defaultMissing ? missingWords : []), ...missing.map((text) => text.trim())]
-  if (all.includes(cell) || all.includes(cell.trim())) return true
+  if (all.includes(cell) || all.includes(cell.replace(/^[ \t-\r]+|[ \t-\r]+$/g, ''))) return true
   const number = numberIn(cell, options)
   return number !== undefined && !/^[a-z]/i.test(cell.trim()) && missing.some((text) => { const other = numberIn(text, options); return other !== undefined && !/^[+-]?[a-z]/i.test(text.trim()) && sameNumber(other, number) }) // prettier-ignore
 }
