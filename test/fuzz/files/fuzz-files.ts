@@ -72,7 +72,13 @@ export const fuzzFiles = async (name: FormatName, options: FileFuzzOptions): Pro
   for (let at = from; at < from + count && signal?.aborted !== true;) {
     const to = Math.min(from + count, at + batch)
     report.processes++
-    const { next, death } = await readRange(name, { seed, from: at, to, ...(replay !== undefined && { replay }) }, formatLimits(name), take)
+    const { next, death } = await readRange(
+      name,
+      { seed, from: at, to, ...(replay !== undefined && { replay }) },
+      formatLimits(name),
+      take,
+      signal,
+    )
     if (death !== undefined) {
       if (death.during) report.inputs++
       find(death.kind, death.says, death.index)
