@@ -50,9 +50,12 @@ const textOf = (bytes: Buffer): string | undefined => {
 }
 
 const MOST_COMPARED = 40
+/** Of a file: the slow reader takes many times as much memory, which would be laid to the product. */
+const MOST_BYTES = 1024 ** 2
 
 /** What is wrong with the samples of a table, by a slow reader of tables. */
 export const comparedTable = async (bytes: Buffer, options: AdoptOptions, set: Adoptee): Promise<string | undefined> => {
+  if (bytes.length > MOST_BYTES) return undefined
   const text = textOf(bytes)
   if (text === undefined) return 'bytes that are no UTF-8 were read'
   const records = slowRecords(text, options.delimiter ?? ',', options.quotes ?? true)
