@@ -4,6 +4,22 @@ import { failure, failureWith, isActiveStorageError } from '../../src/core/error
 import type { Value } from '../../src/core/value.ts'
 import { deferred } from '../storage-node/support.ts'
 
+/**
+ * Makes a call that runs out of time, with ever more of it, until its method has begun before that: however long a busy machine
+ * takes to bring it there.
+ * @param call gives up by itself after so many ms
+ */
+export const outOfTime = async (
+  { waiting }: { readonly waiting: { readonly promise: Promise<void> } },
+  call: (ms: number) => Promise<unknown>,
+) => {
+  for (let ms = 40; ; ms *= 2) {
+    await call(ms)
+    const begun = waiting.promise.then(() => true)
+    if (await Promise.race([begun, new Promise<false>((resolve) => setImmediate(() => resolve(false)))])) return
+  }
+}
+
 /** An object type that does what a test needs, and tells what happened to it. */
 export const createProbe = () => {
   const seen = { produced: 0, ended: deferred(), aborted: deferred<string>(), waiting: deferred(), opened: deferred(), ran: 0 }

@@ -7,7 +7,7 @@ import type { CallReport, Transport } from '../../src/core/transport.ts'
 import { Tensor } from '../../src/core/tensor.ts'
 import type { Value } from '../../src/core/value.ts'
 import { remote } from '../storage-node/support.ts'
-import { createProbe } from './probe.ts'
+import { createProbe, outOfTime } from './probe.ts'
 
 const MIB = 1024 ** 2
 
@@ -189,13 +189,13 @@ export const transportContract = (name: string, open: (t: TestContext, types: re
 
     test("a call out of time is deadline-exceeded, and the method's signal fires", async (t) => {
       const { with: options, seen } = await prepared(t)
-      await failing(options({ timeoutMs: 40 }).wait(), 'deadline-exceeded')
+      await outOfTime(seen, (timeoutMs) => failing(options({ timeoutMs }).wait(), 'deadline-exceeded'))
       assert.match(await seen.aborted.promise, /deadline-exceeded|cancelled/)
     })
 
     test('a method that ignores its signal does not hold up its caller', async (t) => {
       const { with: options, seen } = await prepared(t)
-      await failing(options({ timeoutMs: 40 }).gated(), 'deadline-exceeded')
+      await outOfTime(seen, (timeoutMs) => failing(options({ timeoutMs }).gated(), 'deadline-exceeded'))
       seen.opened.resolve()
     })
 
@@ -212,7 +212,7 @@ export const transportContract = (name: string, open: (t: TestContext, types: re
       assert.equal(await first.seen.aborted.promise, 'cancelled')
 
       const second = await prepared(t)
-      await failing(read(second.with({ timeoutMs: 60 }).waitAfterOne()), 'deadline-exceeded')
+      await outOfTime(second.seen, (timeoutMs) => failing(read(second.with({ timeoutMs }).waitAfterOne()), 'deadline-exceeded'))
       assert.match(await second.seen.aborted.promise, /deadline-exceeded|cancelled/)
     })
 

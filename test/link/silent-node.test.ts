@@ -4,32 +4,52 @@ import { once } from 'node:events'
 import { connect as dial, createServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { suite, test, type TestContext } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ActiveStorageError, type Client, type Code, connect, type ConnectOptions, site, withCall } from '../../src/index.ts'
+import { fixedAddress } from '../crash/node.ts'
 import { startNodeProcess } from '../storage-node/node-process.ts'
 import { temporaryFolder } from '../storage-node/support.ts'
 import { waiting } from './waiting-object.ts'
 
 const DEADLINE_MS = 1500
-/** What may come on top on a machine that is busy with other things. */
+/** Of calls that a node has to hear before it falls silent, however busy the machine is. */
+const HEARD_MS = 10_000
+/** What may come on top, by timers of this process. */
 const MARGIN_MS = 2500
 /** The most time of a client's first contact with a site. */
 const CONTACT_MS = 5000
 
 const silent: readonly Code[] = ['deadline-exceeded', 'unavailable']
 
+const TURNS = 50
+/**
+ * Settles before a timer of this process that is set now, as its own timers do where they are in time: on a machine that is
+ * busy with other things all of them are late, and stay in order.
+ */
+const within = async <T>(work: Promise<T>, ms: number): Promise<T> => {
+  const ended = new AbortController()
+  const late = async (): Promise<never> => {
+    await pause(ms, undefined, { signal: ended.signal })
+    for (let turn = 0; turn < TURNS; turn++) await nextTurn()
+    return assert.fail(`not within ${ms} ms`)
+  }
+  try {
+    return await Promise.race([work, late()])
+  } finally {
+    ended.abort()
+  }
+}
+
 /** Fails in one of these ways, and in time. */
 const fails = async (work: Promise<unknown>, codes = silent, withinMs = DEADLINE_MS + MARGIN_MS): Promise<ActiveStorageError> => {
-  const began = performance.now()
-  const error: unknown = await work.then(
+  const thrown = work.then(
     () => assert.fail('it went well'),
-    (thrown: unknown) => thrown,
+    (error: unknown) => error,
   )
-  const ms = performance.now() - began
+  const error: unknown = await within(thrown, withinMs)
   assert.ok(error instanceof ActiveStorageError, String(error))
   assert.ok(codes.includes(error.code), `${codes.join(' or ')} was expected: ${error.message}`)
-  assert.ok(ms < withinMs, `it took ${ms.toFixed(0)} ms`)
   assert.match(error.message, /^\[[a-z-]+\] ./)
   return error
 }
@@ -52,12 +72,20 @@ const clientOf = async (t: TestContext, address: string, options: ConnectOptions
 const callsOf = (client: Client) => {
   const object = withCall(client.object(waiting, 'main'), { place: 'node' })
   const timed = withCall(object, { timeoutMs: DEADLINE_MS })
-  return { object, timed, hold: () => timed.hold(), stream: () => timed.holdAfterOne()[Symbol.asyncIterator]() }
+  const heard = withCall(object, { timeoutMs: HEARD_MS })
+  return {
+    object,
+    timed,
+    /** A call and a stream that the node hears. */
+    hold: () => heard.hold(),
+    heardStream: () => heard.holdAfterOne()[Symbol.asyncIterator](),
+    stream: () => timed.holdAfterOne()[Symbol.asyncIterator](),
+  }
 }
 
 /** Calls again and again, as a loop that lives through an outage would; ends well or with the test. */
 const recovers = async (call: () => Promise<unknown>): Promise<void> => {
-  const until = performance.now() + 30_000
+  const until = performance.now() + 300_000
   for (;;) {
     try {
       return void (await call())
@@ -106,14 +134,14 @@ const relayTo = async (t: TestContext, address: string, bytes: number) => {
 void suite('a node that is killed', () => {
   test('in the middle of a call and of a stream: both are unavailable at once, and a node started again is found', async (t) => {
     const data = temporaryFolder(t)
-    const node = await nodeWith(t, '--data', data)
-    const { hold, stream, object, timed } = await clientOf(t, node.address)
-    const items = stream()
+    const node = await nodeWith(t, '--data', data, '--listen', await fixedAddress([]))
+    const { hold, heardStream, object, timed } = await clientOf(t, node.address)
+    const items = heardStream()
     assert.deepEqual(await items.next(), { done: false, value: 1 })
     const call = hold()
     await object.held(1)
     node.child.kill('SIGKILL')
-    await Promise.all([fails(call), fails(items.next(), ['unavailable'])])
+    await Promise.all([fails(call, ['unavailable']), fails(items.next(), ['unavailable'])])
 
     await nodeWith(t, '--data', data, '--listen', node.address)
     await recovers(() => timed.nothing())
@@ -123,7 +151,7 @@ void suite('a node that is killed', () => {
     const node = await nodeWith(t)
     const relay = await relayTo(t, node.address, 4 * 1024 ** 2)
     const { timed } = await clientOf(t, relay.address)
-    const upload = withCall(timed, { timeoutMs: 10_000 }).size(new Uint8Array(64 * 1024 ** 2))
+    const upload = withCall(timed, { timeoutMs: 60_000 }).size(new Uint8Array(64 * 1024 ** 2))
     await relay.passed
     node.child.kill('SIGKILL')
     await fails(upload, silent)
@@ -133,18 +161,18 @@ void suite('a node that is killed', () => {
 void suite('a node that is frozen', { concurrency: 3 }, () => {
   test('in the middle of a call and of a stream: both end at their deadline, and the client goes on when the node does', async (t) => {
     const node = await nodeWith(t)
-    const { hold, stream, object, timed } = await clientOf(t, node.address)
-    const items = stream()
+    const { hold, stream, heardStream, object, timed } = await clientOf(t, node.address)
+    const items = heardStream()
     assert.deepEqual(await items.next(), { done: false, value: 1 })
     const call = hold()
     await object.held(1)
     freeze(node.child)
-    await Promise.all([fails(call, ['deadline-exceeded']), fails(items.next(), ['deadline-exceeded'])])
+    await Promise.all([call, items.next()].map((work) => fails(work, ['deadline-exceeded'], HEARD_MS + MARGIN_MS)))
     // And calls that begin now.
     await Promise.all([fails(timed.nothing()), fails(stream().next())])
     thaw(node.child)
     await recovers(() => timed.nothing())
-    const again = stream()
+    const again = object.holdAfterOne()[Symbol.asyncIterator]()
     assert.deepEqual(await again.next(), { done: false, value: 1 })
     await again.return?.()
   })
@@ -153,10 +181,10 @@ void suite('a node that is frozen', { concurrency: 3 }, () => {
     const node = await nodeWith(t)
     const relay = await relayTo(t, node.address, 4 * 1024 ** 2)
     const { timed } = await clientOf(t, relay.address)
-    const upload = timed.size(new Uint8Array(64 * 1024 ** 2))
+    const upload = withCall(timed, { timeoutMs: HEARD_MS }).size(new Uint8Array(64 * 1024 ** 2))
     await relay.passed
     freeze(node.child)
-    await fails(upload, ['deadline-exceeded'])
+    await fails(upload, ['deadline-exceeded'], HEARD_MS + MARGIN_MS)
     thaw(node.child)
     await recovers(() => withCall(timed, { timeoutMs: 10_000 }).size(new Uint8Array(1024 ** 2)))
   })
@@ -219,15 +247,7 @@ void suite('a node that is frozen', { concurrency: 3 }, () => {
 
 /** Addresses at which nobody answers, each in another way. */
 const nowhere: Readonly<Record<string, (t: TestContext) => Promise<string>>> = {
-  'nobody listens': async () => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const address = addressOf(server)
-    server.close()
-    await once(server, 'close')
-    return address
-  },
+  'nobody listens': () => fixedAddress([]),
   'connections are taken and nothing is ever said': async (t) => {
     const sockets = new Set<Socket>()
     const server = createServer((socket) => {
@@ -267,9 +287,7 @@ void suite('an address where', { concurrency: 3 }, () => {
     test(name, async (t) => {
       const address = await open(t)
       const refused = fails(connect({ node: address }), ['unavailable'], CONTACT_MS + MARGIN_MS)
-      const began = performance.now()
-      const { client, timed, stream } = await clientOf(t, address)
-      assert.ok(performance.now() - began < CONTACT_MS + MARGIN_MS, 'connect waited too long for a site that is down')
+      const { client, timed, stream } = await within(clientOf(t, address), CONTACT_MS + MARGIN_MS)
       await refused
       await Promise.all([fails(timed.nothing()), fails(stream().next()), fails(timed.size(new Uint8Array(8 * 1024 ** 2)))])
       await fails(withCall(client.object(site, 'main', { at: 'node' }), { timeoutMs: DEADLINE_MS, place: 'node' }).stats())

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connect, dataLoader, dataset, type Batch, type Client, type Tensor } from '../../src/index.ts'
 import { bytesOf } from '../../src/core/tensor.ts'
+import { fixedAddress } from '../crash/node.ts'
 import { photoFolder, randomPipeline } from '../support/material.ts'
 import { startNodeProcess, temporaryFolder } from '../support/node-process.ts'
 
@@ -79,8 +80,9 @@ test('the home of the data killed in mid-iteration: the loop goes on where the c
 
 test('a home that comes back in time: the loop waits for it', async () => {
   await using folder = await temporaryFolder()
-  const first = await startNodeProcess(`${folder.path}/edge`, ['--name', 'edge', '--adopt', photoFolder])
-  const port = first.address.split(':')[1] ?? ''
+  // Its own while it is down, so that no connection takes it meanwhile.
+  const args = ['--name', 'edge', '--adopt', photoFolder, '--listen', await fixedAddress([])]
+  const first = await startNodeProcess(`${folder.path}/edge`, args)
   await using client = await connect({ node: first.address, policy: { yaml: 'version: 1\nstrategy: node\n' } })
   await client.object(dataset, 'photos').adopt(photoFolder, { include: 'sample*.jpg' })
   const loader = loaderOf(client)
@@ -88,7 +90,7 @@ test('a home that comes back in time: the loop waits for it', async () => {
   try {
     const seen = await collect(client.wrap(loader).epoch, 14, async () => {
       await first.kill()
-      second = startNodeProcess(`${folder.path}/edge`, ['--name', 'edge', '--listen', `127.0.0.1:${port}`, '--adopt', photoFolder])
+      second = startNodeProcess(`${folder.path}/edge`, args)
     })
     assert.ok(second !== undefined, 'the node was not started again')
     await second

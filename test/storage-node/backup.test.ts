@@ -26,7 +26,7 @@ const objects = [loadCounter, loadLog, loadBlobs]
 /** Has a node write a backup. @returns what it says last */
 const backUp = async (t: TestContext, address: string, to: string): Promise<BackupProgress> => {
   let last: BackupProgress | undefined
-  for await (last of remote(linkTo(t, address), site, 'main', { timeoutMs: 30_000 }).backup(to));
+  for await (last of remote(linkTo(t, address), site, 'main', { timeoutMs: 600_000 }).backup(to));
   return last ?? assert.fail('a backup that says nothing')
 }
 const filesIn = (folder: string) =>

@@ -4,7 +4,6 @@ import type { Transport } from '../../src/core/transport.ts'
 import { createAdmission, defaultAdmission } from '../../src/storage-node/admission.ts'
 import { builtIn } from '../../src/storage-node/built-in.ts'
 import { createCompute } from '../../src/storage-node/compute/pool.ts'
-import type { ContentStore } from '../../src/storage-node/content/content-store.ts'
 import { contentCache } from '../../src/storage-node/content/content-cache.ts'
 import { memoryContent } from '../../src/storage-node/content/memory-content.ts'
 import { createResolver } from '../../src/storage-node/content/resolver.ts'
@@ -18,9 +17,10 @@ export const createHostOver = (
   objects: readonly ObjectType[],
   peers: ReadonlyMap<SiteName, Transport> = new Map(),
   name = 'here',
-  { content = memoryContent(), ...more }: Pick<HostOptions, 'snapshotMs'> & { readonly content?: ContentStore } = {},
+  more: Partial<Pick<HostOptions, 'content' | 'snapshotMs'>> = {},
 ): Host => {
   const site = siteName(name)
+  const { content = memoryContent() } = more
   const resolver = createResolver({ site, store: content, cache: contentCache(1024 ** 2), peers })
   const compute = createCompute({ threads: 1, ...openerFor(content, resolver) })
   const types = [...builtIn, ...objects]

@@ -9,7 +9,7 @@ import { loadBlobs, loadCounter, loadLog } from './load-objects.ts'
 import { linkTo, remote } from './support.ts'
 
 /** A call that takes longer hangs. */
-const timeoutMs = 30_000
+const timeoutMs = 600_000
 const ITEM_BYTES = 8 * 1024
 const BLOB_BYTES = 64 * 1024
 /** What a node in trouble may answer. Each says that the call has changed nothing. */

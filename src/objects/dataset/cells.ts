@@ -36,6 +36,14 @@ export interface CellReader {
 const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13)
 const isDigit = (code: number): boolean => code >= 48 && code <= 57
 
+/** Without the spaces of ASCII around it: others, such as one that does not break, are no spaces of a number either. */
+const trimmed = (field: string): string => {
+  let [at, end] = [0, field.length]
+  while (at < end && isSpace(field.charCodeAt(at))) at++
+  while (end > at && isSpace(field.charCodeAt(end - 1))) end--
+  return field.slice(at, end)
+}
+
 /** A decimal number, with spaces around it or without: in one pass, so the time is that of the length. */
 const numberForm = (field: string): 'whole' | 'real' | undefined => {
   let [at, end] = [0, field.length]
@@ -91,7 +99,7 @@ export const createCellReader = ({ missing = [], defaultMissing: byDefault = tru
     return decimal === ',' ? without.replaceAll('.', '?').replaceAll(',', '.') : without
   }
   const wholeOf = (field: string): bigint => {
-    const word = written(field).trim()
+    const word = trimmed(written(field))
     if (BOOL.test(word)) return word.length === 4 ? 1n : 0n
     return BigInt(word.startsWith('+') ? word.slice(1) : word)
   }
@@ -111,7 +119,7 @@ export const createCellReader = ({ missing = [], defaultMissing: byDefault = tru
     if (field.length <= longest && spellings.has(field)) return true
     if (isMissingNumber(field)) return true
     if (field !== '' && !isSpace(field.charCodeAt(0)) && !isSpace(field.charCodeAt(field.length - 1))) return false
-    const word = field.trim()
+    const word = trimmed(field)
     return word.length <= longest && spellings.has(word)
   }
   return {
@@ -128,15 +136,15 @@ export const createCellReader = ({ missing = [], defaultMissing: byDefault = tru
       }
       if (isMissing(field)) return 'missing'
       if (field.length > MOST_WORD) return 'text'
-      const word = text.trim()
+      const word = trimmed(text)
       if (INFINITE.test(word)) return 'infinite'
       if (BOOL.test(word)) return 'bool'
-      return LIKE.test(field.trim()) ? 'like' : 'text'
+      return LIKE.test(trimmed(field)) ? 'like' : 'text'
     },
     numberOf(field) {
       const value = Number(written(field))
       if (!Number.isNaN(value)) return value
-      const word = field.trim().toLowerCase()
+      const word = trimmed(field).toLowerCase()
       if (word === 'true' || word === 'false') return word === 'true' ? 1 : 0
       return word.startsWith('-') ? -Infinity : Infinity
     },

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { remoteOf } from '../../../src/core/remote.ts'
 import { dataset } from '../../../src/objects/dataset/dataset.ts'
 import type { AdoptOptions } from '../../../src/objects/dataset/adopt.ts'
+import type { ContentStore } from '../../../src/storage-node/content/content-store.ts'
 import { folderContent } from '../../../src/storage-node/content/folder-content.ts'
+import { memoryContent } from '../../../src/storage-node/content/memory-content.ts'
 import { memoryStore } from '../../../src/storage-node/store/memory-store.ts'
 import { createHostOver } from '../../storage-node/host-over.ts'
 
@@ -17,7 +19,15 @@ export const openAdopting = (ending: string) => {
   const files = join(folder, 'files')
   mkdirSync(files)
   const store = memoryStore()
-  const host = createHostOver(store, [], new Map(), 'here', { content: folderContent(join(folder, 'content'), store, [files]) })
+  // Files are adopted from where they lie; what is put is not to last.
+  const [folders, memory] = [folderContent(join(folder, 'content'), store, [files]), memoryContent()]
+  const content: ContentStore = {
+    ...folders,
+    put: (...given) => memory.put(...given),
+    has: (hash) => memory.has(hash) || folders.has(hash),
+    read: async (...given) => (await memory.read(...given)) ?? folders.read(...given),
+  }
+  const host = createHostOver(store, [], new Map(), 'here', { content })
   const transport = () => host
   let made = 0
   const close = async () => {

@@ -20,7 +20,7 @@ const missingWords = ['', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-Na
 const isMissing = (cell: string, options: AdoptOptions): boolean => {
   const { missing = [], defaultMissing = true } = options
   const all = [...(defaultMissing ? missingWords : []), ...missing.map((text) => text.trim())]
-  if (all.includes(cell) || all.includes(cell.trim())) return true
+  if (all.includes(cell) || all.includes(cell.replace(/^[ \t-\r]+|[ \t-\r]+$/g, ''))) return true
   const number = numberIn(cell, options)
   return number !== undefined && !/^[a-z]/i.test(cell.trim()) && missing.some((text) => { const other = numberIn(text, options); return other !== undefined && !/^[+-]?[a-z]/i.test(text.trim()) && sameNumber(other, number) }) // prettier-ignore
 }
@@ -50,9 +50,12 @@ const textOf = (bytes: Buffer): string | undefined => {
 }
 
 const MOST_COMPARED = 40
+/** Of a file: the slow reader takes many times as much memory, which would be laid to the product. */
+const MOST_BYTES = 1024 ** 2
 
 /** What is wrong with the samples of a table, by a slow reader of tables. */
 export const comparedTable = async (bytes: Buffer, options: AdoptOptions, set: Adoptee): Promise<string | undefined> => {
+  if (bytes.length > MOST_BYTES) return undefined
   const text = textOf(bytes)
   if (text === undefined) return 'bytes that are no UTF-8 were read'
   const records = slowRecords(text, options.delimiter ?? ',', options.quotes ?? true)

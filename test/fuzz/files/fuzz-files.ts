@@ -41,18 +41,22 @@ export interface FileFuzzOptions {
   readonly replay?: string
   readonly signal?: AbortSignal
   readonly onProgress?: (report: FileReport) => void
+  /** A finding that is the first of its cause. */
+  readonly onFinding?: (finding: Finding) => void
 }
 
 /** Has inputs of a format read in processes of their own, each replaced where it dies. */
 export const fuzzFiles = async (name: FormatName, options: FileFuzzOptions): Promise<FileReport> => {
-  const { seed, count, from = 0, batch = 2000, replay, signal, onProgress } = options
+  const { seed, count, from = 0, batch = 2000, replay, signal, onProgress, onFinding } = options
   const began = performance.now()
   const report: FileReport = { inputs: 0, values: 0, errors: 0, codes: new Map(), findings: [], processes: 0, mostMib: 0, ms: 0 }
-  const find = (kind: string, says: string, index: number) => {
+  const find = (kind: string, says: string, index: number): void => {
     const cause = causeOf(kind, says)
     const known = report.findings.find((finding) => finding.cause === cause)
-    if (known === undefined) report.findings.push({ kind, says, index, cause, times: 1 })
-    else known.times++
+    if (known !== undefined) return void known.times++
+    const finding = { kind, says, index, cause, times: 1 }
+    report.findings.push(finding)
+    onFinding?.(finding)
   }
   const take = (index: number, { kind, says, code, mib }: Outcome) => {
     report.inputs++
@@ -68,7 +72,13 @@ export const fuzzFiles = async (name: FormatName, options: FileFuzzOptions): Pro
   for (let at = from; at < from + count && signal?.aborted !== true;) {
     const to = Math.min(from + count, at + batch)
     report.processes++
-    const { next, death } = await readRange(name, { seed, from: at, to, ...(replay !== undefined && { replay }) }, formatLimits(name), take)
+    const { next, death } = await readRange(
+      name,
+      { seed, from: at, to, ...(replay !== undefined && { replay }) },
+      formatLimits(name),
+      take,
+      signal,
+    )
     if (death !== undefined) {
       if (death.during) report.inputs++
       find(death.kind, death.says, death.index)

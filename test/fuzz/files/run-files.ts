@@ -43,11 +43,16 @@ const show = async (name: FormatName, report: FileReport, seed: number, replay: 
 /** Runs one format, or all. @returns the exit code */
 export const runFiles = async (name: string, options: FileFuzzOptions): Promise<number> => {
   if (name !== 'all' && !isFormat(name)) throw new Error(`--format ${name}: use ${formatNames.join(', ')} or all`)
+  // What was read so far is reported, too, where it is ended before its end.
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
   let faults = 0
   for (const format of isFormat(name) ? [name] : formatNames) {
     const report = await fuzzFiles(format, {
       ...options,
+      signal: stop.signal,
       ...(options.replay !== undefined && { from: 0, count: 1 }),
+      onFinding: ({ kind, says, index }) => print(`  ${format}: input ${index}, ${kind}: ${says.split('\n', 1)[0]?.slice(0, 200)}`),
       onProgress: ({ inputs, ms, findings }) =>
         print(`  ${format}: ${inputs} inputs, ${(ms / 1000).toFixed(0)} s, ${findings.length} faults`),
     })

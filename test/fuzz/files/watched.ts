@@ -55,6 +55,7 @@ export const readRange = async (
   range: { readonly seed: number; readonly from: number; readonly to: number; readonly replay?: string },
   { cpuMs, silentMs, processMib }: Bounds,
   onOutcome: (index: number, outcome: Outcome) => void,
+  signal?: AbortSignal,
 ): Promise<{ readonly next: number; readonly death?: Death }> => {
   const args = [name, String(range.seed), String(range.from), String(range.to), ...(range.replay === undefined ? [] : [range.replay])]
   const started = spawn(process.execPath, ['--import', 'tsx', '--max-old-space-size=1024', child, ...args], {
@@ -64,6 +65,7 @@ export const readRange = async (
   })
   const end = () => void started.kill('SIGKILL')
   process.once('exit', end)
+  signal?.addEventListener('abort', end)
   let text = ''
   for (const stream of [started.stdout, started.stderr])
     stream?.on('data', (bytes: Buffer) => (text = (text + bytes.toString()).slice(-8000)))
@@ -93,12 +95,14 @@ export const readRange = async (
     }
   })
   const closed = once(lines, 'close')
-  const [code, signal] = (await once(started, 'exit')) as [number | null, string | null]
+  const [code, killer] = (await once(started, 'exit')) as [number | null, string | null]
   await closed
   clearInterval(watch)
   process.off('exit', end)
+  signal?.removeEventListener('abort', end)
+  if (signal?.aborted === true) return { next: range.to }
   if (next >= range.to && code === 0) return { next }
-  const says = killed?.says ?? `${signal ?? `exit ${code}`}: ${text.trim().slice(-2500)}`
+  const says = killed?.says ?? `${killer ?? `exit ${code}`}: ${text.trim().slice(-2500)}`
   if (code === OUR_FAULT || (begun === undefined && next === range.from))
     throw new Error(`the process ended before it read anything: ${says}`)
   const index = begun?.index ?? Math.max(range.from, next - 1)

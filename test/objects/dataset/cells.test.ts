@@ -23,6 +23,11 @@ test('a cell is a number, a missing value, a truth value, a number in another sp
     )
 })
 
+test('spaces beyond ASCII, and a mark of UTF-8, are part of a cell, whatever it would be without them', () => {
+  for (const cell of ['true\ufeff', '\u00a0false', 'inf\u00a0', ' \u00a0 ', 'NA\u2003'])
+    assert.equal(plain.kindOf(cell), 'text', JSON.stringify(cell))
+})
+
 test('the default spellings of a missing value are those of pandas, and can be added to or left out', () => {
   assert.equal(defaultMissing.length, 19)
   assert.ok(defaultMissing.every((cell) => plain.kindOf(cell) === 'missing'))

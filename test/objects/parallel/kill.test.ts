@@ -1,23 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { checkCounted, countingPlan } from './counting.ts'
 import { follow } from './material.ts'
 import { COUNT, EACH, two } from './two-processes.ts'
 
+const dying = fileURLToPath(new URL('./dying-object.ts', import.meta.url))
+
 test('a member that is killed in mid-epoch comes back, and each sample is counted once', { timeout: 900_000 }, async (t) => {
-  const { other, main } = await two(t)
-  let back: Promise<unknown> | undefined
+  const { other, main } = await two(t, ['--objects', dying])
   let away = 0
-  const reports = await follow(main, await main.fit(countingPlan(2, COUNT)), async ({ members }) => {
-    const { counted, samples, state } = members[1]!
-    if (back === undefined && counted > 0 && counted < samples) {
-      other.first.child.kill('SIGKILL')
-      await other.first.ended
-      back = other.again()
-    }
-    if (state === 'away') away++
+  const back = other.first.ended.then(() => other.again())
+  const reports = await follow(main, await main.fit(countingPlan(2, COUNT)), ({ members }) => {
+    if (members[1]!.state === 'away') away++
   })
-  assert.ok(back !== undefined, 'it was over before the member could be killed')
+  assert.equal(await other.first.ended, 'SIGKILL')
   await back
   const last = reports.at(-1)!
   t.diagnostic(`${last.step} steps, away in ${away} of ${reports.length} reports`)

@@ -9,7 +9,6 @@ export const timedMembers = (t: TestContext, msFor: (site: string, samples: numb
   const entries: unknown = trainingMember.entries
   assert.ok(entries instanceof Map)
   const entry = entries.get('step') as MethodEntry
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the method of this name
   const step = entry.run as (self: unknown, session: string, turn: number, ask: StepAsk) => Promise<Gathered | null>
   const timed = async (self: ReadonlySelf<unknown>, session: string, turn: number, ask: StepAsk) => {
     const made = await step(self, session, turn, ask)

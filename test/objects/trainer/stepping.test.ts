@@ -74,7 +74,7 @@ test('steps with batches of a caller are those of a plan over the same batches, 
 
 test(
   'a node that dies loses the steps since the last checkpoint, says so, and goes on from there to the same bits',
-  { timeout: 900_000 },
+  { timeout: 120_000 },
   async (t) => {
     const data = temporaryFolder(t)
     const first = await startNodeProcess(t, ['--data', data, '--threads', '1'])

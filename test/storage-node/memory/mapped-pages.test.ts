@@ -10,7 +10,7 @@ import { memoryStore } from '../../../src/storage-node/store/memory-store.ts'
 import { temporaryFolder } from '../support.ts'
 
 const MIB = 1024 ** 2
-const READS = 3000
+const READS = 500
 const skip = process.platform !== 'linux' && 'there is no /proc'
 
 test('pages of a store that were read are let go of, and read again as they were', { skip }, async (t) => {

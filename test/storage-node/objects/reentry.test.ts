@@ -116,12 +116,12 @@ test('a chain of 64 calls over two nodes returns, and one that comes back again 
   const [one] = nodes
   const link = linkTo(t, one!.address)
   const way: Way = Array.from({ length: 64 }, (_, index) => [`c${index}`, index % 2 === 0 ? 'two' : 'one'])
-  const passed = await remote(link, chain, 'start', { timeoutMs: 60_000 }).along(way)
+  const passed = await remote(link, chain, 'start', { timeoutMs: 600_000 }).along(way)
   assert.equal(passed.length, 65)
   assert.equal(passed[0], 'c63')
   // 16 such chains at once, on the same two objects: they come back to each 16 times.
   const back: Way = Array.from({ length: 32 }, (_, index) => [`d${index % 2}`, index % 2 === 0 ? 'two' : 'one'])
-  await Promise.all(Array.from({ length: 16 }, () => remote(link, chain, 'd1', { timeoutMs: 60_000 }).along(back)))
+  await Promise.all(Array.from({ length: 16 }, () => remote(link, chain, 'd1', { timeoutMs: 600_000 }).along(back)))
   assert.equal(await remote(link, chain, 'd1').count(), 16 * 17)
 })
 

@@ -4,7 +4,7 @@ import { newCallId } from '../../../src/core/ids.ts'
 import type { CallOptions } from '../../../src/core/remote.ts'
 import { createLocalHost } from '../../../src/storage-node/local-host.ts'
 import { createTurns } from '../../../src/storage-node/objects/turns.ts'
-import { createProbe } from '../../contracts/probe.ts'
+import { createProbe, outOfTime } from '../../contracts/probe.ts'
 import { failing } from '../../contracts/transport.ts'
 import { remote } from '../support.ts'
 
@@ -194,7 +194,7 @@ test('a nested call has the deadline and the cancellation of its caller', async 
   assert.equal(await first.seen.aborted.promise, 'cancelled')
 
   const second = prepared(t)
-  await failing(second.with({ timeoutMs: 30 }).waitVia('other'), 'deadline-exceeded')
+  await outOfTime(second.seen, (timeoutMs) => failing(second.with({ timeoutMs }).waitVia('other'), 'deadline-exceeded'))
   assert.equal(await second.seen.aborted.promise, 'deadline-exceeded')
 })
 
