@@ -14,18 +14,21 @@ const threadCpu = (): (() => number) & { close(): void } => {
   return Object.assign(read, { close: () => closeSync(fd) })
 }
 
-/** CPU ms of a fixed piece of work, the least of some tries: how fast this machine is now. */
+const TRIES = 60
+
+/** CPU ms of a fixed piece of work: how fast this machine is now. Linux counts in ticks of some ms, so it is done often. */
 export const machineUnit = (): number => {
   const cpu = threadCpu()
   const once = () => {
-    const began = cpu()
     const counts = new Map<string, number>()
     for (let index = 0; index < 20_000; index++) counts.set(`key-${index % 5000}`, (counts.get(`key-${index % 5000}`) ?? 0) + index)
-    return cpu() - began
   }
-  const least = Math.min(...Array.from({ length: 9 }, once))
+  once()
+  const began = cpu()
+  for (let tries = 0; tries < TRIES; tries++) once()
+  const took = cpu() - began
   cpu.close()
-  return least
+  return took / TRIES
 }
 
 export interface LoopTurns {
