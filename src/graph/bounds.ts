@@ -68,6 +68,7 @@ class Scan {
   nodes = 0
   parts = 0
   numberBytes = 0
+  cut = false
 
   constructor(source: ByteSource) {
     this.#source = source
@@ -110,8 +111,10 @@ class Scan {
       else if (kind === 1) this.#at += 8
       else if (kind === 5) this.#at += 4
       else if (kind === 2) {
-        const length = this.#varint()
-        if (this.#at + length > end) throw new Broken()
+        // What is cut off is counted as far as it goes: another reader may take it.
+        const stated = this.#varint()
+        const length = Math.min(stated, Math.max(0, end - this.#at))
+        if (length < stated) this.cut = true
         const next = this.#part(inside.at(-1) ?? model, Math.floor(tag / 8), length)
         if (next === undefined) this.#at += length
         else {
@@ -136,8 +139,9 @@ export const checkBounds = (source: ByteSource, { wholeOnly = true }: { readonly
     scan.run()
   } catch (error) {
     if (!(error instanceof Broken)) throw error
-    if (wholeOnly) throw failure('bad-model', 'this is no ONNX file, or only a part of one: export or copy it again')
+    scan.cut = true
   }
+  if (scan.cut && wholeOnly) throw failure('bad-model', 'this is no ONNX file, or only a part of one: export or copy it again')
   const { nodes, parts, numberBytes } = scan
   return { nodes, parts, numberBytes }
 }

@@ -3,9 +3,9 @@ import { closeSync, fstatSync, ftruncate, read, readSync, write } from 'node:fs'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { isActiveStorageError } from '../../../core/errors.ts'
+import { failure, isActiveStorageError } from '../../../core/errors.ts'
 import type { Value } from '../../../core/value.ts'
-import { type Frame, FrameReader, pack, unpack, writeAll } from './frames.ts'
+import { type Frame, FrameReader, type Outgoing, pack, unpack, writeAll } from './frames.ts'
 import { openMemoryFile } from './memory-file.ts'
 import { childMemory } from './child-memory.ts'
 
@@ -69,6 +69,8 @@ export class ComputeProcess {
   #over: ProcessEnded | undefined
   #told = ''
   #answering = false
+  /** Ends when what reads or writes the file does. */
+  #io: Promise<unknown> = Promise.resolve()
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>
 
@@ -104,7 +106,8 @@ export class ComputeProcess {
         this.#over = new ProcessEnded(because, killed)
         this.#pipe.destroy()
         stderr?.destroy()
-        closeSync(this.#file)
+        // Only when nothing reads or writes it any more: another file may get its number.
+        void this.#io.then(() => closeSync(this.#file))
         this.#fail(this.#over)
         resolve()
       }
@@ -136,7 +139,7 @@ export class ComputeProcess {
 
   /**
    * Asks one thing, when what was asked before has been answered.
-   * @throws ProcessEnded; ActiveStorageError `too-large` for what no message holds
+   * @throws ProcessEnded; ActiveStorageError `too-large` for what no message holds, `worker-died` where there is no room for it
    */
   async ask(value: Value): Promise<Value> {
     const { packet, filed } = pack(value)
@@ -145,13 +148,34 @@ export class ComputeProcess {
     const answer = new Promise<Value>((resolve, reject) => (this.#waiting = { resolve, reject }))
     // It may end while the file is written.
     answer.catch(() => undefined)
-    for (const { offset, bytes } of filed) {
-      if (bytes.byteLength <= AT_ONCE) writeAll(this.#file, bytes, offset)
-      else for (let done = 0; done < bytes.byteLength;) done += (await writeFile(this.#file, bytes, done, bytes.byteLength - done, offset + done)).bytesWritten // prettier-ignore
-      if (this.#over !== undefined) break
+    try {
+      await this.#during(() => this.#write(filed))
+    } catch (error) {
+      this.#waiting = undefined
+      this.kill()
+      throw failure(
+        'worker-died',
+        `tensors cannot be passed to a compute process: ${error instanceof Error ? error.message : String(error)}`,
+        error,
+      )
     }
     if (this.#over === undefined) this.#pipe.write(packet)
     return answer
+  }
+
+  #during(work: () => Promise<void>): Promise<void> {
+    const mine = work()
+    this.#io = Promise.allSettled([this.#io, mine])
+    return mine
+  }
+  async #write(filed: Outgoing['filed']): Promise<void> {
+    for (const { offset, bytes } of filed) {
+      if (bytes.byteLength <= AT_ONCE) writeAll(this.#file, bytes, offset)
+      else
+        for (let done = 0; done < bytes.byteLength && this.#over === undefined;)
+          done += (await writeFile(this.#file, bytes, done, bytes.byteLength - done, offset + done)).bytesWritten
+      if (this.#over !== undefined) return
+    }
   }
 
   /** Lets this process end while the other one still works for nobody. */
@@ -174,7 +198,7 @@ export class ComputeProcess {
       const frame = this.#reader.push(bytes)
       if (frame === undefined) return
       this.#answering = true
-      void this.#answer(frame)
+      void this.#during(() => this.#answer(frame))
     } catch (error) {
       this.#rubbish(error)
     }
@@ -186,6 +210,7 @@ export class ComputeProcess {
 
   async #answer(frame: Frame): Promise<void> {
     try {
+      if (this.#over !== undefined) return
       const { size } = fstatSync(this.#file)
       const parts = new Map<number, Uint8Array>()
       for (const { inFile, offset, byteLength } of frame.heads) {
@@ -195,7 +220,7 @@ export class ComputeProcess {
         parts.set(offset, await this.#read(offset, byteLength))
       }
       const value = unpack(frame, (offset, byteLength) => parts.get(offset)?.subarray(0, byteLength) ?? new Uint8Array())
-      if (size > KEPT) await truncateFile(this.#file, 0)
+      if (size > KEPT && this.#over === undefined) await truncateFile(this.#file, 0)
       const waiting = this.#waiting
       this.#waiting = undefined
       this.#answering = false
@@ -209,6 +234,7 @@ export class ComputeProcess {
   async #read(offset: number, byteLength: number): Promise<Uint8Array> {
     const into = Buffer.allocUnsafeSlow(byteLength)
     for (let done = 0; done < byteLength;) {
+      if (this.#over !== undefined) throw this.#over
       const count =
         byteLength <= AT_ONCE
           ? readSync(this.#file, into, done, byteLength - done, offset + done)

@@ -30,7 +30,7 @@ export class ProcessLedger {
   async start(opening: Value): Promise<ComputeProcess> {
     checkOnnxruntime()
     for (let attempt = 1; ; attempt++) {
-      const process = await ComputeProcess.start(this.#program)
+      const process = await this.#started()
       this.#open.add(process)
       void process.ended.then(() => this.#open.delete(process))
       try {
@@ -46,6 +46,14 @@ export class ProcessLedger {
         if (error.killed) throw failure('unavailable', 'the host is stopping', error)
         if (attempt === 2) throw failure('worker-died', `a compute process ${error.how} before it was ready for work`, error)
       }
+    }
+  }
+
+  async #started(): Promise<ComputeProcess> {
+    try {
+      return await ComputeProcess.start(this.#program)
+    } catch (error) {
+      throw failure('worker-died', `a compute process cannot be started: ${error instanceof Error ? error.message : String(error)}`, error)
     }
   }
 
