@@ -51,6 +51,7 @@ const SHORT_MS = 200
 /** From when on a call whose other end is idle gives way to others: where the reserve is short, and where all is. */
 const IDLE_SMALL_MS = 500
 const IDLE_MS = 2000
+const LOOK_MS = 50
 
 /** Why there is no room, and when there may be. */
 type Shortage = readonly [text: string, leastMs?: number]
@@ -86,12 +87,16 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
     return undefined
   }
   /** Ends calls whose other end is idle, the idlest first, until there is room. */
+  let nextLook = -Infinity
   const makeRoom = (asker: Holder, leastMs: number, enough: () => boolean): void => {
+    if (performance.now() < nextLook) return
     const idle = [...holders]
       .filter((holder) => holder !== asker && holder.bytes > 0)
       .map((holder) => ({ holder, ms: holder.idleMs() }))
       .filter(({ ms }) => ms >= leastMs)
       .sort((a, b) => b.ms - a.ms)
+    // Where nobody is idle, nobody will be at once: to look takes a look at all.
+    if (idle.length === 0) nextLook = performance.now() + LOOK_MS
     for (const { holder, ms } of idle) {
       if (enough()) return
       const why = `the node is short of memory, and the other end of this call has been idle for ${Math.round(ms)} ms`

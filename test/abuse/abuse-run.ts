@@ -52,8 +52,8 @@ export const abuseRun = async (name: AbuseName, seconds: number): Promise<Verdic
   const restMib = residentMib(node.pid)
   let peakMib = restMib
   const child = spawn(process.execPath, ['--import', 'tsx', abuser, name, node.address, String(seconds)], { stdio: 'inherit' })
-  // An abuser elsewhere would take no time of this machine's processors.
-  if (child.pid !== undefined) setPriority(child.pid, 19)
+  // An abuser elsewhere would take less of this machine's processors.
+  if (child.pid !== undefined) setPriority(child.pid, 5)
   let over = false
   const ended = once(child, 'exit').then(() => (over = true))
   const force = setTimeout(() => child.kill('SIGKILL'), seconds * 1000 + 10_000)

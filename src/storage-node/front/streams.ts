@@ -38,6 +38,8 @@ export interface Streams {
 
 /** A stream whose other end has been idle so long gives way to a new one. */
 const IDLE_MS = 500
+/** When it is looked again where none was: to look takes a look at all. */
+const LOOK_MS = 50
 /** A connection with no more streams than this is let in at the expense of the one that has most. */
 const FEW = 8
 /** So many of the idle streams go at a time: to look for them costs a look at all. */
@@ -66,11 +68,14 @@ export const createStreams = (limits: StreamLimits): Streams => {
     for (const intake of open.keys()) if (intake.waits) count++
     return count
   }
+  let nextLook = -Infinity
   const evictIdle = () => {
+    if (performance.now() < nextLook) return
     const idle = [...open.keys()]
       .map((intake) => ({ intake, ms: intake.idleMs() }))
       .filter(({ ms }) => ms >= IDLE_MS)
       .sort((a, b) => b.ms - a.ms)
+    if (idle.length === 0) nextLook = performance.now() + LOOK_MS
     for (const { intake, ms } of idle.slice(0, Math.ceil(limits.waiting / SHARE)))
       evict(intake, `the node waits for as many callers as it can, and the other end of this one has been idle for ${Math.round(ms)} ms`)
   }
