@@ -95,7 +95,7 @@ const runMany = async (mutant?: string): Promise<readonly Result[]> => {
       if (result.found.length > 0 && mutant === undefined) tellFound(result)
       const line = `${done} of ${count} seeds, ${failed.length} found something, ${Math.round((performance.now() - began) / 1000)} s`
       if (process.stdout.isTTY) process.stdout.write(`\r${line.padEnd(78)}${done === count ? '\n' : ''}`)
-      else if (mutant === undefined && (done % 100 === 0 || done === count)) say(line)
+      else if (done % 100 === 0 || done === count) say(mutant === undefined ? line : `${mutant}: ${line}`)
       return mutant === undefined || failed.length === 0
     },
   })

@@ -58,7 +58,7 @@ test('every mutant can be put into the product', async () => {
 for (const [name, most] of [
   ['released-twice', 3],
   ['key-of-any-call', 3],
-  ['reply-before-sync', 10],
+  ['begin-drops-copy', 3],
 ] as const) {
   test(`the simulation finds the mutant ${name}`, async () => {
     const start = await buildProduct(mutantOf(name))

@@ -76,12 +76,8 @@ export const moveLogs = async (hand: Hand, sites: readonly string[], everyMs: nu
       await caller.from(target.home).call(callOf(caller, ['log', target.name, '$move'], 'stateful', [to], options))
       count(world, 'move done')
     } catch (error) {
-      codeOf(
-        world,
-        `log/${target.name}.$move to ${to} at ${target.home}`,
-        error,
-        target.twin ? ['already-exists', 'not-found'] : ['already-exists'],
-      )
+      // Refused, since another move of the name is under way, or has taken the place of this one.
+      codeOf(world, `log/${target.name}.$move to ${to} at ${target.home}`, error, ['already-exists', 'not-found'])
     }
   }
   while (!world.over) {
