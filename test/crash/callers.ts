@@ -43,7 +43,7 @@ const isTroubled = (error: unknown) => troubles.some((code) => isActiveStorageEr
 /** One in so many changes of unknown outcome is never asked for again. */
 const GIVE_UP = 16
 /** For how long a node that lives may put a caller off, and the pause before it is asked again. */
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 60_000
 const PAUSE_MS = 50
 /** Deadlines of calls, in ms: some end before a fault does. */
 const DEADLINES_MS = [1500, 3000, 20_000] as const
@@ -69,7 +69,7 @@ export const createSession = ({ workload, caller, seed, tally, trouble, hurried 
   const perform = async <Asked, Answer>(act: Act<Asked, Answer>): Promise<Entry<Asked, Answer>> => {
     const { history, changes, repeat, run } = act
     const timeoutMs = hurried ? DEADLINES_MS[draws.below(DEADLINES_MS.length)]! : 20_000
-    const options: CallOptions = { timeoutMs, ...(changes && act.keyed !== false && { idempotencyKey: randomUUID() }) }
+    const options: CallOptions = { ...(changes && act.keyed !== false && { idempotencyKey: randomUUID() }) }
     let now = await epoch()
     const entry = history.begin(caller, act.object, act.asked)
     const fail = (code: string, text: string) => {
@@ -84,7 +84,9 @@ export const createSession = ({ workload, caller, seed, tally, trouble, hurried 
       entry.tries++
       if (entry.lives.at(-1) !== now.life) entry.lives.push(now.life)
       try {
-        const answering = now.hold(run(now.clientOf(caller), options))
+        // The more often it was tried, the more time it gets: a slow machine is no fault of a node.
+        const patient = Math.min(DEADLINES_MS.at(-1)!, timeoutMs * 2 ** Math.min(8, entry.tries - 1))
+        const answering = now.hold(run(now.clientOf(caller), { ...options, timeoutMs: patient }))
         now.asked(workload.name)
         const answer = await answering
         history.end(entry, { kind: 'acknowledged', answer })

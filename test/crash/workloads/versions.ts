@@ -24,6 +24,8 @@ export const versions: MakeWorkload = (clock) => {
   }
   const current = new Map<number, Own>()
   const all: Own[] = []
+  /** Keys of posts that were never answered: they may be there. */
+  const uncertain = new Set<string>()
 
   const ownOf = (caller: number): Own => {
     const known = current.get(caller)
@@ -49,6 +51,7 @@ export const versions: MakeWorkload = (clock) => {
     const key = calls.newKey(session.caller)
     const entry = await calls.post(session, object, key, 'must')
     if (isAnswered(entry)) keys.add(key)
+    else uncertain.add(key)
   }
   /** Reads a ledger that must hold exactly these keys. */
   const expect = async (
@@ -58,9 +61,10 @@ export const versions: MakeWorkload = (clock) => {
     how: 'all' | 'audit' = 'all',
   ): Promise<LedgerEntry> => {
     const entry = await calls.read(session, object, how, 'must')
+    if (!isAnswered(entry)) return entry
     const there = new Set(pageOf(entry)?.entries.map(([stored]) => postedKey(stored)) ?? [])
     const missing = [...keys].filter((key) => !there.has(key))
-    const foreign = [...there].filter((key) => !keys.has(key))
+    const foreign = [...there].filter((key) => !keys.has(key) && !uncertain.has(key))
     const shown = [...history.entries.filter((each) => each.object === object).slice(-6), entry]
     if (missing.length > 0) found.push(finding('lost', object, `missing: ${missing.join(', ')}`, shown))
     if (foreign.length > 0) found.push(finding('torn', object, `of another version: ${foreign.join(', ')}`, shown))
@@ -80,8 +84,17 @@ export const versions: MakeWorkload = (clock) => {
     await expect(session, object, own.keys)
 
     const put = await perform(session, object, { consolidate: version })
-    const happened =
-      put.outcome.kind === 'unknown' ? pageOf(await calls.read(session, version, 'all', 'must')) === undefined : isAnswered(put)
+    let happened = isAnswered(put)
+    if (put.outcome.kind === 'unknown') {
+      const left = await calls.read(session, version, 'all', 'must')
+      if (!isAnswered(left)) {
+        // Nobody knows what this ledger holds now.
+        current.delete(session.caller)
+        all.splice(all.indexOf(own), 1)
+        return
+      }
+      happened = pageOf(left) === undefined
+    }
     if (put.outcome.kind === 'failed' && !(behind && put.outcome.code === 'version-mismatch'))
       found.push(finding('refused', object, `a consolidation was refused: ${put.outcome.code}`, [taken, put]))
     if (happened && behind) found.push(finding('lost', object, 'a version took the place of changes that it did not know', [taken, put]))
