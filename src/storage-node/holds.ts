@@ -22,6 +22,8 @@ export interface Hold {
   exchange(bytes: number): void
   /** Gives all of it back. */
   release(): void
+  /** Gives all of it back, for good: what a call takes that is over would be given back by nobody. */
+  end(): void
 }
 
 export interface HoldLimits {
@@ -116,6 +118,7 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
     readonly #holder: Holder | undefined
     #large = 0
     #small = 0
+    #ended = false
 
     constructor(holder: Holder | undefined) {
       this.#holder = holder
@@ -130,10 +133,12 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
       this.#holder?.evict(error)
     }
     take(count: number): void {
+      if (this.#ended) return
       if (this.bytes + count > callBytes) check(this.bytes + count)
       this.takeResult(count)
     }
     takeResult(count: number): void {
+      if (this.#ended) return
       const held = this.#large + this.#small
       if (held === 0 && this.#holder !== undefined) holders.add(this)
       // Small calls have room of their own, so that statistics, health and the like are answered whatever others hold.
@@ -180,6 +185,10 @@ export const createHolds = ({ bytes: most, callBytes = Infinity }: HoldLimits, m
       large -= this.#large
       this.#small = this.#large = 0
       holders.delete(this)
+    }
+    end(): void {
+      this.#ended = true
+      this.release()
     }
   }
 

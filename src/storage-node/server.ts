@@ -142,7 +142,11 @@ class ServedCall {
     const [start, incoming] = [this.#start, this.#incoming]
     if (start === undefined || incoming === undefined) throw failure('internal', 'a call that has not begun')
     this.#incoming = undefined
-    const decoded = incoming.valueInSlices((bytes) => this.#intake.hold.take(bytes))
+    const decoded = incoming.valueInSlices((bytes) => {
+      // It is decoded in slices, and may be given up between two of them.
+      if (this.#over) throw givenUp()
+      this.#intake.hold.take(bytes)
+    })
     return decoded instanceof Promise ? decoded.then((args) => this.#callOf(start, args)) : this.#callOf(start, decoded)
   }
   #callOf(start: CallStart, args: Value): Call {

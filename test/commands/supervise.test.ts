@@ -84,7 +84,8 @@ test('a node that is killed is started again on the same folder and port, and ca
   assert.equal(await persistent(t, address, 'key-1'), 2, 'a repeated call has its first result')
   assert.equal(log.length, 2, log.join('\n'))
   assert.match(log[0] ?? '', new RegExp(`^active-storage node: node process ${pids[0]} ended with SIGKILL .*: starting it again at once$`))
-  assert.match(log[1] ?? '', /in 100 ms$/)
+  // On a slow machine it may have lived for so long that its death counts as a first one.
+  assert.match(log[1] ?? '', /in 100 ms$|after \d{2,}\.\d s: starting it again at once$/)
 
   parent.kill('SIGTERM')
   assert.equal(await ended, 0)

@@ -43,3 +43,14 @@ test('a call larger than one may be is refused, alone or not; a result that is t
   hold.giveBack(5)
   assert.equal(admission.argumentBytes, 0)
 })
+
+test('a call that is over holds nothing, whatever it takes afterwards', () => {
+  const admission = createAdmission({ ...defaultAdmission, bytes: 10 * MIB })
+  const hold = admission.hold()
+  hold.take(100)
+  hold.end()
+  hold.take(200)
+  hold.takeResult(300)
+  hold.exchange(400)
+  assert.deepEqual([hold.bytes, admission.argumentBytes], [0, 0])
+})

@@ -94,7 +94,7 @@ export class Intake implements Holder {
    * @param bare it was nothing but a status
    */
   over(bare = false): void {
-    this.hold.release()
+    this.hold.end()
     if (this.#waitsFor === 'close') return
     this.#expect('close')
     // A caller that still sends, or holds its side open, is not waited for. Trailers are sent by themselves a little later,
@@ -121,7 +121,7 @@ export class Intake implements Holder {
     if (this.#failed || this.#waitsFor === 'close') return
     this.#failed = true
     if (this.#owner === undefined) return this.#cut()
-    this.hold.release()
+    this.hold.end()
     this.#owner.fail(error)
   }
 
