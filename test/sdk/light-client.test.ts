@@ -10,9 +10,9 @@ import { startNodeProcess, temporaryFolder } from '../support/node-process.ts'
 const index = new URL('../../src/index.ts', import.meta.url).href
 const material = new URL('../support/material.ts', import.meta.url).href
 
-/** Runs a module in a process of its own, and gives the libraries that it has mapped at the end. */
+/** Runs a module in a process of its own, and gives the libraries that it and its compute processes have mapped at the end. */
 const librariesOf = async (code: string, home: string): Promise<string> => {
-  const source = `import { readFileSync } from 'node:fs'\nimport * as as from '${index}'\nimport * as material from '${material}'\n${code}\nconsole.log(readFileSync('/proc/self/maps', 'utf8'))\nprocess.exit(0)`
+  const source = `import { readFileSync } from 'node:fs'\nimport * as as from '${index}'\nimport * as material from '${material}'\n${code}\nconst children = readFileSync(\`/proc/self/task/\${process.pid}/children\`, 'utf8').split(' ').filter((pid) => pid !== '')\nconsole.log(['self', ...children].map((pid) => readFileSync(\`/proc/\${pid}/maps\`, 'utf8')).join(''))\nprocess.exit(0)`
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', source], {
     env: { ...process.env, HOME: home, XDG_CACHE_HOME: '' },
   })
