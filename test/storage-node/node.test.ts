@@ -181,8 +181,17 @@ test('a caller that names a chain of its own is not let in beyond the limit; a c
 test('arguments under way are bounded in bytes', async (t) => {
   const { type, seen } = createProbe()
   const node = await startNode(t, { objects: [type], limits: { bytes: 1_000_000 } })
-  const main = remote(linkTo(t, node.address), type)
-  const held = main.gated()
+  const link = linkTo(t, node.address)
+  const main = remote(link, type)
+  // Small calls do not count here: they have room of their own.
+  const held = link.call({
+    type: typeName('probe'),
+    object: objectId('main'),
+    method: 'gated',
+    kind: 'movable',
+    args: [new Uint8Array(600_000)],
+    context: { callId: newCallId(), chain: [] },
+  })
   await seen.waiting.promise
   await failing(main.echo(new Uint8Array(1_500_000)), 'overloaded')
   seen.opened.resolve()
