@@ -2,7 +2,7 @@ import { ContentRef } from '../../core/content.ts'
 import { abortedBy, failure, isActiveStorageError } from '../../core/errors.ts'
 import { type ContentHash, newCallId, objectId, type SiteName, typeName } from '../../core/ids.ts'
 import type { Content } from '../../core/self.ts'
-import { mapSliced } from '../../core/slices.ts'
+import { eachSliced, mapSliced } from '../../core/slices.ts'
 import type { Transport } from '../../core/transport.ts'
 import { content as contentObject, missingInputs } from '../../objects/content.ts'
 import { patient } from '../patience.ts'
@@ -120,18 +120,13 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
         used.add(hash)
         using(cache.hold(hash))
       }
-      const startMissing = (refs: readonly ContentRef[]) => {
-        const missing = new Map<ContentHash, ContentRef>()
-        for (const ref of refs) if (!here(ref.hash) && !underWay.has(ref.hash)) missing.set(ref.hash, ref)
-        if (missing.size > 0) request([...missing.values()], fetched)
-      }
       const read = async (ref: ContentRef, signal: AbortSignal): Promise<Uint8Array> => {
         const found = await local(ref.hash)
         if (found !== undefined) {
           note(ref.hash)
           return found
         }
-        startMissing([ref])
+        if (!here(ref.hash) && !underWay.has(ref.hash)) request([ref], fetched)
         const promise = underWay.get(ref.hash)
         // Between the look-ups it may have arrived; otherwise the cache was too small to keep it and it is asked for again.
         const bytes = promise === undefined ? ((await local(ref.hash)) ?? (await read(ref, signal))) : await patient(promise, signal)
@@ -147,8 +142,13 @@ export const createResolver = ({ site, store, cache, peers }: ResolverOptions) =
         read,
         ensure: async (refs, signal) => {
           if (signal.aborted) throw abortedBy(signal)
-          startMissing(refs)
-          await Promise.resolve()
+          // To look for one on the disk takes microseconds, and a batch may have tens of thousands.
+          const missing = new Map<ContentHash, ContentRef>()
+          await eachSliced(refs, (ref) => {
+            if (!here(ref.hash)) missing.set(ref.hash, ref)
+          })
+          const wanted = [...missing.values()].filter(({ hash }) => !underWay.has(hash))
+          if (wanted.length > 0) request(wanted, fetched)
         },
         keep: (bytes) => keep(bytes, hashOf(bytes)),
         keepLarge: async (bytes) => keep(bytes, await hashSliced(bytes)),
